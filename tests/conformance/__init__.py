@@ -1,0 +1,1 @@
+"""Conformance suite: every numbered normative statement of the MQTT standards, tested over a socket."""

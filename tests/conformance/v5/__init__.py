@@ -1,0 +1,1 @@
+"""Tests of the MQTT 5.0 statements."""
