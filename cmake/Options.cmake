@@ -1,0 +1,34 @@
+# Compiler and linker settings that every target shares, as one interface target.
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(Threads REQUIRED)
+
+add_library(nightjar_options INTERFACE)
+add_library(nightjar::options ALIAS nightjar_options)
+target_include_directories(nightjar_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_options(nightjar_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Wold-style-cast -Woverloaded-virtual -Wimplicit-fallthrough -Werror
+  # Designated initializers name what differs from the default; the rest is left out on purpose.
+  -Wno-missing-field-initializers)
+target_link_libraries(nightjar_options INTERFACE Boost::boost Threads::Threads)
+
+find_program(MOLD mold)
+if(MOLD)
+  # g++ 12 and clang 14 both know mold by name.
+  target_link_options(nightjar_options INTERFACE -fuse-ld=mold)
+endif()
+
+if(NIGHTJAR_SANITIZE)
+  string(REPLACE "," ";" _sanitizers "${NIGHTJAR_SANITIZE}")
+  foreach(_s IN LISTS _sanitizers)
+    target_compile_options(nightjar_options INTERFACE -fsanitize=${_s})
+    target_link_options(nightjar_options INTERFACE -fsanitize=${_s})
+  endforeach()
+  target_compile_options(nightjar_options INTERFACE -fno-omit-frame-pointer -fno-sanitize-recover=all)
+endif()
+if(NIGHTJAR_COVERAGE)
+  target_compile_options(nightjar_options INTERFACE --coverage -fprofile-update=atomic)
+  target_link_options(nightjar_options INTERFACE --coverage)
+endif()
