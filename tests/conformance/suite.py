@@ -108,6 +108,29 @@ class Context:
             subscriber.receive(topic, b"fence")
             subscriber.unsubscribe(topic)
 
+    def expect_refusal(self, data, *codes, **connect_fields):
+        """A connected 5.0 client that sends `data` gets DISCONNECT with one of `codes`, then the end."""
+        client = self.client(**connect_fields)
+        client.send(data)
+        return client.expect_disconnect(*codes)
+
+    def expect_connect_refusal(self, data, *codes):
+        """A 5.0 CONNECT is answered with CONNACK with one of `codes`, then the end of the connection."""
+        client = self.raw()
+        client.send(data)
+        connack = client.expect(wire.CONNACK)
+        if connack.code not in codes:
+            raise AssertionError("expected CONNACK with %s, got %r" % (
+                " or ".join("0x%02x" % code for code in codes), connack))
+        client.expect_closed()
+        return connack
+
+    def persistent(self, name, **fields):
+        """A client whose session outlives its connection; again with the same name, it resumes that session."""
+        given = dict(fields.pop("properties", None) or {})
+        given.setdefault("session_expiry_interval", 600)
+        return self.client(name, clean=False, properties=given, **fields)
+
     def let_pass(self, seconds, broker=None):
         """Returns once the broker itself has counted this many seconds: the delay of a will that it publishes."""
         topic = self.topic("clock/%d" % next(self._ids))

@@ -70,8 +70,8 @@ REASON_CODES = {
     PUBCOMP: {0x00, 0x92},
     SUBACK: {0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2},
     UNSUBACK: {0x00, 0x11, 0x80, 0x83, 0x87, 0x8F, 0x91},
-    DISCONNECT: {0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8C, 0x8D, 0x8E, 0x8F, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97,
-                 0x98, 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9E, 0x9F, 0xA0, 0xA1, 0xA2},
+    DISCONNECT: {0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8C, 0x8D, 0x8E, 0x8F, 0x90, 0x93, 0x94, 0x95, 0x96,
+                 0x97, 0x98, 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9E, 0x9F, 0xA0, 0xA1, 0xA2},
     AUTH: {0x00, 0x18, 0x19},
 }
 
@@ -589,6 +589,30 @@ class Client:
         found = self.recv_or_end(timeout)
         if found is not None:
             raise AssertionError("%s: expected the end of the connection, got %r" % (self.name, found))
+
+    def bytes_until_closed(self):
+        """Everything the server sends until it ends the connection, unparsed: for answers to no known version."""
+        self.sock.settimeout(self.timeout)
+        try:
+            while True:
+                data = self.sock.recv(1 << 16)
+                if not data:
+                    break
+                self._unread += data
+        except ConnectionError:
+            pass
+        self._log("<-", "until closed: %s" % self._unread.hex(" "))
+        return self._unread
+
+    def drain(self):
+        """Packets that were sent to this client before the answer to a PINGREQ sent now."""
+        self.send(pingreq())
+        found = []
+        while True:
+            one = self.recv()
+            if one.type == PINGRESP:
+                return found
+            found.append(one)
 
     def expect_disconnect(self, *codes, timeout=None):
         """5.0: DISCONNECT with one of `codes` (any if none is given), then the end of the connection."""
