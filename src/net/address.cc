@@ -1,0 +1,80 @@
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include <cstring>
+
+namespace nightjar::net {
+namespace {
+
+const sockaddr_in& v4(const Address& a) { return reinterpret_cast<const sockaddr_in&>(a.storage); }
+const sockaddr_in6& v6(const Address& a) { return reinterpret_cast<const sockaddr_in6&>(a.storage); }
+sockaddr_in& v4(Address& a) { return reinterpret_cast<sockaddr_in&>(a.storage); }
+sockaddr_in6& v6(Address& a) { return reinterpret_cast<sockaddr_in6&>(a.storage); }
+
+bool parse(const std::string& text, std::uint16_t port, Address& out) {
+  out = {};
+  if (inet_pton(AF_INET, text.c_str(), &v4(out).sin_addr) == 1) {
+    out.storage.ss_family = AF_INET;
+    out.size = sizeof(sockaddr_in);
+  } else if (inet_pton(AF_INET6, text.c_str(), &v6(out).sin6_addr) == 1) {
+    out.storage.ss_family = AF_INET6;
+    out.size = sizeof(sockaddr_in6);
+  } else {
+    return false;
+  }
+  out.set_port(port);
+  return true;
+}
+
+}  // namespace
+
+std::uint16_t Address::port() const {
+  if (family() == AF_INET) return ntohs(v4(*this).sin_port);
+  if (family() == AF_INET6) return ntohs(v6(*this).sin6_port);
+  return 0;
+}
+
+void Address::set_port(std::uint16_t port) {
+  if (family() == AF_INET) v4(*this).sin_port = htons(port);
+  if (family() == AF_INET6) v6(*this).sin6_port = htons(port);
+}
+
+AddressText::AddressText(const Address& address) {
+  std::array<char, INET6_ADDRSTRLEN> host{};
+  fmt::format_to_n_result<char*> end{};
+  if (address.family() == AF_INET) {
+    inet_ntop(AF_INET, &v4(address).sin_addr, host.data(), host.size());
+    end = fmt::format_to_n(text_.data(), text_.size(), "{}:{}", host.data(), address.port());
+  } else if (address.family() == AF_INET6) {
+    inet_ntop(AF_INET6, &v6(address).sin6_addr, host.data(), host.size());
+    end = fmt::format_to_n(text_.data(), text_.size(), "[{}]:{}", host.data(), address.port());
+  } else {
+    end = fmt::format_to_n(text_.data(), text_.size(), "local");
+  }
+  size_ = static_cast<std::uint8_t>(end.out - text_.data());
+}
+
+Result<std::vector<Address>> addresses_of(std::string_view text, std::uint16_t port) {
+  std::vector<std::string> hosts{std::string(text)};
+  if (text.empty() || text == "*") hosts = {"0.0.0.0", "::"};
+  if (text == "localhost") hosts = {"127.0.0.1", "::1"};
+  if (text.size() > 2 && text.front() == '[' && text.back() == ']')
+    hosts = {std::string(text.substr(1, text.size() - 2))};
+  std::vector<Address> found;
+  for (const std::string& host : hosts) {
+    Address address;
+    if (!parse(host, port, address)) {
+      return fail(
+          fmt::format("\"{}\" is not an address to listen on; give an IPv4 or IPv6 address such as "
+                      "\"127.0.0.1\" or \"::1\", or \"*\" for every address of this machine",
+                      text));
+    }
+    found.push_back(address);
+  }
+  return found;
+}
+
+}  // namespace nightjar::net

@@ -1,0 +1,43 @@
+// Socket addresses and how they read in logs: "192.0.2.7:51234", "[2001:db8::7]:51234". Pure values.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace nightjar::net {
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+
+  [[nodiscard]] int family() const { return storage.ss_family; }
+  [[nodiscard]] const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage); }
+  [[nodiscard]] std::uint16_t port() const;
+  void set_port(std::uint16_t port);
+};
+
+// An address as text without heap memory, because every idle connection holds one.
+// "[" + 39 characters of IPv6 + "]:65535".
+class AddressText {
+ public:
+  AddressText() = default;
+  explicit AddressText(const Address& address);
+  [[nodiscard]] std::string_view view() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 47> text_{};
+  std::uint8_t size_ = 0;
+};
+
+// The numeric addresses that `text` stands for: one, or with "" or "*" every address of IPv4 and of IPv6.
+// "localhost" is both loopback addresses. Names are not looked up.
+Result<std::vector<Address>> addresses_of(std::string_view text, std::uint16_t port);
+
+}  // namespace nightjar::net

@@ -1,0 +1,253 @@
+#include "net/connection.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "net/connections.h"
+
+namespace nightjar::net {
+namespace {
+
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+}  // namespace
+
+Connection::Connection(Fd socket, const Address& peer, std::unique_ptr<StreamFilter> filter)
+    : filter_(std::move(filter)), socket_(std::move(socket)), peer_(peer) {}
+
+Connection::~Connection() {
+  if (home_ == nullptr) return;
+  ++home_->closed_count_;
+  detach();
+}
+
+// ---- moving ----
+
+void Connection::attach(broker::Connection& owner) {
+  home_ = Connections::current();
+  owner_ = &owner;
+  is_polled_ = true;
+  update_mask();
+  if (unsent_bytes() != 0) flush_later();
+  home_->pending_.add(*this);  // whatever waited during the move is looked at in the next turn
+}
+
+void Connection::detach() {
+  if (home_ == nullptr) return;
+  if (mask_ != kNotPolled) home_->loop_.remove(socket_.get(), *this);
+  mask_ = kNotPolled;
+  is_polled_ = false;
+  home_->dirty_.remove(*this);
+  home_->pending_.remove(*this);
+  if (home_->delivering_ == this) home_->delivering_ = nullptr;
+  home_ = nullptr;
+  owner_ = nullptr;
+}
+
+// ---- input ----
+
+void Connection::on_events(std::uint32_t events) {
+  if (is_lingering()) return on_lingering_events(events);
+  if ((events & EPOLLOUT) != 0) {
+    is_write_blocked_ = false;
+    flush();
+  }
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+  if (!is_paused_) return read_once();
+  // Without reading there is nothing that would clear this event, so it ends the connection at once.
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) end(broker::TransportEnd::kError);
+}
+
+void Connection::on_pending() {
+  if (is_ended_) return;
+  if (is_broken_) return end(broker::TransportEnd::kError);
+  if (is_drained()) {
+    drain_low_water_ = kNoDrainWanted;
+    Connections* const home = home_;
+    home->delivering_ = this;
+    home->handler_.on_drained(*owner_);
+    if (std::exchange(home->delivering_, nullptr) != this) return;
+  }
+  if (filter_ != nullptr) deliver_plain();
+}
+
+void Connection::read_once() {
+  const std::span<std::byte> buffer = home_->loop_.read_buffer();
+  const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+  if (count == 0) return end(broker::TransportEnd::kPeerClosed);
+  if (count < 0) {
+    if (!would_block(errno) && errno != EINTR) end(broker::TransportEnd::kError);
+    return;
+  }
+  const ByteView bytes = buffer.first(static_cast<std::size_t>(count));
+  if (filter_ == nullptr) return home_->handler_.on_bytes(*owner_, bytes);
+  if (!filter_->receive(bytes)) return end(broker::TransportEnd::kError);
+  if (!filter_->wire().empty()) flush_later();
+  deliver_plain();
+}
+
+void Connection::deliver_plain() {
+  Connections* const home = home_;
+  std::size_t delivered = 0;
+  while (!is_paused_ && filter_->has_plain()) {
+    if (delivered >= kReadBufferBytes) return home->pending_.add(*this);
+    const ByteView bytes = filter_->next_plain();
+    delivered += bytes.size();
+    home->delivering_ = this;
+    home->handler_.on_bytes(*owner_, bytes);
+    if (std::exchange(home->delivering_, nullptr) != this) return;
+  }
+}
+
+void Connection::end(broker::TransportEnd reason) {
+  if (is_ended_) return;
+  is_ended_ = true;
+  (reason == broker::TransportEnd::kPeerClosed ? is_peer_closed_ : is_broken_) = true;
+  is_polled_ = false;
+  update_mask();
+  home_->handler_.on_closed(*owner_, reason);
+}
+
+void Connection::pause_reading() {
+  is_paused_ = true;
+  update_mask();
+}
+
+void Connection::resume_reading() {
+  is_paused_ = false;
+  update_mask();
+  if (home_ != nullptr && filter_ != nullptr && filter_->has_plain()) home_->pending_.add(*this);
+}
+
+// ---- output ----
+
+void Connection::flush_later() {
+  if (home_ != nullptr) home_->dirty_.add(*this);
+}
+
+std::size_t Connection::unsent_bytes() const {
+  return output_.size() + (filter_ != nullptr ? filter_->wire().size() : 0);
+}
+
+void Connection::notify_when_drained(std::size_t low_water) {
+  drain_low_water_ = low_water;
+  if (home_ != nullptr && is_drained()) home_->pending_.add(*this);
+}
+
+void Connection::flush() {
+  if (is_broken_) return fail_output();
+  if (filter_ != nullptr && !output_.empty()) {
+    filter_->send(output_.view());
+    output_.release();
+  }
+  if (!is_write_blocked_) is_write_blocked_ = !send_from(filter_ != nullptr ? filter_->wire() : output_);
+  if (is_broken_) return fail_output();
+  update_mask();
+  if (is_drained()) home_->pending_.add(*this);
+}
+
+// False: the kernel takes no more for now.
+bool Connection::send_from(ByteBuffer& bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      is_broken_ = !would_block(errno);
+      return false;
+    }
+    const bool is_partial = static_cast<std::size_t>(sent) < bytes.size();
+    bytes.consume(static_cast<std::size_t>(sent));
+    if (is_partial) return false;
+  }
+  bytes.release();
+  return true;
+}
+
+void Connection::fail_output() {
+  output_.release();
+  if (filter_ != nullptr) filter_->wire().release();
+  is_write_blocked_ = false;
+  home_->pending_.add(*this);
+}
+
+void Connection::update_mask() {
+  if (home_ == nullptr) return;
+  std::uint32_t wanted = kNotPolled;
+  if (is_polled_) {
+    const bool reads = is_lingering() ? !is_peer_closed_ : !is_paused_;
+    wanted = (reads ? std::uint32_t{EPOLLIN} : 0) | (is_write_blocked_ ? std::uint32_t{EPOLLOUT} : 0);
+  }
+  if (wanted == mask_) return;
+  if (wanted == kNotPolled) {
+    home_->loop_.remove(socket_.get(), *this);
+  } else if (mask_ != kNotPolled) {
+    home_->loop_.change(socket_.get(), wanted, *this);
+  } else if (!home_->loop_.add(socket_.get(), wanted, *this)) {
+    wanted = kNotPolled;
+    is_broken_ = true;
+    home_->pending_.add(*this);
+  }
+  mask_ = wanted;
+}
+
+// ---- the end ----
+
+void Connection::retire(std::unique_ptr<broker::Transport> self) {
+  // `self` is this object under the core's name for it.
+  std::unique_ptr<Connection> connection{static_cast<Connection*>(self.release())};
+  if (home_ == nullptr) home_ = Connections::current();
+  if (home_ == nullptr) return;  // after the last turn: nobody is left to send for it
+  Connections& home = *home_;
+  if (home.delivering_ == this) home.delivering_ = nullptr;
+  owner_ = nullptr;
+  is_ended_ = true;
+  drain_low_water_ = kNoDrainWanted;
+  if (filter_ != nullptr) {
+    filter_->send(output_.view());
+    filter_->finish();
+    output_.release();
+  }
+  home.keep(std::move(connection));
+  is_polled_ = true;
+  update_mask();
+  flush_later();
+}
+
+void Connection::on_lingering_events(std::uint32_t events) {
+  if ((events & EPOLLOUT) != 0) {
+    is_write_blocked_ = false;
+    flush();
+  }
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) discard_input();
+  linger_on();
+}
+
+void Connection::discard_input() {
+  const std::span<std::byte> buffer = home_->loop_.read_buffer();
+  const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+  if (count > 0) {
+    discarded_bytes_ += static_cast<std::uint32_t>(count);
+  } else if (count == 0) {
+    is_broken_ = is_broken_ || is_peer_closed_;  // again: both directions are gone
+    is_peer_closed_ = true;
+    update_mask();
+  } else if (!would_block(errno) && errno != EINTR) {
+    is_broken_ = true;
+  }
+}
+
+// One step towards close: sent everything, told the peer, heard the peer.
+void Connection::linger_on() {
+  if (is_finished_) return;
+  if (!is_broken_ && !is_shut_down_ && unsent_bytes() == 0) {
+    ::shutdown(socket_.get(), SHUT_WR);
+    is_shut_down_ = true;
+    home_->set_linger_deadline(*this, kLingerTime);
+  }
+  is_finished_ = is_broken_ || discarded_bytes_ > kLingerBytesMax || (is_shut_down_ && is_peer_closed_);
+  if (is_finished_) home_->pending_.add(*this);
+}
+
+}  // namespace nightjar::net

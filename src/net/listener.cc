@@ -1,0 +1,156 @@
+#include "net/listener.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/log.h"
+#include "net/connection.h"
+#include "net/port_holder.h"
+
+namespace nightjar::net {
+namespace {
+
+bool set_option(const Fd& socket, int level, int name, int value) {
+  return ::setsockopt(socket.get(), level, name, &value, sizeof value) == 0;
+}
+
+Error bind_error(const Address& address, int error) {
+  const AddressText text(address);
+  switch (error) {
+    case EADDRINUSE:
+      return {
+          fmt::format("cannot listen on {}: the port is held by {}; stop it or choose another port with -p",
+                      text.view(), port_holder(address.port()))};
+    case EACCES:
+      return {fmt::format(
+          "cannot listen on {}: ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another "
+          "port with -p",
+          text.view())};
+    case EADDRNOTAVAIL:
+      return {fmt::format("cannot listen on {}: this machine does not have that address", text.view())};
+    default:
+      return {fmt::format("cannot listen on {}: {}", text.view(), std::strerror(error))};
+  }
+}
+
+// The first socket is bound before it gets SO_REUSEPORT: that fails if anybody else, another broker with
+// SO_REUSEPORT included, has the port. The others then join it.
+Result<Fd> bind_one(Address& address, bool is_first) {
+  Fd socket{::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (!socket) return tl::make_unexpected(bind_error(address, errno));
+  set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (address.family() == AF_INET6) set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (!is_first && !set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1))
+    return tl::make_unexpected(bind_error(address, errno));
+  if (::bind(socket.get(), address.raw(), address.size) != 0)
+    return tl::make_unexpected(bind_error(address, errno));
+  if (is_first && !set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1))
+    return tl::make_unexpected(bind_error(address, errno));
+  // Accepted sockets inherit it; one system call less per connection.
+  set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+  Address bound = address;
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound.storage), &bound.size) == 0)
+    address = bound;
+  return socket;
+}
+
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+Result<std::vector<Fd>> bind_sockets(Address& address, std::uint16_t workers) {
+  std::vector<Fd> sockets;
+  for (std::uint16_t i = 0; i < workers; ++i) {
+    NJ_TRY(Fd socket, bind_one(address, i == 0));
+    sockets.push_back(std::move(socket));
+  }
+  for (const Fd& socket : sockets) {
+    if (::listen(socket.get(), kAcceptBacklog) != 0) return tl::make_unexpected(bind_error(address, errno));
+  }
+  return sockets;
+}
+
+// ---- DescriptorShortage ----
+
+void DescriptorShortage::begin(int error) {
+  if (is_known_.exchange(true)) return;
+  if (error != EMFILE) {
+    return log::warn(fmt::format("accepting pauses: {}; the whole machine is out of {}", std::strerror(error),
+                                 error == ENFILE ? "open files, raise fs.file-max" : "network memory"));
+  }
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  log::warn(fmt::format(
+      "accepting pauses: all {} file descriptors of this process are in use (RLIMIT_NOFILE); raise "
+      "the limit with \"ulimit -n\" or LimitNOFILE= of the service, or disconnect clients",
+      limit.rlim_cur));
+}
+
+void DescriptorShortage::end() {
+  if (is_known_.exchange(false)) log::info("accepting connections again");
+}
+
+// ---- Listener ----
+
+Listener::Listener(EventLoop& loop, Handler& handler, const Endpoint& endpoint, Fd socket,
+                   DescriptorShortage& shortage)
+    : loop_(loop), handler_(handler), endpoint_(endpoint), socket_(std::move(socket)), shortage_(shortage) {
+  loop_.add(socket_.get(), EPOLLIN, *this);
+}
+
+Listener::~Listener() { loop_.remove(socket_.get(), *this); }
+
+void Listener::begin_turn(MonoTime now, std::uint64_t closed_count) {
+  now_ = now;
+  const bool may_resume = now >= resume_at_ || closed_count != closed_count_;
+  closed_count_ = closed_count;
+  if (resume_at_ == kNever || !may_resume) return;
+  resume_at_ = kNever;
+  loop_.add(socket_.get(), EPOLLIN, *this);
+}
+
+void Listener::on_events(std::uint32_t) {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    if (!accept_one()) return;
+  }
+}
+
+bool Listener::accept_one() {
+  Address peer;
+  peer.size = sizeof peer.storage;
+  Fd socket{::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.size,
+                      SOCK_NONBLOCK | SOCK_CLOEXEC)};
+  if (!socket) {
+    if (is_shortage(errno)) {
+      pause(errno);
+      return false;
+    }
+    if (errno == EAGAIN) {
+      shortage_.end();  // everybody who waited is in
+      return false;
+    }
+    return errno != EINVAL && errno != EBADF;  // the rest concerns one connection that is already gone
+  }
+  handler_.on_accepted(
+      std::make_unique<Connection>(std::move(socket), peer, endpoint_.filter ? endpoint_.filter() : nullptr),
+      *endpoint_.policy);
+  return true;
+}
+
+// Level-triggered epoll would report the waiting connection for ever, so the listener leaves the loop.
+void Listener::pause(int error) {
+  shortage_.begin(error);
+  loop_.remove(socket_.get(), *this);
+  resume_at_ = now_ + kAcceptPause;
+}
+
+}  // namespace nightjar::net

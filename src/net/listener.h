@@ -1,0 +1,79 @@
+// Listening sockets. Every worker has its own socket on each address (SO_REUSEPORT), so that the kernel
+// spreads new connections over the workers.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "broker/policy.h"
+#include "net/address.h"
+#include "net/event_loop.h"
+#include "net/fd.h"
+#include "net/handler.h"
+#include "net/stream_filter.h"
+
+namespace nightjar::net {
+
+// Connections taken from one listener in one turn, so that a storm of strangers does not hold up clients.
+inline constexpr int kAcceptsPerTurn = 64;
+// How long accepting pauses when no file descriptor is left and none is given back here.
+inline constexpr Duration kAcceptPause = Duration::seconds(1);
+// Connections that wait in the kernel; it caps this at net.core.somaxconn.
+inline constexpr int kAcceptBacklog = 4096;
+
+// One address to listen on: what all workers share about it. Outlives the listeners.
+struct Endpoint {
+  Address address;  // with the real port, if port 0 was asked for
+  const broker::ListenerPolicy* policy = nullptr;
+  FilterFactory filter;
+};
+
+// Binds `address` once for each worker. Fails if anybody else holds the port, even with SO_REUSEPORT, and
+// names the holder. `address` gets the port that was bound.
+Result<std::vector<Fd>> bind_sockets(Address& address, std::uint16_t workers);
+
+// Says once that descriptors ran out, for all listeners of the process. Any thread.
+class DescriptorShortage {
+ public:
+  void begin(int error);
+  void end();
+
+ private:
+  std::atomic<bool> is_known_{false};
+};
+
+// Accepts on one socket. Lives on its worker's thread.
+class Listener final : private Pollable {
+ public:
+  Listener(EventLoop& loop, Handler& handler, const Endpoint& endpoint, Fd socket,
+           DescriptorShortage& shortage);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  // Each turn: resumes a paused listener when `closed_count` (of Connections) grew or the pause is over.
+  void begin_turn(MonoTime now, std::uint64_t closed_count);
+  // When a pause ends; kNever while accepting.
+  [[nodiscard]] MonoTime next_deadline() const { return resume_at_; }
+
+ private:
+  void on_events(std::uint32_t events) override;
+  // False: nothing more to accept now.
+  bool accept_one();
+  void pause(int error);
+
+  EventLoop& loop_;
+  Handler& handler_;
+  const Endpoint& endpoint_;
+  Fd socket_;
+  DescriptorShortage& shortage_;
+  MonoTime now_{};
+  MonoTime resume_at_ = kNever;
+  std::uint64_t closed_count_ = 0;
+};
+
+}  // namespace nightjar::net

@@ -1,0 +1,37 @@
+// The seam for TLS, WebSocket and the PROXY protocol: a pure transformation of the two byte streams of one
+// connection. It may buffer and split as it likes and keeps its bytes when the connection moves to another
+// worker. Lives on its connection's worker; knows no socket.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/bytes.h"
+
+namespace nightjar::net {
+
+class StreamFilter {
+ public:
+  virtual ~StreamFilter() = default;
+
+  // Takes bytes that came from the network; the view ends with the call. May write to wire(), as a handshake
+  // does. False: the stream is broken and the connection ends.
+  [[nodiscard]] virtual bool receive(ByteView wire) = 0;
+  // The next run of bytes for the core, or empty when more input is needed; the view ends with the next call
+  // of any method. Bytes not asked for stay in the filter.
+  virtual ByteView next_plain() = 0;
+  // False means that next_plain() would return nothing.
+  [[nodiscard]] virtual bool has_plain() const = 0;
+
+  // Takes bytes that the core sends and writes their form to wire().
+  virtual void send(ByteView plain) = 0;
+  // Nothing more will be sent: writes the closing words of this protocol, if it has any, to wire().
+  virtual void finish() = 0;
+  // What is to be written to the socket; the connection consumes it.
+  virtual ByteBuffer& wire() = 0;
+};
+
+// Makes the filter of a new connection. An empty function means plain TCP.
+using FilterFactory = std::function<std::unique_ptr<StreamFilter>()>;
+
+}  // namespace nightjar::net

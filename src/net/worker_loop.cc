@@ -1,0 +1,82 @@
+#include "net/worker_loop.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace nightjar::net {
+
+WorkerLoop::WorkerLoop(broker::Node& node, broker::WorkerIndex index, MailRoom& mail)
+    : clock_(node.ports().clock),
+      loop_(mail.loop(index)),
+      mailbox_(mail.mailbox(index)),
+      connections_(loop_, *this),
+      worker_(node, index) {}
+
+WorkerLoop::~WorkerLoop() = default;
+
+void WorkerLoop::listen(const Endpoint& endpoint, Fd socket, DescriptorShortage& shortage) {
+  listeners_.push_back(std::make_unique<Listener>(loop_, *this, endpoint, std::move(socket), shortage));
+}
+
+void WorkerLoop::run() {
+  Connections::set_current(&connections_);
+  while (!is_stopping_.load(std::memory_order_relaxed)) turn(Duration{-1});
+  Connections::set_current(nullptr);
+}
+
+void WorkerLoop::turn(Duration longest_wait) {
+  wait(longest_wait);
+  const MonoTime now = clock_.now();
+  worker_.begin_turn(now);
+  for (const auto& listener : listeners_) listener->begin_turn(now, connections_.closed_count());
+  connections_.begin_turn(now);
+  loop_.dispatch();
+  mailbox_.take([this](std::unique_ptr<broker::MailBatch> batch) { worker_.on_mail(std::move(batch)); });
+  worker_.end_turn();
+  connections_.finish_turn();
+}
+
+void WorkerLoop::wait(Duration longest_wait) {
+  Duration timeout = longest_wait;
+  if (const MonoTime deadline = next_deadline(); deadline != kNever) {
+    const Duration until{std::max<std::int64_t>(0, (deadline - clock_.now()).ms)};
+    timeout = timeout.ms < 0 ? until : std::min(timeout, until);
+  }
+  worker_.wait_begins();
+  if (timeout.ms != 0 && !mailbox_.may_sleep()) timeout = {};
+  loop_.wait(timeout);
+  mailbox_.woke_up();
+}
+
+MonoTime WorkerLoop::next_deadline() const {
+  MonoTime deadline = std::min(worker_.next_deadline(), connections_.next_deadline());
+  for (const auto& listener : listeners_) deadline = std::min(deadline, listener->next_deadline());
+  return deadline;
+}
+
+void WorkerLoop::request_stop() {
+  is_stopping_.store(true, std::memory_order_relaxed);
+  loop_.wake();
+}
+
+void WorkerLoop::drain() {
+  if (std::exchange(is_draining_, true)) return;
+  listeners_.clear();
+  worker_.drain();
+}
+
+bool WorkerLoop::is_quiet() const {
+  return is_draining_ && connections_.lingering() == 0 && worker_.counters().connections == 0;
+}
+
+void WorkerLoop::on_accepted(std::unique_ptr<broker::Transport> transport,
+                             const broker::ListenerPolicy& policy) {
+  worker_.accept(std::move(transport), policy);
+}
+void WorkerLoop::on_bytes(broker::Connection& owner, ByteView bytes) { worker_.on_bytes(owner, bytes); }
+void WorkerLoop::on_closed(broker::Connection& owner, broker::TransportEnd end) {
+  worker_.on_closed(owner, end);
+}
+void WorkerLoop::on_drained(broker::Connection& owner) { worker_.on_drained(owner); }
+
+}  // namespace nightjar::net

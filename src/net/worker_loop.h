@@ -1,0 +1,61 @@
+// One worker's thread: runs the turns of a broker::Worker on an event loop.
+// A turn is: the core's begin, events, mail, the core's end, flush, wait. Made before its thread starts;
+// run() and what it calls belong to that thread, request_stop() to any.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "broker/node.h"
+#include "broker/worker.h"
+#include "net/connections.h"
+#include "net/listener.h"
+#include "net/mail_room.h"
+
+namespace nightjar::net {
+
+class WorkerLoop final : public Handler {
+ public:
+  WorkerLoop(broker::Node& node, broker::WorkerIndex index, MailRoom& mail);
+  ~WorkerLoop() override;
+
+  // Before run(). `endpoint` and `shortage` outlive the loop.
+  void listen(const Endpoint& endpoint, Fd socket, DescriptorShortage& shortage);
+
+  // Turns until request_stop().
+  void run();
+  // One turn; sleeps at most `longest_wait` for something to happen (negative: no limit).
+  void turn(Duration longest_wait);
+  // Any thread.
+  void request_stop();
+
+  // In a turn: nothing new is accepted, every client is told goodbye.
+  void drain();
+  // In a turn: drained, and every socket is closed.
+  [[nodiscard]] bool is_quiet() const;
+
+  broker::Worker& worker() { return worker_; }
+
+ private:
+  void on_accepted(std::unique_ptr<broker::Transport> transport,
+                   const broker::ListenerPolicy& policy) override;
+  void on_bytes(broker::Connection& owner, ByteView bytes) override;
+  void on_closed(broker::Connection& owner, broker::TransportEnd end) override;
+  void on_drained(broker::Connection& owner) override;
+
+  void wait(Duration longest_wait);
+  [[nodiscard]] MonoTime next_deadline() const;
+
+  const Clock& clock_;
+  EventLoop& loop_;
+  Mailbox& mailbox_;
+  Connections connections_;
+  broker::Worker worker_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::atomic<bool> is_stopping_{false};
+  bool is_draining_ = false;
+};
+
+}  // namespace nightjar::net

@@ -1,0 +1,46 @@
+// The worker threads of a node: starts them, drains them, joins them. Used by one thread.
+#pragma once
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "broker/node.h"
+#include "net/listener.h"
+#include "net/mail_room.h"
+#include "net/worker_loop.h"
+
+namespace nightjar::net {
+
+class Workers {
+ public:
+  // `node` was made with `mail` as its Peers; both outlive the workers.
+  Workers(broker::Node& node, MailRoom& mail);
+  // Stops the threads without ceremony if they still run.
+  ~Workers();
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  // Before start(): binds an address on every worker. Returns the address with the port that was bound.
+  Result<Address> listen(const Address& address, const broker::ListenerPolicy& policy,
+                         FilterFactory filter = {});
+  void start();
+
+  // Asks every worker to say goodbye to its clients.
+  void begin_drain();
+  // True when every client is gone; false after `longest`.
+  bool wait_until_quiet(Duration longest);
+  // Ends the threads. Connections that remain are closed.
+  void stop();
+
+ private:
+  broker::Node& node_;
+  MailRoom& mail_;
+  DescriptorShortage shortage_;
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  std::vector<std::unique_ptr<WorkerLoop>> loops_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace nightjar::net
