@@ -31,7 +31,8 @@ function(nightjar_test name)
   find_package(GTest REQUIRED)
   include(GoogleTest)
   add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE ${ARG_LIBS} nightjar::options GTest::gmock GTest::gtest_main)
+  # rapidcheck has no CMake package in Debian.
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} nightjar::options GTest::gmock GTest::gtest_main rapidcheck)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
     TEST_PREFIX ${name}: PROPERTIES LABELS ${ARG_LABEL})
 endfunction()
