@@ -96,7 +96,8 @@ def write(path, outcomes):
         mine = by_statement.get((statement.standard, statement.id), [])
         rows.append((statement, _result(statement, mine), ", ".join("`%s`" % outcome.test.name for outcome in mine)))
     lines = [INTRODUCTION] + [line + "\n" for line in _summary(rows)]
-    lines += ["| Statement | Standard | Side | What it says | Tests | Result |", "| --- | --- | --- | --- | --- | --- |"]
+    lines.append("| Statement | Standard | Side | What it says | Tests | Result |")
+    lines.append("| --- | --- | --- | --- | --- | --- |")
     for statement, result, names in rows:
         cells = (statement.id, statement.standard, statement.side, statement.text.replace("|", "\\|"), names, result)
         lines.append("| %s |" % " | ".join(cells))

@@ -24,7 +24,7 @@ sys.path.insert(0, str(HERE.parent))
 from conformance import report, suite  # noqa: E402
 from conformance.broker import REPOSITORY, Broker  # noqa: E402
 
-TRACE_LINES_MAX = 80  # of a failing test; its end is what matters
+TRACE_LINES_MAX = 40  # of a failing test; its end is what matters
 
 
 class Outcome:

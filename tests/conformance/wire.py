@@ -431,6 +431,18 @@ def describe_sent(data):
 
 # ------------------------------------------------------------------------------------------------------------ client
 
+def first_ready(clients):
+    """The client among `clients` for which something comes first, or is there already."""
+    for client in clients:
+        if client.has_unread():
+            return client
+    by_socket = {client.sock: client for client in clients}
+    ready, _, _ = select.select(list(by_socket), [], [], DEFAULT_TIMEOUT_S)
+    if not ready:
+        raise AssertionError("nothing came to %s" % ", ".join(client.name for client in clients))
+    return by_socket[ready[0]]
+
+
 class Client:
     """One connection. `trace` is a list that collects a line for each packet, shared by all clients of a test."""
 
@@ -534,6 +546,9 @@ class Client:
         self._log("<-", "connection closed")
         if self._unread:
             raise WireError("connection closed inside a packet: %s" % self._unread.hex())
+
+    def has_unread(self):
+        return bool(self._set_aside or self._unread)
 
     def recv(self, timeout=None):
         """The next packet in order of arrival; raises Closed when the connection ended."""
