@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Runs steps one after the other, adds up what they report and closes with one table and one sum.
 # Sourced by ./dev and .ci/run; the directory of the logs is $LOGS.
 #

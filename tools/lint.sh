@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# The checks that are calls of a tool: tools/lint.sh format|shell|tidy. The last line says what was read.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+format() {
+  mapfile -t files < <(git ls-files '*.h' '*.cc' '*.c')
+  clang-format-14 --dry-run -Werror "${files[@]}"
+  echo "${#files[@]} files"
+}
+
+shell() {
+  mapfile -t files < <(git ls-files | while read -r file; do
+    if [[ -f $file ]] && head -n 1 "$file" | grep -qE '^#!.*\b(ba)?sh$|shellcheck shell'; then echo "$file"; fi
+  done)
+  shellcheck -x "${files[@]}"
+  echo "${#files[@]} scripts"
+}
+
+# A file takes 1 to 8 s on one core: a run in CI stays under five minutes.
+FILES_MAX_IN_CI=80
+
+# The files that changed. On a branch: since the fork from origin/main, with what is not committed yet; on main
+# itself: since the previous commit. CI has nothing to compare with and takes those that changed last.
+changed() {
+  if [[ -n ${CI-} ]]; then
+    git log --format= --name-only --diff-filter=d -- src tests bench | awk '!seen[$0]++'
+    return
+  fi
+  local base
+  base=$(git merge-base HEAD origin/main 2>/dev/null || true)
+  if [[ -z $base || $base == "$(git rev-parse HEAD)" ]]; then
+    base=$(git rev-parse -q --verify HEAD~1 || git hash-object -t tree /dev/null)
+  fi
+  git diff --name-only --diff-filter=d "$base" -- src tests bench
+}
+
+# A header is read through the files of its own name.
+sources() {
+  local path
+  while read -r path; do
+    case $path in
+      *.cc) echo "$path" ;;
+      *.h) printf '%s\n' "${path%.h}.cc" "${path%.h}_test.cc" ;;
+    esac
+  done | awk '!seen[$0]++'
+}
+
+compiled() {
+  local path
+  while read -r path; do
+    if [[ -f $path ]] && grep -qF "\"file\": \"$PWD/$path\"" build/release/compile_commands.json; then echo "$path"; fi
+  done
+}
+
+# clang-tidy on the changed files; needs build/release/compile_commands.json.
+tidy() {
+  mapfile -t files < <(changed | sources | compiled)
+  if [[ -n ${CI-} ]]; then files=("${files[@]:0:FILES_MAX_IN_CI}"); fi
+  if ((${#files[@]})); then
+    printf '%s\0' "${files[@]}" |
+      xargs -0 -n 1 -P "$(nproc)" clang-tidy-14 --quiet -p build/release \
+        --extra-arg=-fsized-deallocation 2>&1 |
+      { grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed |^Use -header-filter' || true; }
+  fi
+  echo "${#files[@]} changed files"
+}
+
+case ${1-} in
+  format | shell | tidy) "$1" ;;
+  *) echo "usage: tools/lint.sh format|shell|tidy" >&2 && exit 2 ;;
+esac
