@@ -1,0 +1,40 @@
+// What nightjar.toml and the command line decide, as plain values. Filled in once, before anything starts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "broker/policy.h"
+
+namespace nightjar::config {
+
+enum class LogFormat : std::uint8_t { kText, kJson };
+
+struct LogConfig {
+  log::Level level = log::Level::kInfo;
+  LogFormat format = LogFormat::kText;
+  std::string destination = "stderr";  // or "stdout", or a file
+};
+
+struct ListenerConfig {
+  std::string address = "*";
+  std::uint16_t port = 1883;
+  broker::ListenerPolicy policy;
+};
+
+struct NodeConfig {
+  std::string data_dir = "./data";
+  std::uint16_t workers = 0;  // 0: one per core
+};
+
+struct Config {
+  NodeConfig node;
+  broker::NodePolicy policy;
+  broker::ListenerPolicy limits;  // what a listener starts from
+  LogConfig log;
+  std::vector<ListenerConfig> listeners;  // none: the loopback listener
+};
+
+}  // namespace nightjar::config

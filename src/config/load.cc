@@ -1,0 +1,232 @@
+#include "config/load.h"
+
+#include <fmt/format.h>
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "broker/ids.h"
+#include "config/schema.h"
+#include "config/suggest.h"
+#include "config/units.h"
+
+namespace nightjar::config {
+namespace {
+
+struct Place {
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+  friend auto operator<=>(const Place&, const Place&) = default;
+};
+Place place_of(const toml::source_region& source) {
+  return {static_cast<std::uint32_t>(source.begin.line), static_cast<std::uint32_t>(source.begin.column)};
+}
+
+std::string found_text(const toml::node& node) {
+  if (const auto* text = node.as_string()) return fmt::format("the string \"{}\"", text->get());
+  if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  if (const auto* real = node.as_floating_point()) return fmt::format("{}", real->get());
+  if (node.is_table()) return "a table";
+  return node.is_array() ? "an array" : "a date or time";
+}
+
+// ---- values ----
+
+std::optional<Value> read_choice(const toml::node& node, const Shape& shape) {
+  const auto text = node.value_exact<std::string_view>();
+  if (!text) return std::nullopt;
+  const auto at = std::find(shape.choices.begin(), shape.choices.end(), *text);
+  if (at == shape.choices.end()) return std::nullopt;
+  return static_cast<std::int64_t>(at - shape.choices.begin());
+}
+
+// A bare number is bytes; of durations only 0 needs no unit.
+std::optional<std::int64_t> read_amount(const toml::node& node, const Shape& shape) {
+  if (const auto bare = node.value_exact<std::int64_t>()) {
+    if (shape.kind == Kind::kDuration && *bare != 0) return std::nullopt;
+    return *bare;
+  }
+  const auto text = node.value_exact<std::string_view>();
+  if (!text || shape.kind == Kind::kNumber) return std::nullopt;
+  if (shape.kind == Kind::kSize) return parse_size(*text);
+  if (shape.never != 0 && *text == "never") return shape.never;
+  return parse_duration(*text);
+}
+
+std::optional<Value> read_value(const toml::node& node, const Shape& shape) {
+  if (shape.kind == Kind::kBool) {
+    if (const auto flag = node.value_exact<bool>()) return *flag;
+    return std::nullopt;
+  }
+  if (shape.kind == Kind::kText) {
+    if (const auto text = node.value_exact<std::string>()) return *text;
+    return std::nullopt;
+  }
+  if (shape.kind == Kind::kChoice) return read_choice(node, shape);
+  const auto amount = read_amount(node, shape);
+  if (!amount) return std::nullopt;
+  if (shape.never != 0 && *amount == shape.never) return *amount;
+  if (*amount < shape.min || *amount > shape.max || *amount % shape.step != 0) return std::nullopt;
+  return *amount;
+}
+
+// ---- tables ----
+
+class Loader {
+ public:
+  explicit Loader(std::string_view name) : name_(name) {}
+
+  Result<Config, Problems> load(std::string_view text) {
+    try {
+      const toml::table file = toml::parse(text, std::string_view(name_));
+      read_file(file);
+    } catch (const toml::parse_error& error) {
+      add(place_of(error.source()), std::string(error.description()));
+    }
+    if (problems_.empty()) return std::move(config_);
+    std::stable_sort(problems_.begin(), problems_.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    Problems texts;
+    for (auto& problem : problems_) texts.push_back(std::move(problem.second));
+    return tl::make_unexpected(std::move(texts));
+  }
+
+ private:
+  void add(Place place, std::string_view text) {
+    problems_.emplace_back(place, fmt::format("{}:{}:{}: {}", name_, place.line, place.column, text));
+  }
+
+  void read_file(const toml::table& file) {
+    std::vector<Section> sections = sections_of(config_);
+    for (Section& section : sections) {
+      if (const toml::node* node = file.get(section.name)) read_section(*node, section, section.name);
+    }
+    if (const toml::node* node = file.get("listener")) read_listeners(*node);
+    check_top_level(file, sections);
+    check_shards(file);
+  }
+
+  void read_section(const toml::node& node, const Section& section, const std::string& label) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) {
+      return add(place_of(node.source()), fmt::format("\"{}\" must be a table: write [{}]", label, label));
+    }
+    for (const auto& [key, value] : *table) read_entry(key, value, section, label);
+  }
+
+  void read_entry(const toml::key& key, const toml::node& value, const Section& section,
+                  const std::string& label) {
+    const std::string_view name = key.str();
+    for (const Section& nested : section.nested) {
+      if (nested.name == name) return read_section(value, nested, fmt::format("{}.{}", label, name));
+    }
+    for (const Slot& slot : section.slots) {
+      if (slot.name != name) continue;
+      if (const auto read = read_value(value, slot.shape)) return slot.set(*read);
+      return add(place_of(value.source()), fmt::format("\"{}\" in [{}] must be {}, not {}", name, label,
+                                                       describe(slot.shape), found_text(value)));
+    }
+    add(place_of(key.source()),
+        fmt::format("unknown key \"{}\" in [{}]{}", name, label, hint(name, section)));
+  }
+
+  std::string hint(std::string_view name, const Section& section) {
+    std::vector<std::string_view> known;
+    for (const Slot& slot : section.slots) known.push_back(slot.name);
+    for (const Section& nested : section.nested) known.push_back(nested.name);
+    if (const auto near = suggest(name, known)) return fmt::format("; did you mean \"{}\"?", *near);
+    Config scratch;
+    ListenerConfig listener;
+    std::vector<Section> all = sections_of(scratch);
+    all.push_back(section_of(listener));
+    for (const Section& other : all) {
+      for (const Slot& slot : other.slots) {
+        if (slot.name == name) return fmt::format("; it belongs in [{}]", other.name);
+      }
+    }
+    return "";
+  }
+
+  void read_listeners(const toml::node& node) {
+    const toml::array* listeners = node.as_array();
+    if (listeners == nullptr) {
+      return add(place_of(node.source()), "listeners are a list: write [[listener]] with two brackets");
+    }
+    std::set<std::string> names;
+    for (const toml::node& entry : *listeners) {
+      ListenerConfig listener = fresh_listener(config_);
+      const toml::table* table = entry.as_table();
+      const std::string given = table == nullptr ? "" : (*table)["name"].value_or(std::string());
+      const std::string label =
+          fmt::format("listener.{}", given.empty() ? std::to_string(names.size() + 1) : given);
+      read_section(entry, section_of(listener), label);
+      if (listener.policy.name.empty())
+        listener.policy.name = fmt::format("{}:{}", listener.address, listener.port);
+      if (!names.insert(listener.policy.name).second) {
+        add(place_of(entry.source()),
+            fmt::format("there is a listener \"{}\" already", listener.policy.name));
+      }
+      config_.listeners.push_back(std::move(listener));
+    }
+  }
+
+  void check_top_level(const toml::table& file, const std::vector<Section>& sections) {
+    std::vector<std::string_view> known{"listener"};
+    for (const Section& section : sections) known.push_back(section.name);
+    for (const auto& [key, value] : file) {
+      if (std::find(known.begin(), known.end(), key.str()) != known.end()) continue;
+      const auto near = suggest(key.str(), known);
+      add(place_of(key.source()),
+          value.is_table() || value.is_array()
+              ? fmt::format("unknown section [{}]{}", key.str(),
+                            near ? fmt::format("; did you mean [{}]?", *near) : "")
+              : fmt::format("key \"{}\" stands outside a section{}", key.str(), hint(key.str(), {})));
+    }
+  }
+
+  void check_shards(const toml::table& file) {
+    const std::uint16_t shards = config_.policy.shards;
+    const auto place =
+        place_of(file["node"]["shards"].node() != nullptr ? file["node"]["shards"].node()->source()
+                 : file["node"].node() != nullptr         ? file["node"].node()->source()
+                                                          : file.source());
+    if ((shards & (shards - 1)) != 0) {
+      add(place, fmt::format("\"shards\" in [node] must be a power of two, not {}", shards));
+    }
+    if (shards < config_.node.workers) {
+      add(place,
+          fmt::format(
+              "\"shards\" in [node] must not be less than \"workers\": {} shards cannot occupy {} workers",
+              shards, config_.node.workers));
+    }
+  }
+
+  std::string name_;
+  Config config_;
+  std::vector<std::pair<Place, std::string>> problems_;
+};
+
+}  // namespace
+
+Result<Config, Problems> load_text(std::string_view text, std::string_view name) {
+  return Loader(name).load(text);
+}
+
+Result<Config, Problems> load_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in)
+    return tl::make_unexpected(Problems{fmt::format("cannot read {}: {}", path, std::strerror(errno))});
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  if (in.bad())
+    return tl::make_unexpected(Problems{fmt::format("cannot read {}: {}", path, std::strerror(errno))});
+  return load_text(text, path);
+}
+
+}  // namespace nightjar::config

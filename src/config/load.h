@@ -1,0 +1,21 @@
+// Reads nightjar.toml. Every problem is found in one go, and each names its place, the key and what would be
+// right.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "config/config.h"
+
+namespace nightjar::config {
+
+// "nightjar.toml:14:3: unknown key ..."; in the order of the file.
+using Problems = std::vector<std::string>;
+
+Result<Config, Problems> load_file(const std::string& path);
+// `name` stands for the file in messages.
+Result<Config, Problems> load_text(std::string_view text, std::string_view name);
+
+}  // namespace nightjar::config
