@@ -23,12 +23,17 @@ if(MOLD)
 endif()
 
 if(NIGHTJAR_SANITIZE)
-  string(REPLACE "," ";" _sanitizers "${NIGHTJAR_SANITIZE}")
-  foreach(_s IN LISTS _sanitizers)
-    target_compile_options(nightjar_options INTERFACE -fsanitize=${_s})
-    target_link_options(nightjar_options INTERFACE -fsanitize=${_s})
-  endforeach()
-  target_compile_options(nightjar_options INTERFACE -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  set(_sanitize -fsanitize=${NIGHTJAR_SANITIZE})
+  target_compile_options(nightjar_options INTERFACE
+    ${_sanitize} -fno-sanitize-recover=all -fno-omit-frame-pointer -fno-optimize-sibling-calls)
+  target_link_options(nightjar_options INTERFACE ${_sanitize})
+  add_library(nightjar_sanitizer_options OBJECT ${CMAKE_CURRENT_LIST_DIR}/sanitizer_options.cc)
+  # Every program links them; an archive would be left out, because only the runtime looks for them.
+  target_link_libraries(nightjar_options INTERFACE $<TARGET_OBJECTS:nightjar_sanitizer_options>)
+endif()
+if(NIGHTJAR_FUZZ)
+  # Coverage feedback for the code under test; a fuzz target itself links with -fsanitize=fuzzer.
+  target_compile_options(nightjar_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(NIGHTJAR_COVERAGE)
   target_compile_options(nightjar_options INTERFACE --coverage -fprofile-update=atomic)
