@@ -1,0 +1,255 @@
+"""What an operator sees: start, refusals to start, log, counters, stop."""
+import json
+import re
+import signal
+import socket
+import sys
+
+from harness import BINARY, HOST, case, expect, expect_equal, free_port, wait_until
+from sockets import connected, end_of_stream, wire
+
+DRAIN_S = 10  # promised in the manual: what is not flushed by then is cut
+SHUTTING_DOWN = 0x8B
+
+
+@case("operator/start_lines")
+def the_start_says_what_listens_and_who_may_enter(case):
+    broker = case.start_broker()
+    listening = broker.wait_line(rf"127\.0\.0\.1:{broker.port}")
+    expect(listening, "a line names the address")
+    expect(any("anonymous" in line.lower() for line in broker.lines()), "a line says that anonymous clients may enter")
+    expect(any(broker.data in line for line in broker.lines()), "a line names the data directory")
+
+
+@case("operator/serve_is_the_default")
+def serve_is_the_default_subcommand(case):
+    port = free_port()
+    broker = case.spawn([BINARY, "-p", str(port), "--data", str(case.directory())], "broker")
+    broker.wait_line(rf"127\.0\.0\.1:{port}")
+    connected(case, "default", port=port).disconnect()
+    broker.signal(signal.SIGTERM)
+    expect_equal(broker.finish(), 0, "exit status")
+
+
+@case("operator/help")
+def help_shows_commands_and_examples(case):
+    overview = "\n".join(case.run([BINARY, "--help"]))
+    for command in ("serve", "ctl", "pub", "sub"):
+        expect(command in overview, f"--help names {command}")
+    for command in ("serve", "pub", "sub"):
+        text = "\n".join(case.run([BINARY, command, "--help"]))
+        expect(f"nightjar {command}" in text and "xample" in text, f"{command} --help shows examples")
+
+
+@case("operator/unknown_option")
+def an_unknown_option_is_named(case):
+    process = case.spawn([BINARY, "serve", "--prot", "1883"], "nightjar")
+    expect(process.finish() != 0, "an unknown option is an error")
+    expect("--prot" in "\n".join(process.lines()), "the message names the option")
+
+
+def refused_start(case, port):
+    """Output of a broker that cannot start on `port`."""
+    process = case.spawn([BINARY, "serve", "-p", str(port), "--data", str(case.directory())], "second broker")
+    expect(process.finish() != 0, "it ends with an error")
+    text = "\n".join(process.lines())
+    expect(str(port) in text, "the message names the port")
+    return text
+
+
+@case("operator/busy_port")
+def a_busy_port_names_the_process_that_holds_it(case):
+    holder = case.spawn([sys.executable, "-u", "-c", "import socket\ns = socket.create_server(('127.0.0.1', 0))\n"
+                         "print('port', s.getsockname()[1])\ninput()"], "holder")
+    port = int(holder.wait_line(r"^port (\d+)$").group(1))
+    text = refused_start(case, port)
+    expect(str(holder.pid) in text and "python" in text, f"the message names python and its pid {holder.pid}: {text}")
+
+
+@case("operator/busy_port_second_broker")
+def a_second_broker_does_not_share_the_port(case):
+    # SO_REUSEPORT would let it, and half of the clients would find the wrong broker.
+    text = refused_start(case, case.port)
+    expect(str(case.broker.pid) in text, f"the message names the first broker's pid {case.broker.pid}: {text}")
+
+
+def refused_config(case, content):
+    """The message about a configuration file, and the file's path as the broker was given it."""
+    path = case.file("nightjar.toml", content)
+    process = case.spawn([BINARY, "serve", "-c", path, "--data", str(case.directory() / "data")], "broker")
+    expect(process.finish() != 0, "the broker does not start")
+    return "\n".join(process.lines()), str(path)
+
+
+@case("operator/config_unknown_key")
+def an_unknown_key_gets_place_and_suggestion(case):
+    text, path = refused_config(case, '[log]\n  levle = "info"\n')
+    expect(f"{path}:2:3:" in text, f"file, line and column of the key: {text}")
+    expect('"levle"' in text and 'did you mean "level"' in text, f"the key and a suggestion: {text}")
+
+
+@case("operator/config_syntax_error")
+def a_syntax_error_gets_its_place(case):
+    text, path = refused_config(case, '[log]\nlevel = \n')
+    expect(re.search(re.escape(path) + r":[23]:\d+:", text), f"file, line and column: {text}")
+
+
+@case("operator/config_wrong_type")
+def a_wrong_type_gets_its_place(case):
+    text, path = refused_config(case, '[log]\nlevel = 3\n')
+    expect(f"{path}:2:" in text and "level" in text, f"file, line and key: {text}")
+
+
+@case("operator/config_missing_file")
+def a_missing_file_is_named(case):
+    missing = str(case.directory() / "nowhere.toml")
+    process = case.spawn([BINARY, "serve", "-c", missing], "broker")
+    expect(process.finish() != 0, "the broker does not start")
+    expect(missing in "\n".join(process.lines()), "the message names the file")
+
+
+@case("operator/json_log")
+def every_line_of_a_json_log_is_json(case):
+    port = free_port()
+    config = case.file("nightjar.toml", f'[log]\nformat = "json"\n\n[listener.plain]\nport = {port}\n'
+                       'bind = "127.0.0.1"\nanonymous = true\n')
+    broker = case.spawn([BINARY, "serve", "-c", config, "--data", str(case.directory() / "data")], "broker")
+    broker.wait_line(str(port))
+    client = connected(case, "logged", port=port)
+    client.disconnect()
+    broker.wait_line("logged")
+    broker.signal(signal.SIGTERM)
+    expect_equal(broker.finish(), 0, "exit status")
+    for line in broker.lines():
+        try:
+            json.loads(line)
+        except ValueError:
+            expect(False, f"not JSON: {line}")
+
+
+@case("operator/log_gives_the_cause")
+def one_line_per_disconnect_gives_the_cause(case):
+    names = {what: case.client_id(what) for what in ("graceful", "vanished", "malformed", "keepalive", "twin")}
+    connected(case, names["graceful"]).disconnect()
+    connected(case, names["vanished"]).drop()
+    malformed = connected(case, names["malformed"])
+    malformed.send(b"\x36\x00")
+    malformed.expect_disconnect(0x81)
+    silent = connected(case, names["keepalive"], keep_alive=1)
+    silent.expect_disconnect(0x8D)
+    twin = connected(case, names["twin"])
+    connected(case, names["twin"]).disconnect()
+    twin.expect_disconnect(0x8E)
+
+    ends = {"twin": 2}
+    for what, client_id in names.items():
+        count = ends.get(what, 1)
+        case.broker.wait_lines(rf"(?i)disconnect.*\b{client_id}\b|\b{client_id}\b.*disconnect", count)
+    lines = {what: [line for line in case.broker.lines() if re.search(rf"\b{client_id}\b", line) and
+                    "disconnect" in line.lower()] for what, client_id in names.items()}
+    for what, found in lines.items():
+        expect_equal(len(found), ends.get(what, 1), f"lines about the end of {what}: {found}")
+    causes = {what: re.sub(rf"\b{names[what]}\b|\d", "", found[0]) for what, found in lines.items()}
+    expect_equal(len(set(causes.values())), len(causes), f"different causes read differently: {causes}")
+
+
+@case("operator/stats")
+def ctl_stats_prints_counters(case):
+    broker = case.start_broker()
+    stats = [BINARY, "ctl", "stats", "--data", broker.data]
+    before = json.loads("\n".join(case.run(stats, "nightjar ctl")))
+    client = connected(case, "counted", port=broker.port)
+    client.subscribe("counted/#", qos=1)
+    for n in range(7):
+        client.publish("counted/x", b"%d" % n, qos=1)
+    for _ in range(7):
+        client.receive("counted/x")
+    # A gauge of clients and counters of messages are there, and they count.
+    def after():
+        return json.loads("\n".join(case.run(stats, "nightjar ctl")))
+    wait_until(lambda: numbers(after()) != numbers(before), "counters to change")
+    grown = {name: value - numbers(before).get(name, 0) for name, value in numbers(after()).items()}
+    expect(any("receiv" in name and grown[name] >= 7 for name in grown), f"received messages are counted: {grown}")
+    expect(any("deliver" in name and grown[name] >= 7 for name in grown), f"deliveries are counted: {grown}")
+    expect(any(("client" in name or "connection" in name or "session" in name) and grown[name] == 1 for name in grown),
+           f"the client is counted: {grown}")
+    client.disconnect()
+
+
+def numbers(tree, prefix=""):
+    """Every number of a JSON tree under its path."""
+    if isinstance(tree, bool) or tree is None or isinstance(tree, str):
+        return {}
+    if isinstance(tree, (int, float)):
+        return {prefix: tree}
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    return {name: value for key, child in items for name, value in numbers(child, f"{prefix}/{key}").items()}
+
+
+@case("operator/stats_without_broker")
+def ctl_stats_without_a_broker_says_what_to_do(case):
+    process = case.spawn([BINARY, "ctl", "stats", "--data", str(case.directory())], "nightjar ctl")
+    expect(process.finish() != 0, "it is an error")
+    expect(str(case.directory()) in "\n".join(process.lines()), "the message names the directory")
+
+
+@case("operator/drain")
+def sigterm_tells_the_clients_and_ends(case):
+    broker = case.start_broker()
+    modern = connected(case, "modern", port=broker.port)
+    old = connected(case, "old", wire.V311, broker.port)
+    idle = socket.create_connection((HOST, broker.port))
+    broker.signal(signal.SIGTERM)
+    modern.expect_disconnect(SHUTTING_DOWN)
+    old.expect_closed()
+    end_of_stream(idle)
+    expect_equal(broker.finish(DRAIN_S), 0, "exit status after SIGTERM")
+
+
+@case("operator/drain_flushes")
+def what_was_queued_for_a_reader_is_flushed(case):
+    broker = case.start_broker()
+    reader = connected(case, "reader", port=broker.port)
+    reader.subscribe("big")
+    writer = connected(case, "writer", port=broker.port)
+    # More than the socket buffers hold, so that output waits inside the broker when the signal comes.
+    payload = b"x" * 65536
+    for _ in range(64):
+        writer.publish("big", payload)
+    writer.publish("end", b"", qos=1)
+    broker.signal(signal.SIGTERM)
+    count = 0
+    while True:
+        packet = reader.recv()
+        if packet.type == wire.DISCONNECT:
+            break
+        expect_equal(len(packet.payload), len(payload), "length of a message")
+        count += 1
+    expect(count > 0, "messages came before the DISCONNECT")
+    expect_equal(packet.code, SHUTTING_DOWN, "reason code")
+    expect_equal(broker.finish(DRAIN_S), 0, "exit status after SIGTERM")
+
+
+@case("operator/drain_does_not_wait_for_a_stalled_reader")
+def a_reader_that_stalls_does_not_hold_the_end_up(case):
+    broker = case.start_broker()
+    stalled = connected(case, "stalled", port=broker.port)
+    stalled.subscribe("big")
+    writer = connected(case, "writer", port=broker.port)
+    for _ in range(200):
+        writer.publish("big", b"x" * 65536)
+    writer.publish("end", b"", qos=1)
+    broker.signal(signal.SIGTERM)
+    # The scheduler of a busy machine gets a little on top of the broker's own bound.
+    expect_equal(broker.finish(DRAIN_S + 5), 0, "exit status after SIGTERM")
+
+
+@case("operator/port_is_free_after_the_end")
+def the_port_can_be_used_again_at_once(case):
+    broker = case.start_broker()
+    client = connected(case, "before", port=broker.port)
+    broker.signal(signal.SIGTERM)
+    client.expect_disconnect(SHUTTING_DOWN)
+    expect_equal(broker.finish(DRAIN_S), 0, "exit status after SIGTERM")
+    again = case.start_broker(port=broker.port)
+    connected(case, "after", port=again.port).disconnect()

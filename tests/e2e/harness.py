@@ -202,6 +202,9 @@ class Case:
         self._taken = []
         self._spawned = []
         self._brokers = []
+        self._directory = None
+        self._sockets = []
+        self.trace = []  # packets of raw connections
 
     def client_id(self, role):
         # 3.1 allows 23 characters, so ids are short; the counter keeps them apart from other cases.
@@ -227,6 +230,17 @@ class Case:
         expect(status == 0, f"{process.name} ended with status {status}")
         return process.lines()
 
+    def directory(self):
+        """A directory of this case's own."""
+        if not self._directory:
+            self._directory = tempfile.TemporaryDirectory(prefix="nightjar-e2e-")
+        return pathlib.Path(self._directory.name)
+
+    def file(self, name, content):
+        path = self.directory() / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
     def start_broker(self, *extra, **options):
         broker = Broker(extra, wait=False, **options)
         self._brokers.append(broker)
@@ -239,11 +253,18 @@ class Case:
             self._taken.remove(agent)
             self._agents.give_back(agent, reusable=True)
 
+    def close_at_end(self, connection):
+        self._sockets.append(connection)
+
     def transcripts(self):
         own = [process.transcript() for process in [*self._taken, *self._spawned, *self._brokers]]
+        if self.trace:
+            own.append("\n".join(["packets"] + ["    " + line for line in self.trace[-60:]]))
         return own + ([self.broker.transcript(15)] if not self._brokers else [])
 
     def close(self, failed):
+        for connection in self._sockets:
+            connection.close()
         for agent in self._taken:
             self._agents.give_back(agent, reusable=not failed)
         for process in self._spawned:
@@ -251,6 +272,8 @@ class Case:
                 process.kill()
         for broker in self._brokers:
             broker.dispose()
+        if self._directory:
+            self._directory.cleanup()
 
 
 CASES = {}

@@ -28,7 +28,7 @@ def run_case(name, function, broker, agents):
     problem = None
     try:
         function(case)
-    except harness.Failure as failure:
+    except (harness.Failure, AssertionError) as failure:
         problem = str(failure)
     except Exception:  # a case that breaks must not take the others with it
         problem = traceback.format_exc()
