@@ -99,7 +99,7 @@ class Context:
     def fence(self, publisher, *subscribers, qos=1):
         """Proves that `publisher` caused nothing for `subscribers` that they have not read yet: a message published
         now must be the very next packet each of them gets. Deliveries keep the order of their publisher."""
-        topic = self.topic("fence/%d" % next(self._ids))
+        topic = "fence/%s/%d" % (self._tag, next(self._ids))
         for subscriber in subscribers:
             code = subscriber.subscribe(topic, qos=qos).codes[0]
             assert code == qos, "fence subscription got 0x%02x" % code
@@ -133,7 +133,7 @@ class Context:
 
     def let_pass(self, seconds, broker=None):
         """Returns once the broker itself has counted this many seconds: the delay of a will that it publishes."""
-        topic = self.topic("clock/%d" % next(self._ids))
+        topic = "clock/%s/%d" % (self._tag, next(self._ids))
         watcher = self.client(broker=broker)
         watcher.subscribe(topic)
         will = wire.Will(topic, b"tick", properties={"will_delay_interval": seconds})
