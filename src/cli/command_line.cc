@@ -1,0 +1,73 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+#include "broker/ids.h"
+
+namespace nightjar::cli {
+namespace {
+
+constexpr int kUsageError = 1;
+
+constexpr const char* kServeExamples =
+    "\nExamples:\n"
+    "  nightjar serve                                 serve this machine only, on port 1883, to anybody on "
+    "it\n"
+    "  nightjar serve -p 1884 --data /tmp/second      a second broker beside it\n"
+    "  nightjar serve -c nightjar.toml                listeners, limits and log as the file says\n"
+    "  nightjar serve --print-config-reference        every key of the file, with defaults\n\n"
+    "SIGTERM and SIGINT end it in good order within 10 seconds; a second one ends it at once.\n"
+    "Exit status: 0 ended in good order, 1 could not start, 3 the configuration is wrong.\n\n";
+
+constexpr const char* kCtlExamples =
+    "\nExamples:\n"
+    "  nightjar ctl stats                             counters, loss ledger, sessions, memory\n"
+    "  nightjar ctl stats --data /var/lib/nightjar    of the broker on that data directory\n"
+    "  nightjar ctl stats --json | jq .total.ledger   for programs\n\n";
+
+// CLI11 reports by exception; here that becomes a value, and its message is printed.
+template <typename Options>
+Result<Options, int> parse(CLI::App& app, int argc, const char* const* argv, const Options& options) {
+  try {
+    app.parse(argc, argv);
+    return options;
+  } catch (const CLI::ParseError& done) {
+    return tl::make_unexpected(app.exit(done) == 0 ? 0 : kUsageError);
+  }
+}
+
+}  // namespace
+
+Result<ServeOptions, int> parse_serve(int argc, const char* const* argv) {
+  ServeOptions options;
+  CLI::App app{"Runs the broker.", "nightjar serve"};
+  app.footer(kServeExamples);
+  app.add_option("-c,--config", options.config_file, "Configuration file (nightjar.toml)")->type_name("FILE");
+  app.add_option("-p,--port", options.port, "TCP port; overrides the file if that has at most one listener")
+      ->type_name("PORT")
+      ->check(CLI::Range(1, 65535));
+  app.add_option("--data", options.data_dir, "Data directory (default ./data)")->type_name("DIR");
+  app.add_option("--workers", options.workers, "Threads that serve clients (default: one per core)")
+      ->type_name("N")
+      ->check(CLI::Range(1, int{broker::kWorkersMax}));
+  app.add_flag("--print-config-reference", options.prints_reference,
+               "Print the reference of the file and end");
+  return parse(app, argc, argv, options);
+}
+
+Result<CtlOptions, int> parse_ctl(int argc, const char* const* argv) {
+  CtlOptions options;
+  CLI::App app{"Looks into a running broker.", "nightjar ctl"};
+  app.footer(kCtlExamples);
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.add_option("--data", options.data_dir, "Data directory of the broker (default ./data)")
+      ->type_name("DIR");
+  app.add_flag("--json", options.is_json, "Print the broker's answer as one JSON object");
+  app.add_subcommand("stats", "Counters of all workers, the loss ledger, sessions and memory")->callback([&] {
+    options.command = "stats";
+  });
+  return parse(app, argc, argv, options);
+}
+
+}  // namespace nightjar::cli

@@ -1,0 +1,30 @@
+// The options of `nightjar serve` and `nightjar ctl`. Help and errors are printed here; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace nightjar::cli {
+
+struct ServeOptions {
+  std::optional<std::string> config_file;
+  std::optional<std::uint16_t> port;
+  std::optional<std::string> data_dir;
+  std::optional<std::uint16_t> workers;
+  bool prints_reference = false;
+};
+
+struct CtlOptions {
+  std::string command;
+  std::string data_dir = "./data";
+  bool is_json = false;
+};
+
+// argv[0] is the subcommand's name. The error is the exit status of a process that is done: 0 after help.
+Result<ServeOptions, int> parse_serve(int argc, const char* const* argv);
+Result<CtlOptions, int> parse_ctl(int argc, const char* const* argv);
+
+}  // namespace nightjar::cli

@@ -1,0 +1,28 @@
+// What the control socket understands: a JSON object {"command": NAME, ...} in, {"ok": true, ...} or
+// {"ok": false, "error": TEXT} out. Used by the control thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "broker/node.h"
+#include "net/mail_room.h"
+
+namespace nightjar::cli {
+
+class ControlCommands {
+ public:
+  ControlCommands(broker::Node& node, net::MailRoom& mail);
+
+  std::string answer(std::string_view request);
+
+ private:
+  std::string stats();
+
+  broker::Node& node_;
+  net::MailRoom& mail_;
+  MonoTime started_;
+};
+
+}  // namespace nightjar::cli

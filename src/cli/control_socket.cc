@@ -1,0 +1,119 @@
+#include "cli/control_socket.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace nightjar::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A Unix address holds 108 characters; a longer path is reached through an open directory.
+struct SocketName {
+  sockaddr_un address{};
+  net::Fd directory;
+};
+
+Result<SocketName> name_of(const fs::path& socket) {
+  SocketName name;
+  std::string text = socket.string();
+  if (text.size() >= sizeof name.address.sun_path) {
+    name.directory = net::Fd{::open(socket.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    if (!name.directory)
+      return fail(fmt::format("cannot open {}: {}", socket.parent_path().string(), std::strerror(errno)));
+    text = fmt::format("/proc/self/fd/{}/{}", name.directory.get(), socket.filename().string());
+  }
+  name.address.sun_family = AF_UNIX;
+  std::memcpy(name.address.sun_path, text.c_str(), text.size() + 1);
+  return name;
+}
+
+const sockaddr* raw(const sockaddr_un& address) { return reinterpret_cast<const sockaddr*>(&address); }
+
+std::string connect_problem(const fs::path& socket, int error) {
+  const std::string directory = socket.parent_path().string();
+  if (error == ENOENT || error == ECONNREFUSED) {
+    return fmt::format(
+        "no broker runs on the data directory {}; start it with \"nightjar serve --data {}\", or name "
+        "the directory of the running one with --data",
+        directory, directory);
+  }
+  if (error == EACCES) {
+    return fmt::format("{} is closed to this user; run ctl as the user of the broker", socket.string());
+  }
+  return fmt::format("cannot talk to the broker through {}: {}", socket.string(), std::strerror(error));
+}
+
+}  // namespace
+
+Result<net::Fd> listen_at(const fs::path& socket) {
+  NJ_TRY(const SocketName name, name_of(socket));
+  net::Fd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  ::unlink(name.address.sun_path);
+  // The mode is that of the file from its first moment on.
+  const mode_t old_mask = ::umask(0177);
+  const bool is_bound = fd && ::bind(fd.get(), raw(name.address), sizeof name.address) == 0;
+  const int error = errno;
+  ::umask(old_mask);
+  if (!is_bound) return fail(fmt::format("cannot create {}: {}", socket.string(), std::strerror(error)));
+  if (::listen(fd.get(), 16) != 0)
+    return fail(fmt::format("cannot listen on {}: {}", socket.string(), std::strerror(errno)));
+  return fd;
+}
+
+Result<net::Fd> connect_to(const fs::path& socket) {
+  std::error_code ignored;
+  if (!fs::exists(socket.parent_path(), ignored)) return fail(connect_problem(socket, ENOENT));
+  NJ_TRY(const SocketName name, name_of(socket));
+  net::Fd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  if (!fd || ::connect(fd.get(), raw(name.address), sizeof name.address) != 0) {
+    return fail(connect_problem(socket, errno));
+  }
+  limit_silence(fd, kControlPatienceS);
+  return fd;
+}
+
+void limit_silence(const net::Fd& connection, int seconds) {
+  const timeval timeout{.tv_sec = seconds, .tv_usec = 0};
+  ::setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  ::setsockopt(connection.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+}
+
+Result<void> send_line(const net::Fd& connection, std::string_view line) {
+  std::string rest{line};
+  rest += '\n';
+  while (!rest.empty()) {
+    const ssize_t sent = ::send(connection.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) return fail(fmt::format("the control connection broke: {}", std::strerror(errno)));
+    rest.erase(0, static_cast<std::size_t>(sent));
+  }
+  return {};
+}
+
+Result<std::string> receive_line(const net::Fd& connection, std::size_t bytes_max) {
+  std::string line;
+  std::array<char, 4096> chunk{};
+  while (line.size() <= bytes_max) {
+    const ssize_t count = ::recv(connection.get(), chunk.data(), chunk.size(), 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail(fmt::format("the control connection broke: {}", std::strerror(errno)));
+    if (count == 0) return fail("the control connection ended early");
+    line.append(chunk.data(), static_cast<std::size_t>(count));
+    if (line.back() == '\n') {
+      line.pop_back();
+      return line;
+    }
+  }
+  return fail("a line on the control connection is too long");
+}
+
+}  // namespace nightjar::cli

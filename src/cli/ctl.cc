@@ -1,0 +1,58 @@
+#include "cli/ctl.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/command_line.h"
+#include "cli/control_socket.h"
+#include "cli/data_dir.h"
+#include "cli/stats_table.h"
+
+namespace nightjar::cli {
+namespace {
+
+namespace json = boost::json;
+
+Result<std::string> ask(const CtlOptions& options) {
+  json::object request{{"command", options.command}};
+  const auto socket = std::filesystem::absolute(options.data_dir) / kControlSocketName;
+  NJ_TRY(const net::Fd connection, connect_to(socket));
+  NJ_CHECK(send_line(connection, json::serialize(request)));
+  return receive_line(connection, kControlAnswerBytesMax);
+}
+
+// The broker's own words when it refused.
+Result<void> check(const std::string& answer) {
+  json::error_code error;
+  const json::value parsed = json::parse(answer, error);
+  const json::object* object = error ? nullptr : parsed.if_object();
+  const json::value* text = object != nullptr ? object->if_contains("error") : nullptr;
+  if (text != nullptr && text->is_string()) return fail(std::string(text->get_string()));
+  return {};
+}
+
+Result<std::string> run(const CtlOptions& options) {
+  NJ_TRY(const std::string answer, ask(options));
+  NJ_CHECK(check(answer));
+  if (options.is_json) return answer + "\n";
+  return stats_table(answer);
+}
+
+}  // namespace
+
+int run_ctl(int argc, char** argv) {
+  const auto options = parse_ctl(argc, argv);
+  if (!options) return options.error();
+  const auto text = run(*options);
+  if (!text) {
+    fmt::print(stderr, "nightjar ctl: {}\n", text.error().message);
+    return 1;
+  }
+  fmt::print("{}", *text);
+  return 0;
+}
+
+}  // namespace nightjar::cli

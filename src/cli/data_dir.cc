@@ -1,0 +1,71 @@
+#include "cli/data_dir.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace nightjar::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kLockName[] = "nightjar.lock";
+
+std::string read_holder(int lock) {
+  std::array<char, 32> text{};
+  const ssize_t size = ::pread(lock, text.data(), text.size() - 1, 0);
+  const std::string_view pid{text.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
+  const std::string_view digits = pid.substr(0, pid.find_first_not_of("0123456789"));
+  return digits.empty() ? "another broker" : fmt::format("the broker with process id {}", digits);
+}
+
+// What stands in the way and what would help.
+std::string access_problem(const fs::path& path, int error) {
+  struct stat status {};
+  if (error != EACCES || ::stat(path.c_str(), &status) != 0) {
+    return fmt::format("cannot use the data directory {}: {}; give another one with --data", path.string(),
+                       std::strerror(error));
+  }
+  return fmt::format(
+      "cannot use the data directory {}: it belongs to user {} with mode {:04o} and this is user {}; run "
+      "\"chown {} "
+      "{}\" as root or give another directory with --data",
+      path.string(), status.st_uid, status.st_mode & 07777, ::geteuid(), ::geteuid(), path.string());
+}
+
+}  // namespace
+
+Result<DataDir> DataDir::open(const fs::path& path) {
+  std::error_code error;
+  fs::path absolute = fs::absolute(path, error).lexically_normal();
+  if (!absolute.has_filename()) absolute = absolute.parent_path();
+  const bool is_new = fs::create_directories(absolute, error);
+  if (error) return fail(access_problem(absolute.parent_path(), error.value()));
+  // What clients store is nobody else's business.
+  if (is_new) fs::permissions(absolute, fs::perms::owner_all, error);
+  net::Fd lock{::open((absolute / kLockName).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+  if (!lock) return fail(access_problem(absolute, errno));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(
+        fmt::format("the data directory {} is in use by {}; stop it, or give this one its own directory with "
+                    "--data",
+                    absolute.string(), read_holder(lock.get())));
+  }
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
+    return fail(
+        fmt::format("cannot write to the data directory {}: {}", absolute.string(), std::strerror(errno)));
+  }
+  return DataDir(std::move(absolute), std::move(lock));
+}
+
+DataDir::DataDir(fs::path path, net::Fd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+
+}  // namespace nightjar::cli

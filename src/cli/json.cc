@@ -1,0 +1,2 @@
+// Boost.JSON in header-only form: its definitions are compiled here, once.
+#include <boost/json/src.hpp>

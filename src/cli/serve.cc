@@ -1,0 +1,171 @@
+#include "cli/serve.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "auth/anonymous_auth.h"
+#include "auth/open_rules.h"
+#include "base/log.h"
+#include "broker/node.h"
+#include "cli/command_line.h"
+#include "cli/control_commands.h"
+#include "cli/control_server.h"
+#include "cli/data_dir.h"
+#include "cli/log_sink.h"
+#include "cli/serve_config.h"
+#include "cli/signals.h"
+#include "cli/start_report.h"
+#include "cli/system_entropy.h"
+#include "config/reference.h"
+#include "net/address.h"
+#include "net/mail_room.h"
+#include "net/system_clock.h"
+#include "net/workers.h"
+#include "store/memory_store.h"
+
+namespace nightjar::cli {
+namespace {
+
+constexpr int kCannotStart = 1;
+constexpr int kWrongConfiguration = 3;
+
+// Saying goodbye may take this long; with what follows it stays under the 10 seconds that service managers
+// and people wait.
+constexpr Duration kDrainTime = Duration::seconds(8);
+
+// Every connection is an open file, so the broker takes as many as it may have.
+std::uint64_t raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  if (limit.rlim_cur < limit.rlim_max) {
+    const rlimit raised{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  return limit.rlim_cur;
+}
+
+std::uint16_t worker_count(const config::Config& config) {
+  if (config.node.workers != 0) return config.node.workers;
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  return static_cast<std::uint16_t>(std::min<unsigned>({cores, broker::kWorkersMax, config.policy.shards}));
+}
+
+// The parts of a running broker, in the order they are made; they end in the opposite order.
+class Broker {
+ public:
+  static Result<std::unique_ptr<Broker>> open(const config::Config& config, DataDir& data) {
+    NJ_TRY(auto mail, net::MailRoom::open(worker_count(config)));
+    std::unique_ptr<Broker> broker{new Broker(config, std::move(mail))};
+    NJ_CHECK(broker->listen());
+    NJ_TRY(broker->control_, ControlServer::start(data.control_socket(), [commands = broker->commands_.get()](
+                                                                             std::string_view request) {
+             return commands->answer(request);
+           }));
+    return broker;
+  }
+
+  void start() { workers_.start(); }
+
+  // Every client is told; true if all of them were gone in time.
+  bool drain() {
+    workers_.begin_drain();
+    return workers_.wait_until_quiet(kDrainTime);
+  }
+
+  [[nodiscard]] bool loses_on_restart() const { return store_.is_volatile(); }
+  [[nodiscard]] std::uint16_t workers() const { return mail_->workers(); }
+  [[nodiscard]] const std::vector<ListeningAt>& listening() const { return listening_; }
+
+ private:
+  Broker(const config::Config& config, std::unique_ptr<net::MailRoom> mail)
+      : config_(config),
+        mail_(std::move(mail)),
+        node_(config.policy, {clock_, *mail_, store_, authenticator_, authorizer_, entropy_},
+              mail_->workers()),
+        workers_(node_, *mail_),
+        commands_(std::make_unique<ControlCommands>(node_, *mail_)) {}
+
+  Result<void> listen() {
+    for (const config::ListenerConfig& listener : config_.listeners) {
+      NJ_TRY(const auto addresses, net::addresses_of(listener.address, listener.port));
+      for (const net::Address& address : addresses) {
+        auto bound = workers_.listen(address, listener.policy);
+        if (bound) {
+          listening_.push_back({*bound, &listener.policy});
+        } else if (addresses.size() > 1 && address.family() == AF_INET6) {
+          log::info(bound.error().message + "; going on without IPv6");
+        } else {
+          return tl::make_unexpected(bound.error());
+        }
+      }
+    }
+    return {};
+  }
+
+  const config::Config& config_;
+  net::SystemClock clock_;
+  store::MemoryStore store_;
+  auth::AnonymousAuth authenticator_;
+  auth::OpenRules authorizer_;
+  SystemEntropy entropy_;
+  std::unique_ptr<net::MailRoom> mail_;
+  broker::Node node_;
+  net::Workers workers_;
+  std::vector<ListeningAt> listening_;
+  std::unique_ptr<ControlCommands> commands_;
+  std::unique_ptr<ControlServer> control_;
+};
+
+Result<void> serve(const config::Config& config) {
+  NJ_TRY(Signals signals, Signals::catch_them());
+  NJ_TRY(DataDir data, DataDir::open(config.node.data_dir));
+  NJ_CHECK(install_log(config.log));
+  const std::uint64_t open_files = raise_file_limit();
+  NJ_TRY(const auto broker, Broker::open(config, data));
+  broker->start();
+  report_start({.version = config.policy.version,
+                .workers = broker->workers(),
+                .open_files_max = open_files,
+                .data_dir = data.path(),
+                .loses_on_restart = broker->loses_on_restart(),
+                .listening = broker->listening()});
+  const std::string_view signal = signals.wait_for_end();
+  signals.release();
+  log::info(fmt::format("{}: saying goodbye to the clients", signal));
+  const bool all_gone = broker->drain();
+  log::info(all_gone ? "stopped" : "stopped; some connections were cut because their clients did not read");
+  return {};
+}
+
+int complain(std::string_view text, int status) {
+  fmt::print(stderr, "nightjar: {}\n", text);
+  return status;
+}
+
+}  // namespace
+
+int run_serve(int argc, char** argv) {
+  const auto options = parse_serve(argc, argv);
+  if (!options) return options.error();
+  if (options->prints_reference) {
+    fmt::print("{}", config::reference());
+    return 0;
+  }
+  const auto config = serve_config(*options);
+  if (!config) {
+    for (const std::string& problem : config.error()) complain(problem, 0);
+    return kWrongConfiguration;
+  }
+  const auto ended = serve(*config);
+  return ended ? 0 : complain(ended.error().message, kCannotStart);
+}
+
+}  // namespace nightjar::cli

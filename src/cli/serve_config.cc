@@ -1,0 +1,44 @@
+#include "cli/serve_config.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace nightjar::cli {
+namespace {
+
+constexpr std::uint16_t kDefaultPort = 1883;
+
+// Only programs on this machine reach it, so they may enter as they are.
+config::ListenerConfig loopback_listener(const config::Config& config) {
+  config::ListenerConfig listener{.address = "localhost", .port = kDefaultPort, .policy = config.limits};
+  listener.policy.name = "local";
+  listener.policy.allow_anonymous = true;
+  return listener;
+}
+
+}  // namespace
+
+Result<config::Config, config::Problems> serve_config(const ServeOptions& options) {
+  config::Config config;
+  if (options.config_file) {
+    NJ_TRY(config, config::load_file(*options.config_file));
+  }
+  if (config.listeners.empty()) config.listeners.push_back(loopback_listener(config));
+  if (options.port && config.listeners.size() > 1) {
+    return tl::make_unexpected(config::Problems{
+        fmt::format("-p {} does not say which of the {} listeners of {} it is for; set their ports there",
+                    *options.port, config.listeners.size(), *options.config_file)});
+  }
+  if (options.port) config.listeners.front().port = *options.port;
+  if (options.data_dir) config.node.data_dir = *options.data_dir;
+  if (options.workers) config.node.workers = *options.workers;
+  if (config.policy.shards < config.node.workers) {
+    return tl::make_unexpected(config::Problems{
+        fmt::format("{} workers are more than the {} shards of the configuration; use at most {}",
+                    config.node.workers, config.policy.shards, config.policy.shards)});
+  }
+  return config;
+}
+
+}  // namespace nightjar::cli

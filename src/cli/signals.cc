@@ -1,0 +1,53 @@
+#include "cli/signals.h"
+
+#include <fmt/format.h>
+#include <sys/signalfd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "base/log.h"
+
+namespace nightjar::cli {
+namespace {
+
+sigset_t our_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  return set;
+}
+
+}  // namespace
+
+Result<Signals> Signals::catch_them() {
+  std::signal(SIGPIPE, SIG_IGN);
+  const sigset_t set = our_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  net::Fd fd{::signalfd(-1, &set, SFD_CLOEXEC)};
+  if (!fd) return fail(fmt::format("cannot receive signals: {}", std::strerror(errno)));
+  return Signals(std::move(fd));
+}
+
+Signals::Signals(net::Fd fd) : fd_(std::move(fd)) {}
+
+std::string_view Signals::wait_for_end() {
+  for (;;) {
+    signalfd_siginfo info{};
+    if (::read(fd_.get(), &info, sizeof info) != sizeof info) continue;  // EINTR
+    if (info.ssi_signo == SIGTERM) return "SIGTERM";
+    if (info.ssi_signo == SIGINT) return "SIGINT";
+    log::info("SIGHUP: the configuration is read at start only");
+  }
+}
+
+void Signals::release() {
+  const sigset_t set = our_signals();
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+}  // namespace nightjar::cli

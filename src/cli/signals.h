@@ -1,0 +1,27 @@
+// SIGTERM and SIGINT as something the main thread waits for. Made before other threads, which then never see
+// them.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+#include "net/fd.h"
+
+namespace nightjar::cli {
+
+class Signals {
+ public:
+  // Blocks SIGTERM, SIGINT and SIGHUP in this thread and those it starts, and ignores SIGPIPE.
+  static Result<Signals> catch_them();
+
+  // Blocks until somebody asks for the end; returns the signal's name. SIGHUP only leads to a log line.
+  std::string_view wait_for_end();
+  // From now on a further signal ends the process at once.
+  void release();
+
+ private:
+  explicit Signals(net::Fd fd);
+  net::Fd fd_;
+};
+
+}  // namespace nightjar::cli

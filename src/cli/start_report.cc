@@ -1,0 +1,72 @@
+#include "cli/start_report.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include "base/log.h"
+#include "config/units.h"
+
+namespace nightjar::cli {
+namespace {
+
+constexpr std::uint32_t kNeverExpires = 0xFFFFFFFF;
+
+bool is_loopback(const net::Address& address) {
+  if (address.family() == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address.storage);
+    return (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address.storage);
+  return address.family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+}
+
+std::string who_may_enter(const ListeningAt& at) {
+  if (!at.policy->allow_anonymous) return "nobody may enter";
+  return is_loopback(at.address) ? "any program on this machine may enter, no password asked"
+                                 : "ANYBODY who reaches this address may enter, no password asked";
+}
+
+std::string expiry_text(std::uint32_t seconds) {
+  if (seconds == kNeverExpires) return "are kept until the client ends them";
+  return fmt::format("end after {} at most", config::format_duration(std::int64_t{seconds} * 1000));
+}
+
+void report_listener(const ListeningAt& at) {
+  const std::string where{net::AddressText(at.address).view()};
+  log::info(fmt::format("listening on {}: {}; sessions of absent clients {}", where, who_may_enter(at),
+                        expiry_text(at.policy->session_expiry_max_s)),
+            {{"listener", at.policy->name}});
+  if (at.policy->allow_anonymous) return;
+  log::warn(fmt::format(
+                "listener {} lets nobody in: no users are configured and anonymous clients are not allowed; "
+                "set allow_anonymous = true in its [[listener]] if everybody may enter",
+                where),
+            {{"listener", at.policy->name}});
+}
+
+// The port of the first listener that a client on this machine can enter.
+std::string try_commands(const StartFacts& facts) {
+  for (const ListeningAt& at : facts.listening) {
+    if (!at.policy->allow_anonymous) continue;
+    const std::string port = at.address.port() == 1883 ? "" : fmt::format(" -p {}", at.address.port());
+    return fmt::format(
+        "nightjar sub{0} -t '#' -v  and in another terminal  nightjar pub{0} -t hello -m world", port);
+  }
+  return fmt::format("nightjar ctl stats --data {}", facts.data_dir.string());
+}
+
+}  // namespace
+
+void report_start(const StartFacts& facts) {
+  log::info(fmt::format("nightjar {} serves with {} {}, at most {} open files", facts.version, facts.workers,
+                        facts.workers == 1 ? "worker" : "workers", facts.open_files_max));
+  log::info(
+      fmt::format("data directory {}{}", facts.data_dir.string(),
+                  facts.loses_on_restart
+                      ? "; sessions, queued and retained messages are in memory only: a restart loses them"
+                      : ""));
+  for (const ListeningAt& at : facts.listening) report_listener(at);
+  log::info("try: " + try_commands(facts));
+}
+
+}  // namespace nightjar::cli

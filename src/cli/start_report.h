@@ -1,0 +1,31 @@
+// What the log says when the broker starts: what listens where, who may enter, what a restart loses, and what
+// to try.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "broker/policy.h"
+#include "net/address.h"
+
+namespace nightjar::cli {
+
+struct ListeningAt {
+  net::Address address;
+  const broker::ListenerPolicy* policy = nullptr;
+};
+
+struct StartFacts {
+  std::string version;
+  std::uint16_t workers = 1;
+  std::uint64_t open_files_max = 0;
+  std::filesystem::path data_dir;
+  bool loses_on_restart = false;
+  std::vector<ListeningAt> listening;
+};
+
+void report_start(const StartFacts& facts);
+
+}  // namespace nightjar::cli

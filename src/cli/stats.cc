@@ -1,0 +1,132 @@
+#include "cli/stats.h"
+
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <string_view>
+
+#include "broker/worker.h"
+
+namespace nightjar::cli {
+namespace {
+
+namespace json = boost::json;
+using broker::Counters;
+
+struct Sum {
+  std::string_view name;
+  std::uint64_t Counters::*member;
+};
+struct Level {
+  std::string_view name;
+  std::int64_t Counters::*member;
+};
+
+// What there is now.
+constexpr Level kLevels[] = {
+    {"connections", &Counters::connections},
+    {"clients_connected", &Counters::clients_connected},
+    {"sessions", &Counters::sessions},
+    {"subscriptions", &Counters::subscriptions},
+    {"shared_subscriptions", &Counters::shared_subscriptions},
+    {"stranger_bytes", &Counters::stranger_bytes},
+};
+// What happened since the start.
+constexpr Sum kSums[] = {
+    {"connections_opened", &Counters::connections_opened},
+    {"connections_refused", &Counters::connections_refused},
+    {"packets_received", &Counters::packets_received},
+    {"packets_sent", &Counters::packets_sent},
+    {"bytes_received", &Counters::bytes_received},
+    {"bytes_sent", &Counters::bytes_sent},
+    {"publish_received", &Counters::publish_received},
+    {"publish_sent", &Counters::publish_sent},
+    {"publish_bytes_received", &Counters::publish_bytes_received},
+    {"publish_bytes_sent", &Counters::publish_bytes_sent},
+    {"publish_unrouted", &Counters::publish_unrouted},
+    {"takeovers", &Counters::takeovers},
+    {"migrations", &Counters::migrations},
+    {"shard_moves", &Counters::shard_moves},
+    {"sessions_expired", &Counters::sessions_expired},
+    {"wills_published", &Counters::wills_published},
+    {"protocol_errors", &Counters::protocol_errors},
+};
+
+json::object ledger_object(const broker::Ledger& ledger) {
+  json::object dropped;
+  for (std::size_t i = 0; i < broker::kDropReasons; ++i) {
+    dropped[to_string(static_cast<broker::DropReason>(i))] = ledger.dropped[i];
+  }
+  return {{"routed", ledger.routed},
+          {"delivered", ledger.delivered},
+          {"waiting", ledger.waiting},
+          {"in_flight", ledger.in_flight},
+          {"dropped", std::move(dropped)}};
+}
+
+json::object counters_object(const Counters& counters) {
+  json::object object;
+  for (const Level& level : kLevels) object[level.name] = counters.*level.member;
+  for (const Sum& sum : kSums) object[sum.name] = counters.*sum.member;
+  object["ledger"] = ledger_object(counters.ledger);
+  return object;
+}
+
+}  // namespace
+
+std::optional<std::vector<Counters>> collect_counters(net::MailRoom& mail) {
+  // Shared, because a worker may answer after this call gave up.
+  struct Answers {
+    std::mutex mutex;
+    std::condition_variable arrived;
+    std::vector<Counters> counters;
+    std::size_t awaited = 0;
+  };
+  auto answers = std::make_shared<Answers>();
+  answers->counters.resize(mail.workers());
+  answers->awaited = mail.workers();
+  for (std::uint16_t i = 0; i < mail.workers(); ++i) {
+    mail.run_on({i}, [answers, i](broker::Worker& worker) {
+      const std::lock_guard lock(answers->mutex);
+      answers->counters[i] = worker.counters();
+      if (--answers->awaited == 0) answers->arrived.notify_all();
+    });
+  }
+  std::unique_lock lock(answers->mutex);
+  if (!answers->arrived.wait_for(lock, std::chrono::milliseconds(kStatsPatience.ms),
+                                 [&] { return answers->awaited == 0; })) {
+    return std::nullopt;
+  }
+  return answers->counters;
+}
+
+std::uint64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t pages_total = 0;
+  std::uint64_t pages_resident = 0;
+  statm >> pages_total >> pages_resident;
+  return pages_resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::string to_json(const Stats& stats) {
+  Counters total;
+  json::array workers;
+  for (const Counters& worker : stats.workers) {
+    broker::add(total, worker);
+    workers.push_back(counters_object(worker));
+  }
+  const json::object node{{"version", stats.version},
+                          {"process_id", stats.process_id},
+                          {"uptime_s", stats.uptime_s},
+                          {"resident_bytes", stats.resident_bytes},
+                          {"workers", stats.workers.size()}};
+  return json::serialize(
+      json::object{{"ok", true}, {"node", node}, {"total", counters_object(total)}, {"workers", workers}});
+}
+
+}  // namespace nightjar::cli

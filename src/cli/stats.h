@@ -1,0 +1,36 @@
+// What `nightjar ctl stats` shows: the counters of every worker, taken on the workers themselves between two
+// events, and what the process costs. Used by the control thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "broker/counters.h"
+#include "broker/node.h"
+#include "net/mail_room.h"
+
+namespace nightjar::cli {
+
+struct Stats {
+  std::string version;
+  std::int64_t process_id = 0;
+  std::int64_t uptime_s = 0;
+  std::uint64_t resident_bytes = 0;
+  std::vector<broker::Counters> workers;
+};
+
+// How long a worker may take to answer before stats gives up.
+inline constexpr Duration kStatsPatience = Duration::seconds(3);
+
+// Nothing if a worker did not answer in time.
+std::optional<std::vector<broker::Counters>> collect_counters(net::MailRoom& mail);
+// Resident memory of this process.
+std::uint64_t resident_bytes();
+
+// One JSON object: "ok", "node", "total" and "workers".
+std::string to_json(const Stats& stats);
+
+}  // namespace nightjar::cli
