@@ -267,19 +267,21 @@ bool PropertyWalk::next(PropertyItem& item) {
   return found;
 }
 
-Parsed<Properties> read_properties(ByteView& in, PropertyContext context) {
-  // One return statement: the set is large and is built where the caller wants it.
-  Parsed<Properties> result;
+Parsed<void> read_properties(ByteView& in, PropertyContext context, Properties& into) {
   Cursor cursor{in};
-  const Parsed<std::uint32_t> length = take_varint(cursor);
-  if (!length) {
-    result = tl::make_unexpected(length.error());
-  } else if (*length > cursor.rest().size()) {
-    result = malformed("property length beyond the end of the packet");
-  } else if (const Parsed<void> filled = fill(*result, cursor.rest().first(*length), context); !filled) {
+  NJ_TRY(const std::uint32_t length, take_varint(cursor));
+  if (length > cursor.rest().size()) return malformed("property length beyond the end of the packet");
+  if (length != 0) {
+    NJ_CHECK(fill(into, cursor.rest().first(length), context));
+  }
+  in = cursor.rest().subspan(length);
+  return {};
+}
+
+Parsed<Properties> read_properties(ByteView& in, PropertyContext context) {
+  Parsed<Properties> result;
+  if (const auto filled = read_properties(in, context, *result); !filled) {
     result = tl::make_unexpected(filled.error());
-  } else {
-    in = cursor.rest().subspan(*length);
   }
   return result;
 }

@@ -132,6 +132,8 @@ class PropertyWalk {
 // Reads a list with its length prefix from the front of `in` and moves `in` behind it. Checks every rule
 // of section 2.2.2: allowed in this packet, at most once, value in range, strings well formed.
 Parsed<Properties> read_properties(ByteView& in, PropertyContext context);
+// The same into an empty set that is already in its place: a set is too large to copy on the hot path.
+Parsed<void> read_properties(ByteView& in, PropertyContext context, Properties& into);
 
 // Appends the encoded properties one by one, without the length prefix.
 class PropertyWriter {

@@ -61,7 +61,7 @@ Parsed<void> read_flags(Cursor& in, Connect& packet) {
 
 Parsed<void> read_will(Cursor& in, Version version, WillFields& will) {
   if (version == Version::k5) {
-    NJ_TRY(will.properties, read_properties(in.rest(), PropertyContext::kWill));
+    NJ_CHECK(read_properties(in.rest(), PropertyContext::kWill, will.properties));
   }
   NJ_TRY(will.topic, in.utf8_string());
   if (!is_valid_topic_name(will.topic)) return protocol_error("invalid Will Topic [MQTT-4.7.3-1]");
@@ -89,7 +89,7 @@ Parsed<void> fill(Connect& packet, const Frame& frame, Version& version) {
   NJ_CHECK(read_flags(in, packet));
   NJ_TRY(packet.keep_alive_s, in.u16());
   if (version == Version::k5) {
-    NJ_TRY(packet.properties, read_properties(in.rest(), PropertyContext::kConnect));
+    NJ_CHECK(read_properties(in.rest(), PropertyContext::kConnect, packet.properties));
   }
   NJ_TRY(packet.client_id, in.utf8_string());
   if (packet.has_will) {
@@ -120,7 +120,7 @@ Parsed<void> fill(Connack& packet, const Frame& frame, Version version) {
   if (!is_allowed(packet.code, PacketType::kConnack, Sender::kServer)) {
     return protocol_error("reason code not allowed in CONNACK [MQTT-3.2.2-8]");
   }
-  NJ_TRY(packet.properties, read_properties(in.rest(), PropertyContext::kConnack));
+  NJ_CHECK(read_properties(in.rest(), PropertyContext::kConnack, packet.properties));
   return in.end();
 }
 

@@ -15,7 +15,7 @@ Parsed<void> fill(Disconnect& packet, const Frame& frame, Version version, Sende
     return protocol_error("reason code not allowed in this DISCONNECT [MQTT-3.14.2-1]");
   }
   if (in.empty()) return {};
-  NJ_TRY(packet.properties, read_properties(in.rest(), PropertyContext::kDisconnect));
+  NJ_CHECK(read_properties(in.rest(), PropertyContext::kDisconnect, packet.properties));
   if (sender == Sender::kServer && packet.properties.has(PropertyId::kSessionExpiryInterval)) {
     return protocol_error("Session Expiry Interval in the server's DISCONNECT [MQTT-3.14.2-2]");
   }
@@ -35,7 +35,7 @@ Parsed<void> fill(Auth& packet, const Frame& frame, Version version, Sender send
   if (!is_allowed(packet.code, PacketType::kAuth, sender)) {
     return protocol_error("reason code not allowed in this AUTH [MQTT-3.15.2-1]");
   }
-  NJ_TRY(packet.properties, read_properties(in.rest(), PropertyContext::kAuth));
+  NJ_CHECK(read_properties(in.rest(), PropertyContext::kAuth, packet.properties));
   if (!packet.properties.has(PropertyId::kAuthenticationMethod)) {
     return protocol_error("AUTH without an Authentication Method (section 3.15.2.2.2)");
   }

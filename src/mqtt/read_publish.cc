@@ -30,7 +30,7 @@ Parsed<void> fill(Publish& packet, const Frame& frame, Version version) {
     NJ_TRY(packet.packet_id, in.packet_id());
   }
   if (version == Version::k5) {
-    NJ_TRY(packet.properties, read_properties(in.rest(), PropertyContext::kPublish));
+    NJ_CHECK(read_properties(in.rest(), PropertyContext::kPublish, packet.properties));
   }
   packet.payload = in.rest();
   return check_topic(packet);
@@ -62,7 +62,7 @@ Parsed<void> fill(PublishAck& packet, const Frame& frame, Version version) {
     return protocol_error("reason code not allowed in this acknowledgement [MQTT-3.4.2-1]");
   }
   if (in.empty()) return {};
-  NJ_TRY(packet.properties, read_properties(in.rest(), context_of(packet.type)));
+  NJ_CHECK(read_properties(in.rest(), context_of(packet.type), packet.properties));
   return in.end();
 }
 

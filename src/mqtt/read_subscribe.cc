@@ -35,7 +35,7 @@ Parsed<void> fill(Subscribe& packet, const Frame& frame, Version version) {
   Cursor in{frame.body};
   NJ_TRY(packet.packet_id, in.packet_id());
   if (version == Version::k5) {
-    NJ_TRY(packet.properties, read_properties(in.rest(), PropertyContext::kSubscribe));
+    NJ_CHECK(read_properties(in.rest(), PropertyContext::kSubscribe, packet.properties));
   }
   if (in.empty()) return protocol_error("SUBSCRIBE without a topic filter [MQTT-3.8.3-2]");
   while (!in.empty()) {
@@ -51,7 +51,7 @@ Parsed<void> fill(Unsubscribe& packet, const Frame& frame, Version version) {
   Cursor in{frame.body};
   NJ_TRY(packet.packet_id, in.packet_id());
   if (version == Version::k5) {
-    NJ_TRY(packet.properties, read_properties(in.rest(), PropertyContext::kUnsubscribe));
+    NJ_CHECK(read_properties(in.rest(), PropertyContext::kUnsubscribe, packet.properties));
   }
   if (in.empty()) return protocol_error("UNSUBSCRIBE without a topic filter [MQTT-3.10.3-2]");
   while (!in.empty()) {
@@ -82,7 +82,7 @@ Parsed<void> fill(Suback& packet, const Frame& frame, Version version) {
   Cursor in{frame.body};
   NJ_TRY(packet.packet_id, in.packet_id());
   if (version == Version::k5) {
-    NJ_TRY(packet.properties, read_properties(in.rest(), PropertyContext::kSuback));
+    NJ_CHECK(read_properties(in.rest(), PropertyContext::kSuback, packet.properties));
   }
   return read_codes(in, PacketType::kSuback, version, packet.codes);
 }
@@ -91,7 +91,7 @@ Parsed<void> fill(Unsuback& packet, const Frame& frame, Version version) {
   Cursor in{frame.body};
   NJ_TRY(packet.packet_id, in.packet_id());
   if (version != Version::k5) return in.end();
-  NJ_TRY(packet.properties, read_properties(in.rest(), PropertyContext::kUnsuback));
+  NJ_CHECK(read_properties(in.rest(), PropertyContext::kUnsuback, packet.properties));
   return read_codes(in, PacketType::kUnsuback, version, packet.codes);
 }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+
+#include "mqtt/eight_bytes.h"
 
 namespace nightjar::mqtt {
 namespace {
@@ -12,11 +15,27 @@ constexpr std::string_view kSharePrefix = "$share/";
 
 bool has_valid_size(std::string_view text) { return !text.empty() && text.size() <= kTopicBytesMax; }
 
+// '#' and '+' differ in this bit alone, so that one comparison finds both.
+constexpr std::uint8_t kHashOrPlus = '#' ^ '+';
+static_assert(('#' & ~kHashOrPlus) == ('+' & ~kHashOrPlus) && kHashOrPlus == 0x08);
+
+bool is_forbidden_in_name(char c) { return c == '+' || c == '#' || c == '\0'; }
+
+bool is_forbidden_in_name(std::uint64_t eight) {
+  const std::uint64_t without_bit = eight & eight_times(static_cast<std::uint8_t>(~kHashOrPlus));
+  return has_zero(without_bit ^ eight_times('#')) || has_zero(eight);
+}
+
 }  // namespace
 
 bool is_valid_topic_name(std::string_view text) {
   if (!has_valid_size(text)) return false;
-  return std::none_of(text.begin(), text.end(), [](char c) { return c == '+' || c == '#' || c == '\0'; });
+  std::size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    if (is_forbidden_in_name(load_eight(text.data() + i))) return false;
+  }
+  return std::none_of(text.begin() + static_cast<std::ptrdiff_t>(i), text.end(),
+                      [](char c) { return is_forbidden_in_name(c); });
 }
 
 bool is_valid_topic_filter(std::string_view text) {

@@ -2,21 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+
+#include "mqtt/eight_bytes.h"
 
 namespace nightjar::mqtt {
 namespace {
-
-constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
-constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080;
-
-// True if the eight bytes are all within U+0001..U+007F: none has its high bit set, and none is zero,
-// since without high bits only a zero byte borrows when one is taken from each.
-bool is_plain_ascii(const char* at) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, at, sizeof word);
-  return ((word | (word - kOnes)) & kHighBits) == 0;
-}
 
 bool is_continuation(std::uint8_t byte) { return (byte & 0xC0) == 0x80; }
 
@@ -41,9 +31,12 @@ std::size_t multibyte_size(const std::uint8_t* at, std::size_t left) {
 bool is_valid_utf8(std::string_view text) {
   std::size_t i = 0;
   while (i < text.size()) {
-    if (text.size() - i >= sizeof(std::uint64_t) && is_plain_ascii(text.data() + i)) {
-      i += sizeof(std::uint64_t);
-      continue;
+    if (text.size() - i >= 8) {
+      const std::uint64_t word = load_eight(text.data() + i);
+      if (!has_high_bit(word) && !has_zero(word)) {  // plain ASCII
+        i += 8;
+        continue;
+      }
     }
     const auto byte = static_cast<std::uint8_t>(text[i]);
     if (byte == 0) return false;
