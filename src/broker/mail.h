@@ -1,0 +1,148 @@
+// What workers tell each other. A batch is filled during a turn and handed over once at its end
+// (Peers::post); batches between two workers arrive in order. A batch belongs to one worker at a time.
+//
+// Mail to a session or a shared group is addressed to its shard: a worker that no longer owns the shard sends
+// it on, one that is about to own it holds it until the move is complete (shard_move.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "broker/ids.h"
+#include "broker/message.h"
+#include "mqtt/reason_code.h"
+#include "mqtt/types.h"
+
+namespace nightjar::broker {
+
+class Connection;
+class Worker;
+struct ShardState;
+
+// "$share/NAME/FILTER", shared by everybody who refers to the group.
+struct GroupKey {
+  std::string share_name;
+  std::string filter;
+  ShardId shard;
+  [[nodiscard]] std::string text() const { return "$share/" + share_name + "/" + filter; }
+};
+using GroupKeyRef = std::shared_ptr<const GroupKey>;
+
+// Where a publisher's worker wants to hear what became of a message.
+struct ReportTo {
+  WorkerIndex worker;
+  std::uint64_t connection = 0;  // Connection::serial; 0: no report wanted
+  std::uint64_t ack = 0;         // place in that connection's AckQueue
+};
+
+// A message for the local subscribers of some filters.
+struct DeliverMail {
+  MessageRef message;
+  RouteVersion version = 0;
+  std::uint32_t first_filter = 0;  // in MailBatch::filters
+  std::uint32_t filter_count = 0;
+  enum class Scope : std::uint8_t {
+    kAll,
+    kForwarded,  // sent on by the old owner of `shard`, for its subscriptions only
+    kHeld        // was held until `shard` was ready, for its subscriptions only
+  };
+  Scope scope = Scope::kAll;
+  ShardId shard;
+  ReportTo report;
+};
+
+// A target settled a message whose publisher waits for it.
+struct ReportMail {
+  ReportTo to;
+  mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess;
+};
+
+// A connection whose CONNECT was accepted comes to its home.
+struct ConnectionMail {
+  std::unique_ptr<Connection> connection;
+};
+
+// From a member's worker to the owner of its group.
+struct GroupMail {
+  enum class Kind : std::uint8_t {
+    kJoin,     // subscribed; answered with kJoined
+    kLeave,    // unsubscribed or session ended; answered with kLeft
+    kOnline,   // may be given messages, at most `window` unsettled ones
+    kOffline,  // may not
+    kSettled,  // one QoS 1 or 2 message is done with
+    kReturned  // a message the member could not take or did not acknowledge
+  };
+  Kind kind = Kind::kJoin;
+  GroupKeyRef group;
+  std::string client_id;
+  SessionSerial member;
+  ShardId member_shard;
+  std::uint32_t operation = 0;  // kJoin, kLeave: echoed in the answer
+  std::uint32_t window = 0;
+  MessageRef message;          // kReturned
+  std::uint64_t sequence = 0;  // kReturned: its place in the group's order
+};
+
+// From the owner of a group to a member.
+struct MemberMail {
+  enum class Kind : std::uint8_t { kJoined, kLeft, kAssigned };
+  Kind kind = Kind::kJoined;
+  GroupKeyRef group;
+  std::string client_id;
+  SessionSerial member;
+  std::uint32_t operation = 0;
+  MessageRef message;  // kAssigned
+  std::uint64_t sequence = 0;
+};
+
+// The steps of a shard move; see shard_move.h.
+struct ShardMail {
+  enum class Kind : std::uint8_t {
+    kArrives,        // old owner to new owner: the whole state
+    kMark,           // old owner to everybody: what I sent you before this is from before the move
+    kMarkSeen,       // everybody to the new owner
+    kFenceRequest,   // new owner to everybody: my subscriptions are in the tree
+    kFence,          // everybody to the old owner: I send you nothing for the shard any more
+    kFencesComplete  // old owner to new owner: all fences are in, what I forwarded lies before this
+  };
+  Kind kind = Kind::kArrives;
+  ShardId shard;
+  WorkerIndex old_owner;
+  WorkerIndex new_owner;
+  std::unique_ptr<ShardState> state;  // kArrives
+};
+
+// Any work for the worker's own thread: snapshots, control commands.
+struct TaskMail {
+  std::function<void(Worker&)> run;
+};
+
+// Mail addressed to a session or group, with its shard in front.
+struct AddressedMail {
+  ShardId shard;
+  bool is_forwarded = false;
+  std::variant<ConnectionMail, GroupMail, MemberMail> content;
+};
+
+using Mail = std::variant<DeliverMail, ReportMail, AddressedMail, ShardMail, TaskMail>;
+
+struct MailBatch {
+  MailBatch();
+  ~MailBatch();
+  MailBatch(const MailBatch&) = delete;
+  MailBatch& operator=(const MailBatch&) = delete;
+
+  WorkerIndex from;
+  std::vector<FilterId> filters;
+  std::vector<Mail> mail;
+  MailBatch* next = nullptr;  // for the mailbox that carries it
+};
+
+// A batch of one task, for threads that are no worker.
+std::unique_ptr<MailBatch> task_batch(std::function<void(Worker&)> run);
+
+}  // namespace nightjar::broker

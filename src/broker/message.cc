@@ -1,0 +1,37 @@
+#include "broker/message.h"
+
+#include <cstring>
+#include <new>
+
+namespace nightjar::broker {
+
+MessageRef Message::make(const Parts& parts) {
+  const std::size_t bytes = parts.topic.size() + parts.properties.size() + parts.payload.size();
+  void* memory = ::operator new(sizeof(Message) + bytes);
+  auto* message = ::new (memory) Message;
+  message->topic_size_ = static_cast<std::uint16_t>(parts.topic.size());
+  message->properties_size_ = static_cast<std::uint32_t>(parts.properties.size());
+  message->payload_size_ = static_cast<std::uint32_t>(parts.payload.size());
+  message->qos_ = parts.qos;
+  message->retain_ = parts.retain;
+  message->expires_ = parts.expires;
+  message->origin_ = parts.origin;
+  message->origin_hash_ = parts.origin_hash;
+  char* at = reinterpret_cast<char*>(message + 1);
+  const auto put = [&at](const void* from, std::size_t size) {
+    if (size != 0) std::memcpy(at, from, size);
+    at += size;
+  };
+  put(parts.topic.data(), parts.topic.size());
+  put(parts.properties.data(), parts.properties.size());
+  put(parts.payload.data(), parts.payload.size());
+  return MessageRef{message};
+}
+
+void Message::release_ref() {
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  this->~Message();
+  ::operator delete(this);
+}
+
+}  // namespace nightjar::broker

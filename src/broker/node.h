@@ -1,0 +1,62 @@
+// What the workers of one node share: the ports, the policy, the subscription tree, the retained messages,
+// the map from shards to workers. Made before the workers and outliving them; its methods say who may call
+// them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "broker/ids.h"
+#include "broker/policy.h"
+#include "broker/ports.h"
+#include "broker/retained/retained_messages.h"
+#include "broker/routing/subscription_tree.h"
+
+namespace nightjar::broker {
+
+class Node {
+ public:
+  // `workers` from 1 to kWorkersMax. Shards are dealt to workers in turn.
+  Node(const NodePolicy& policy, const Ports& ports, std::uint16_t workers);
+
+  [[nodiscard]] const NodePolicy& policy() const { return policy_; }
+  [[nodiscard]] const Ports& ports() const { return ports_; }
+  [[nodiscard]] std::uint16_t worker_count() const { return workers_; }
+
+  // Any thread.
+  [[nodiscard]] ShardId shard_of(std::string_view client_id) const;
+  [[nodiscard]] ShardId shard_of_group(std::string_view share_name, std::string_view filter) const;
+  [[nodiscard]] WorkerIndex owner_of(ShardId shard) const {
+    return {owners_[shard.value].load(std::memory_order_acquire)};
+  }
+  // By the worker that hands the shard over, only.
+  void set_owner(ShardId shard, WorkerIndex worker) {
+    owners_[shard.value].store(worker.value, std::memory_order_release);
+  }
+  // Orders CONNECTs of one client id that arrive on different workers. Any thread.
+  std::uint64_t next_ordinal() { return ordinal_.fetch_add(1, std::memory_order_relaxed) + 1; }
+
+  // True if publishers must hear from every target before they are acknowledged: some queue may refuse them.
+  [[nodiscard]] bool awaits_reports() const { return policy_.refuses_when_full; }
+
+  // Bytes held for connections without an accepted CONNECT, over all workers.
+  std::atomic<std::int64_t>& stranger_bytes() { return stranger_bytes_; }
+
+  SubscriptionTree& tree() { return tree_; }
+  RetainedMessages& retained() { return retained_; }
+
+ private:
+  NodePolicy policy_;
+  Ports ports_;
+  std::uint16_t workers_;
+  std::vector<std::atomic<std::uint16_t>> owners_;
+  std::atomic<std::uint64_t> ordinal_{0};
+  std::atomic<std::int64_t> stranger_bytes_{0};
+  SubscriptionTree tree_;
+  RetainedMessages retained_;
+};
+
+}  // namespace nightjar::broker

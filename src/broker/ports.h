@@ -1,0 +1,182 @@
+// The ports of the core: everything it needs from outside, implemented elsewhere and injected.
+// Unless a port says otherwise its methods are called on the worker that owns the object.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "broker/ids.h"
+#include "mqtt/packets.h"
+
+namespace nightjar::broker {
+
+class Connection;
+struct MailBatch;
+
+// One network connection as the core sees it: bytes out, close, move. Bytes in arrive through
+// Worker::on_bytes. Lives on one worker at a time; the Connection of the core owns it.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  // Bytes to send. The core appends, then calls flush_later(); one flush happens at the end of the turn.
+  virtual ByteBuffer& output() = 0;
+  // Cheap to repeat within a turn.
+  virtual void flush_later() = 0;
+  // Everything accepted from the core that the kernel has not taken yet, output() included.
+  [[nodiscard]] virtual std::size_t unsent_bytes() const = 0;
+  // Asks for one call of Worker::on_drained when unsent_bytes() has fallen to `low_water` or less.
+  virtual void notify_when_drained(std::size_t low_water) = 0;
+
+  // Stops and starts delivering bytes to the core. A paused transport does not spin.
+  virtual void pause_reading() = 0;
+  virtual void resume_reading() = 0;
+
+  // Leaves the event loop of the present worker. Bytes already received inside filters stay with the
+  // transport and are delivered after attach. After detach nothing more reaches the core.
+  virtual void detach() = 0;
+  // Joins the event loop of the worker that calls it; `owner` receives the events from now on.
+  virtual void attach(Connection& owner) = 0;
+
+  // The core is done: send what output() still holds, then close, within a bounded time.
+  virtual void retire(std::unique_ptr<Transport> self) = 0;
+
+  // "192.0.2.7:51234" for logs; stays valid as long as the transport.
+  [[nodiscard]] virtual std::string_view peer() const = 0;
+};
+
+// Why a connection ended on the network side.
+enum class TransportEnd : std::uint8_t { kPeerClosed, kError };
+
+// Reaches the other workers (and, in a cluster, other nodes). A batch is handed over at the end of a turn;
+// batches from one worker to another arrive in order.
+class Peers {
+ public:
+  virtual ~Peers() = default;
+  virtual void post(WorkerIndex from, WorkerIndex to, std::unique_ptr<MailBatch> batch) = 0;
+};
+
+// Who wants in. Views live until the callback was made or the request was cancelled.
+struct AuthRequest {
+  std::string_view client_id{};
+  bool has_user_name = false;
+  std::string_view user_name{};
+  bool has_password = false;
+  ByteView password{};
+  std::string_view method{};  // enhanced authentication; empty without
+  ByteView data{};
+  std::string_view peer{};
+  std::string_view listener{};
+  bool listener_allows_anonymous = false;
+};
+
+struct AuthVerdict {
+  enum class Kind : std::uint8_t { kAllow, kRefuse, kContinue };
+  Kind kind = Kind::kRefuse;
+  mqtt::ReasonCode code = mqtt::ReasonCode::kNotAuthorized;  // when refused
+  std::string reason{};                                      // for the Reason String and the log
+  std::string user_name{};  // when allowed: whom rules apply to; may be empty
+  std::string client_id{};  // when allowed: the effective id, if it replaces the client's
+  std::string data{};       // Authentication Data for AUTH or CONNACK
+};
+
+// One exchange with one client: CONNECT, then AUTH packets while the verdict is kContinue; also used for
+// re-authentication. Destroying it cancels a pending answer.
+class AuthExchange {
+ public:
+  using Done = std::function<void(AuthVerdict)>;
+  virtual ~AuthExchange() = default;
+  // `done` is called once per call, at once or later in a turn of the same worker.
+  virtual void start(const AuthRequest& request, Done done) = 0;
+  virtual void proceed(ByteView data, Done done) = 0;
+};
+
+// Any worker may call it.
+class Authenticator {
+ public:
+  virtual ~Authenticator() = default;
+  // nullptr: the authentication method is unknown (0x8C). An empty method is plain user name and password.
+  virtual std::unique_ptr<AuthExchange> open(std::string_view method) = 0;
+};
+
+struct ClientIdentity {
+  std::string_view client_id{};
+  std::string_view user_name{};
+  std::string_view listener{};
+};
+
+// Any worker may call it; answers at once, from memory.
+class Authorizer {
+ public:
+  virtual ~Authorizer() = default;
+  virtual bool may_publish(const ClientIdentity& who, std::string_view topic, mqtt::Qos qos, bool retain) = 0;
+  // For a shared subscription `filter` is the part behind the share name.
+  virtual bool may_subscribe(const ClientIdentity& who, std::string_view filter) = 0;
+  virtual bool may_receive(const ClientIdentity& who, std::string_view topic) = 0;
+  // False lets the worker skip may_receive for every delivery.
+  [[nodiscard]] virtual bool checks_receive() const = 0;
+};
+
+// Every durable change is one small record of one shard; see docs/adr.
+enum class RecordKind : std::uint8_t {
+  kSession,
+  kSessionGone,
+  kSubscription,
+  kSubscriptionGone,
+  kWill,
+  kWillGone,
+  kRetained,
+  kRetainedGone,
+  kQueued,
+  kSettled,
+  kIncomingId,
+  kIncomingIdGone,
+  kReleased,
+};
+struct Record {
+  RecordKind kind;
+  ShardId shard;
+  std::string_view key{};     // client id, or topic for retained messages
+  std::string_view detail{};  // filter, when the kind has one
+  const class Message* message = nullptr;
+  std::uint32_t number = 0;  // packet id, or seconds of expiry
+};
+
+// Position in the stream of records of one worker.
+using StoreTicket = std::uint64_t;
+
+// Where durable changes go. One object serves all workers; each method is called by `worker` for itself.
+// An acknowledgement that depends on a record leaves when committed() has reached the record's ticket.
+class Store {
+ public:
+  virtual ~Store() = default;
+  virtual StoreTicket append(WorkerIndex worker, const Record& record) = 0;
+  // End of a turn: what was appended since the last call is one batch.
+  virtual void close_batch(WorkerIndex worker) = 0;
+  [[nodiscard]] virtual StoreTicket committed(WorkerIndex worker) const = 0;
+  // True when a restart loses everything anyway, so that records need not be made.
+  [[nodiscard]] virtual bool is_volatile() const = 0;
+};
+
+// Random numbers for assigned client ids. Any worker may call it.
+class Entropy {
+ public:
+  virtual ~Entropy() = default;
+  virtual std::uint64_t next() = 0;
+};
+
+struct Ports {
+  const Clock& clock;
+  Peers& peers;
+  Store& store;
+  Authenticator& authenticator;
+  Authorizer& authorizer;
+  Entropy& entropy;
+};
+
+}  // namespace nightjar::broker

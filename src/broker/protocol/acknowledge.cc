@@ -1,0 +1,75 @@
+#include "broker/protocol/acknowledge.h"
+
+#include <algorithm>
+
+#include "broker/worker_state.h"
+#include "mqtt/writer.h"
+
+namespace nightjar::broker::protocol {
+namespace {
+
+void write(WorkerState& worker, Connection& connection, const PendingAck& ack) {
+  ByteBuffer& output = connection.transport().output();
+  const std::size_t before = output.size();
+  // A PUBREC with an error ends the exchange: the packet id is free again [MQTT-4.3.3-9].
+  if (ack.type == mqtt::PacketType::kPubrec && static_cast<std::uint8_t>(ack.code) >= 0x80 &&
+      connection.is_v5()) {
+    connection.session->incoming_ids.erase(ack.packet_id.value);
+  }
+  mqtt::write_publish_ack(output, connection.version, ack.type, ack.packet_id, ack.code);
+  worker.counters.bytes_sent += output.size() - before;
+  ++worker.counters.packets_sent;
+  connection.transport().flush_later();
+}
+
+void flush(WorkerState& worker, Connection& connection) {
+  auto& pending = *connection.pending_acks;
+  while (!pending.empty() && pending.front().awaited == 0) {
+    write(worker, connection, pending.front());
+    pending.pop_front();
+  }
+  if (pending.empty()) connection.pending_acks.reset();
+}
+
+}  // namespace
+
+std::uint64_t next_place(Connection& connection) { return connection.next_ack_place++; }
+
+std::size_t unacknowledged_qos1(const Connection& connection) {
+  if (!connection.pending_acks) return 0;
+  const auto& pending = *connection.pending_acks;
+  return static_cast<std::size_t>(std::count_if(pending.begin(), pending.end(), [](const PendingAck& ack) {
+    return ack.type == mqtt::PacketType::kPuback;
+  }));
+}
+
+void acknowledge(WorkerState& worker, Connection& connection, std::uint64_t place, mqtt::PacketType type,
+                 mqtt::PacketId id, mqtt::ReasonCode code, std::uint32_t awaited) {
+  const PendingAck ack{.place = place, .type = type, .packet_id = id, .code = code, .awaited = awaited};
+  if (!connection.pending_acks) {
+    if (awaited == 0) return write(worker, connection, ack);
+    connection.pending_acks = std::make_unique<std::deque<PendingAck>>();
+  }
+  connection.pending_acks->push_back(ack);
+}
+
+void on_report(WorkerState& worker, const ReportMail& report) {
+  const auto at = worker.connections_by_serial.find(report.to.connection);
+  if (at == worker.connections_by_serial.end() || !at->second->pending_acks) return;
+  Connection& connection = *at->second;
+  auto& pending = *connection.pending_acks;
+  const auto ack = std::lower_bound(pending.begin(), pending.end(), report.to.ack,
+                                    [](const PendingAck& a, std::uint64_t place) { return a.place < place; });
+  if (ack == pending.end() || ack->place != report.to.ack || ack->awaited == 0) return;
+  --ack->awaited;
+  if (report.code != mqtt::ReasonCode::kSuccess) ack->code = report.code;
+  flush(worker, connection);
+}
+
+void settle_all(WorkerState& worker, Connection& connection) {
+  if (!connection.pending_acks) return;
+  for (PendingAck& ack : *connection.pending_acks) ack.awaited = 0;
+  flush(worker, connection);
+}
+
+}  // namespace nightjar::broker::protocol

@@ -1,0 +1,244 @@
+// CONNECT: read, check against the listener's policy, authenticate (authenticate.h), go to the home worker,
+// open the session there and answer with CONNACK (sections 3.1 and 3.2).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "broker/connections.h"
+#include "broker/protocol/authenticate.h"
+#include "broker/protocol/forwarded_properties.h"
+#include "broker/protocol/handlers.h"
+#include "broker/protocol/packet_loop.h"
+#include "broker/routing/group_member.h"
+#include "broker/session/delivery.h"
+#include "broker/session/lifecycle.h"
+#include "broker/worker_state.h"
+#include "mqtt/topic.h"
+#include "mqtt/writer.h"
+
+namespace nightjar::broker::protocol {
+namespace {
+
+using mqtt::PropertyId;
+using mqtt::ReasonCode;
+using mqtt::Version;
+
+void refuse_unreadable(WorkerState& worker, Connection& connection, const mqtt::Violation& violation) {
+  const bool is_structural =
+      violation.code == ReasonCode::kMalformedPacket || violation.code == ReasonCode::kProtocolError;
+  ++worker.counters.protocol_errors;
+  if (is_structural && !connection.is_v5()) {
+    // 3.x closes without CONNACK on what it cannot read [MQTT-3.1.4-1].
+    close_connection(worker, connection, {.code = violation.code, .why = violation.why, .is_expected = true});
+  } else {
+    refuse_connection(worker, connection, violation.code, violation.why);
+  }
+}
+
+Outcome check_will(const mqtt::Connect& packet, const ListenerPolicy& policy) {
+  if (!packet.has_will) return {};
+  if (packet.will.qos > policy.maximum_qos) {
+    return mqtt::Violation{ReasonCode::kQosNotSupported, "will QoS above the Maximum QoS [MQTT-3.2.2-12]"};
+  }
+  if (packet.will.retain && !policy.retain_available) {
+    return mqtt::Violation{ReasonCode::kRetainNotSupported,
+                           "retained will where retain is off [MQTT-3.2.2-13]"};
+  }
+  if (packet.will.topic.starts_with("$SYS/") ||
+      mqtt::level_count(packet.will.topic) > policy.topic_levels_max) {
+    return mqtt::Violation{ReasonCode::kTopicNameInvalid, "will topic not accepted by this server"};
+  }
+  return {};
+}
+
+Outcome check_client_id(const mqtt::Connect& packet) {
+  if (!packet.client_id.empty()) return {};
+  if (packet.version == Version::k31) {
+    return mqtt::Violation{ReasonCode::kClientIdentifierNotValid,
+                           "MQTT 3.1 needs a client id of 1 to 23 characters"};
+  }
+  if (packet.version == Version::k311 && !packet.clean_start) {
+    return mqtt::Violation{ReasonCode::kClientIdentifierNotValid,
+                           "an empty client id needs Clean Session 1 [MQTT-3.1.3-8]"};
+  }
+  return {};
+}
+
+std::unique_ptr<Will> copy_will(const mqtt::Connect& packet) {
+  if (!packet.has_will) return nullptr;
+  auto will = std::make_unique<Will>();
+  will->topic = packet.will.topic;
+  will->payload = as_text(packet.will.payload);
+  will->qos = packet.will.qos;
+  will->retain = packet.will.retain;
+  if (packet.version != Version::k5) return will;
+  const mqtt::Properties& properties = packet.will.properties;
+  will->has_expiry = properties.has(PropertyId::kMessageExpiryInterval);
+  if (will->has_expiry) will->expiry_s = properties.message_expiry_interval_s;
+  if (properties.has(PropertyId::kWillDelayInterval)) will->delay_s = properties.will_delay_interval_s;
+  ByteBuffer travelling;
+  append_forwarded(travelling, properties);
+  will->properties = as_text(travelling.view());
+  return will;
+}
+
+std::unique_ptr<PendingConnect> copy_request(WorkerState& worker, const mqtt::Connect& packet) {
+  auto request = std::make_unique<PendingConnect>();
+  request->client_id = packet.client_id;
+  if (packet.client_id.empty()) {
+    // Assigned ids are unguessable: who knows a client id can take over its session.
+    Entropy& entropy = worker.node.ports().entropy;
+    request->client_id = fmt::format("auto-{:016x}{:016x}", entropy.next(), entropy.next());
+    request->is_id_assigned = true;
+  }
+  request->clean_start = packet.clean_start;
+  request->keep_alive_s = packet.keep_alive_s;
+  request->has_user_name = packet.has_user_name;
+  request->user_name = packet.user_name;
+  request->has_password = packet.has_password;
+  request->password = as_text(packet.password);
+  request->will = copy_will(packet);
+  if (packet.version != Version::k5) {
+    request->expiry_s = packet.clean_start ? 0 : kExpiryNever;
+    return request;
+  }
+  const mqtt::Properties& properties = packet.properties;
+  if (properties.has(PropertyId::kSessionExpiryInterval))
+    request->expiry_s = properties.session_expiry_interval_s;
+  if (properties.has(PropertyId::kAuthenticationMethod))
+    request->auth_method = properties.authentication_method;
+  if (properties.has(PropertyId::kAuthenticationData))
+    request->auth_data = as_text(properties.authentication_data);
+  return request;
+}
+
+void take_client_limits(Connection& connection, const mqtt::Properties& properties) {
+  if (properties.has(PropertyId::kReceiveMaximum)) connection.receive_maximum = properties.receive_maximum;
+  if (properties.has(PropertyId::kMaximumPacketSize))
+    connection.packet_bytes_max = properties.maximum_packet_size;
+  if (properties.has(PropertyId::kRequestProblemInformation)) {
+    connection.wants_problem_information = properties.request_problem_information != 0;
+  }
+  if (properties.has(PropertyId::kTopicAliasMaximum) && properties.topic_alias_maximum != 0) {
+    const auto maximum = std::min(properties.topic_alias_maximum, connection.policy->topic_alias_maximum_out);
+    if (maximum != 0) connection.outgoing_aliases = std::make_unique<OutgoingAliases>(maximum);
+  }
+}
+
+// What the server decided otherwise than the client asked, or offers less of than the standard's default.
+ByteBuffer connack_properties(const Connection& connection, const Session& session,
+                              const PendingConnect& request) {
+  ByteBuffer out;
+  mqtt::PropertyWriter writer{out};
+  const ListenerPolicy& policy = *connection.policy;
+  if (session.expiry_s != request.expiry_s) writer.u32(PropertyId::kSessionExpiryInterval, session.expiry_s);
+  if (policy.receive_maximum != mqtt::kReceiveMaximumDefault) {
+    writer.u16(PropertyId::kReceiveMaximum, policy.receive_maximum);
+  }
+  if (policy.maximum_qos != mqtt::Qos::kExactlyOnce) {
+    writer.u8(PropertyId::kMaximumQos, static_cast<std::uint8_t>(policy.maximum_qos));
+  }
+  if (!policy.retain_available) writer.u8(PropertyId::kRetainAvailable, 0);
+  writer.u32(PropertyId::kMaximumPacketSize, policy.packet_bytes_max);
+  if (request.is_id_assigned) writer.text(PropertyId::kAssignedClientIdentifier, session.client_id);
+  if (policy.topic_alias_maximum != 0) writer.u16(PropertyId::kTopicAliasMaximum, policy.topic_alias_maximum);
+  if (!policy.wildcard_subscription_available) writer.u8(PropertyId::kWildcardSubscriptionAvailable, 0);
+  if (!policy.subscription_identifier_available) writer.u8(PropertyId::kSubscriptionIdentifierAvailable, 0);
+  if (!policy.shared_subscription_available) writer.u8(PropertyId::kSharedSubscriptionAvailable, 0);
+  if (connection.keep_alive_s != request.keep_alive_s) {
+    writer.u16(PropertyId::kServerKeepAlive, connection.keep_alive_s);
+  }
+  if (!request.auth_method.empty()) {
+    writer.text(PropertyId::kAuthenticationMethod, request.auth_method);
+    if (!request.auth_data.empty())
+      writer.binary(PropertyId::kAuthenticationData, as_bytes(request.auth_data));
+  }
+  return out;
+}
+
+// The listener's longest keep alive holds for 5.0 clients, which are told of it [MQTT-3.2.2-21]; a 3.x client
+// could not know and keeps its own.
+std::uint16_t effective_keep_alive(const Connection& connection, const PendingConnect& request) {
+  const std::uint16_t maximum = connection.policy->keep_alive_max_s;
+  const bool is_longer = request.keep_alive_s == 0 || request.keep_alive_s > maximum;
+  return connection.is_v5() && maximum != 0 && is_longer ? maximum : request.keep_alive_s;
+}
+
+void log_connected(const Connection& connection, const Session& session, bool is_present) {
+  if (!log::enabled(log::Level::kInfo)) return;
+  log::info("client connected",
+            {{"client", session.client_id},
+             {"peer", std::string{const_cast<Connection&>(connection).transport().peer()}},
+             {"version", connection.is_v5()                    ? "5.0"
+                         : connection.version == Version::k311 ? "3.1.1"
+                                                               : "3.1"},
+             {"keep_alive", std::to_string(connection.keep_alive_s)},
+             {"session", is_present ? "resumed" : "new"}});
+}
+
+// False if a CONNECT that came later is already served: this one is too late to evict it (rules: 17).
+bool take_over(WorkerState& worker, Connection& connection) {
+  Session* session = worker.find_session(connection.connect->client_id);
+  if (session == nullptr || session->connection == nullptr) return true;
+  if (session->ordinal > connection.connect->ordinal) {
+    close_connection(
+        worker, connection,
+        {.code = ReasonCode::kSessionTakenOver, .why = "a later CONNECT of the same client id came first"});
+    return false;
+  }
+  ++worker.counters.takeovers;
+  close_connection(worker, *session->connection,
+                   {.code = ReasonCode::kSessionTakenOver,
+                    .why = "another connection of the same client id took over [MQTT-3.1.4-3]",
+                    .is_expected = true});
+  return true;
+}
+
+}  // namespace
+
+void on_connect(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
+  const auto packet = mqtt::read_connect(frame, connection.version);
+  if (!packet) return refuse_unreadable(worker, connection, packet.error());
+  connection.version = packet->version;
+  if (connection.is_v5()) take_client_limits(connection, packet->properties);
+  Outcome refusal = check_client_id(*packet);
+  if (!refusal) refusal = check_will(*packet, *connection.policy);
+  if (refusal) return refuse_connection(worker, connection, refusal->code, refusal->why);
+  connection.connect = copy_request(worker, *packet);
+  connection.auth_method = connection.connect->auth_method;
+  begin_authentication(worker, connection);
+}
+
+void complete_connect(WorkerState& worker, Connection& connection) {
+  if (!take_over(worker, connection)) return;
+  const std::unique_ptr<PendingConnect> request = std::move(connection.connect);
+  const Opened opened = open_session(worker, request->client_id, request->clean_start, *connection.policy);
+  Session& session = *opened.session;
+  session.connection = &connection;
+  session.ordinal = request->ordinal;
+  session.expiry_s = std::min(request->expiry_s, connection.policy->session_expiry_max_s);
+  session.user_name = request->user_name;
+  session.drops_logged = {INT64_MIN};
+  connection.session = &session;
+  connection.state = Connection::State::kConnected;
+  connection.keep_alive_s = effective_keep_alive(connection, *request);
+  connection.last_received = worker.now;
+  count_stranger_bytes(worker, connection, 0);
+  arm_keep_alive(worker, connection);
+  ++worker.counters.clients_connected;
+  ByteBuffer& output = connection.transport().output();
+  const std::size_t before = output.size();
+  mqtt::write_connack(
+      output, connection.version, opened.is_present, ReasonCode::kSuccess,
+      connection.is_v5() ? connack_properties(connection, session, *request).view() : ByteView{});
+  worker.counters.bytes_sent += output.size() - before;
+  ++worker.counters.packets_sent;
+  connection.transport().flush_later();
+  session.will = std::move(request->will);  // armed from here on
+  log_connected(connection, session, opened.is_present);
+  groups_online(worker, session);
+  begin_resend(worker, session);
+}
+
+}  // namespace nightjar::broker::protocol

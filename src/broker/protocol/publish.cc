@@ -1,0 +1,178 @@
+// PUBLISH from a client: alias, limits, authorization; then retained store, routing, acknowledgement
+// (section 3.3).
+#include <functional>
+
+#include "base/log.h"
+#include "broker/protocol/acknowledge.h"
+#include "broker/protocol/forwarded_properties.h"
+#include "broker/protocol/handlers.h"
+#include "broker/routing/router.h"
+#include "broker/worker_state.h"
+#include "mqtt/topic.h"
+
+namespace nightjar::broker::protocol {
+namespace {
+
+using mqtt::PropertyId;
+using mqtt::Qos;
+using mqtt::ReasonCode;
+
+// Sets the alias, or looks it up and fills in the topic [section 3.3.2.3.4].
+Outcome resolve_alias(Connection& connection, mqtt::Publish& packet) {
+  if (!connection.is_v5() || !packet.properties.has(PropertyId::kTopicAlias)) return {};
+  const std::uint16_t alias = packet.properties.topic_alias;
+  if (alias == 0 || alias > connection.policy->topic_alias_maximum) {
+    return mqtt::Violation{ReasonCode::kTopicAliasInvalid,
+                           "Topic Alias 0 or above the maximum [MQTT-3.3.2-9]"};
+  }
+  auto& aliases = connection.incoming_aliases;
+  if (!packet.topic.empty()) {
+    if (aliases.size() < alias) aliases.resize(alias);
+    aliases[alias - 1U] = packet.topic;
+  } else if (aliases.size() < alias || aliases[alias - 1U].empty()) {
+    return mqtt::Violation{ReasonCode::kProtocolError, "Topic Alias that was never set [MQTT-3.3.2-12]"};
+  } else {
+    packet.topic = aliases[alias - 1U];
+  }
+  return {};
+}
+
+Outcome check_against_policy(const Connection& connection, const mqtt::Publish& packet) {
+  const ListenerPolicy& policy = *connection.policy;
+  if (connection.is_v5() && packet.properties.has(PropertyId::kSubscriptionIdentifier)) {
+    return mqtt::Violation{ReasonCode::kProtocolError,
+                           "Subscription Identifier from a client [MQTT-3.3.4-6]"};
+  }
+  if (packet.qos > policy.maximum_qos) {
+    return mqtt::Violation{ReasonCode::kQosNotSupported, "QoS above the Maximum QoS [MQTT-3.2.2-11]"};
+  }
+  if (packet.retain && !policy.retain_available) {
+    return mqtt::Violation{ReasonCode::kRetainNotSupported,
+                           "retained message where retain is off [MQTT-3.2.2-14]"};
+  }
+  return {};
+}
+
+// A server limit or rule against this one message; the connection goes on where the version can say so.
+struct Refusal {
+  ReasonCode code = ReasonCode::kSuccess;
+  std::string_view why;
+};
+
+Refusal check_topic(WorkerState& worker, const Connection& connection, const mqtt::Publish& packet) {
+  if (packet.topic.starts_with("$SYS/")) return {ReasonCode::kNotAuthorized, "$SYS is the broker's own"};
+  if (mqtt::level_count(packet.topic) > connection.policy->topic_levels_max) {
+    return {ReasonCode::kTopicNameInvalid,
+            "topic with more levels than the listener takes (topic_levels_max)"};
+  }
+  const Session& session = *connection.session;
+  const ClientIdentity who{session.client_id, session.user_name, connection.policy->name};
+  if (!worker.node.ports().authorizer.may_publish(who, packet.topic, packet.qos, packet.retain)) {
+    return {ReasonCode::kNotAuthorized, "topic denied"};
+  }
+  return {};
+}
+
+MessageRef make_message(WorkerState& worker, const Connection& connection, const mqtt::Publish& packet) {
+  Message::Parts parts{.topic = packet.topic,
+                       .payload = packet.payload,
+                       .qos = packet.qos,
+                       .retain = packet.retain,
+                       .origin = connection.session->serial,
+                       .origin_hash = connection.session->client_id_hash};
+  if (connection.is_v5() && !packet.properties.empty()) {
+    worker.properties.clear();
+    append_forwarded(worker.properties, packet.properties);
+    parts.properties = worker.properties.view();
+    if (packet.properties.has(PropertyId::kMessageExpiryInterval)) {
+      parts.expires = worker.now + Duration::seconds(packet.properties.message_expiry_interval_s);
+    }
+  }
+  return Message::make(parts);
+}
+
+struct Published {
+  ReasonCode code;
+  std::uint32_t awaited = 0;
+};
+
+Published publish(WorkerState& worker, Connection& connection, const mqtt::Publish& packet,
+                  std::uint64_t place) {
+  const MessageRef message = make_message(worker, connection, packet);
+  if (packet.retain && !worker.node.retained().store(message)) {
+    log::warn(
+        "message refused: the limit of retained messages is reached (retained_messages_max, "
+        "retained_bytes_max)",
+        {{"client", connection.session->client_id}, {"topic", std::string{packet.topic}}});
+    return {ReasonCode::kQuotaExceeded};
+  }
+  const bool wants_reports = place != 0 && worker.node.awaits_reports();
+  const RouteOutcome outcome =
+      route(worker, message,
+            wants_reports ? ReportTo{.worker = worker.index, .connection = connection.serial, .ack = place}
+                          : ReportTo{});
+  if (!outcome.is_matched)
+    return {connection.is_v5() ? ReasonCode::kNoMatchingSubscribers : ReasonCode::kSuccess};
+  return {outcome.code, outcome.awaited};
+}
+
+// A message that the server does not take. 3.x has no word for it: a denied message is acknowledged and
+// dropped, as section 3.3.5 of 3.1.1 allows; one that breaks a limit ends the connection, which loses nothing
+// silently.
+Outcome refuse(WorkerState& worker, Connection& connection, const mqtt::Publish& packet,
+               const Refusal& refusal) {
+  ++worker.counters.publish_refused;
+  log::debug("publish refused", {{"client", connection.session->client_id},
+                                 {"topic", std::string{packet.topic}},
+                                 {"why", std::string{refusal.why}}});
+  const bool is_denied = refusal.code == ReasonCode::kNotAuthorized;
+  if (packet.qos == Qos::kAtMostOnce) {
+    return is_denied ? Outcome{} : Outcome{mqtt::Violation{refusal.code, refusal.why}};
+  }
+  if (!connection.is_v5() && !is_denied) return mqtt::Violation{refusal.code, refusal.why};
+  const auto type = packet.qos == Qos::kAtLeastOnce ? mqtt::PacketType::kPuback : mqtt::PacketType::kPubrec;
+  acknowledge(worker, connection, next_place(connection), type, packet.packet_id, refusal.code, 0);
+  return {};
+}
+
+}  // namespace
+
+Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
+  auto read = mqtt::read_publish(frame, connection.version);
+  if (!read) return read.error();
+  mqtt::Publish& packet = *read;
+  ++worker.counters.publish_received;
+  worker.counters.publish_bytes_received += packet.payload.size();
+  if (Outcome outcome = resolve_alias(connection, packet)) return outcome;
+  if (Outcome outcome = check_against_policy(connection, packet)) return outcome;
+
+  Session& session = *connection.session;
+  const bool is_known =
+      packet.qos == Qos::kExactlyOnce && session.incoming_ids.contains(packet.packet_id.value);
+  if (packet.qos != Qos::kAtMostOnce && !is_known && connection.is_v5() &&
+      session.incoming_ids.size() + unacknowledged_qos1(connection) >= connection.policy->receive_maximum) {
+    return mqtt::Violation{ReasonCode::kReceiveMaximumExceeded,
+                           "more PUBLISH in flight than Receive Maximum [MQTT-3.3.4-9]"};
+  }
+  if (is_known) {
+    // Sent again: it was routed the first time [MQTT-4.3.3-10].
+    acknowledge(worker, connection, next_place(connection), mqtt::PacketType::kPubrec, packet.packet_id,
+                ReasonCode::kSuccess, 0);
+    return {};
+  }
+  if (const Refusal refusal = check_topic(worker, connection, packet); refusal.code != ReasonCode::kSuccess) {
+    return refuse(worker, connection, packet, refusal);
+  }
+  if (packet.qos == Qos::kAtMostOnce) {
+    publish(worker, connection, packet, 0);
+    return {};
+  }
+  if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.insert(packet.packet_id.value);
+  const std::uint64_t place = next_place(connection);
+  const Published published = publish(worker, connection, packet, place);
+  const auto type = packet.qos == Qos::kAtLeastOnce ? mqtt::PacketType::kPuback : mqtt::PacketType::kPubrec;
+  acknowledge(worker, connection, place, type, packet.packet_id, published.code, published.awaited);
+  return {};
+}
+
+}  // namespace nightjar::broker::protocol

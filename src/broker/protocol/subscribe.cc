@@ -1,0 +1,174 @@
+// SUBSCRIBE: each filter checked and entered before the SUBACK leaves; then its retained messages
+// (section 3.8).
+#include "broker/protocol/subscribe.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "broker/protocol/handlers.h"
+#include "broker/routing/group_member.h"
+#include "broker/worker_state.h"
+#include "mqtt/topic.h"
+#include "mqtt/writer.h"
+
+namespace nightjar::broker::protocol {
+namespace {
+
+using mqtt::ReasonCode;
+using mqtt::RetainHandling;
+using mqtt::SubscriptionRequest;
+
+// What one SUBSCRIBE is about, for the functions below.
+struct Request {
+  WorkerState& worker;
+  Connection& connection;
+  Session& session;
+  std::uint32_t identifier;
+  PendingSuback answer;
+};
+
+ReasonCode check_offer(const Request& request, const SubscriptionRequest& wanted, bool is_shared) {
+  const ListenerPolicy& policy = *request.connection.policy;
+  if (is_shared && !policy.shared_subscription_available) return ReasonCode::kSharedSubscriptionsNotSupported;
+  if (!policy.wildcard_subscription_available && mqtt::has_wildcard(wanted.filter)) {
+    return ReasonCode::kWildcardSubscriptionsNotSupported;
+  }
+  if (request.identifier != 0 && !policy.subscription_identifier_available) {
+    return ReasonCode::kSubscriptionIdentifiersNotSupported;
+  }
+  return ReasonCode::kSuccess;
+}
+
+// kSuccess, or why this filter is not entered. `shared` is filled for "$share" filters.
+ReasonCode check(const Request& request, const SubscriptionRequest& wanted, mqtt::SharedFilter& shared) {
+  const bool is_shared = mqtt::is_shared(wanted.filter);
+  const bool is_valid =
+      is_shared ? mqtt::parse_shared(wanted.filter, shared) : mqtt::is_valid_topic_filter(wanted.filter);
+  if (!is_valid) return ReasonCode::kTopicFilterInvalid;
+  const std::string_view filter = is_shared ? shared.filter : wanted.filter;
+  const ListenerPolicy& policy = *request.connection.policy;
+  if (mqtt::level_count(filter) > policy.topic_levels_max) return ReasonCode::kTopicFilterInvalid;
+  if (const ReasonCode code = check_offer(request, wanted, is_shared); code != ReasonCode::kSuccess)
+    return code;
+  const Session& session = request.session;
+  if (session.subscriptions.size() >= policy.subscriptions_max &&
+      session.subscriptions.find(wanted.filter) == nullptr) {
+    return ReasonCode::kQuotaExceeded;
+  }
+  const ClientIdentity who{session.client_id, session.user_name, policy.name};
+  if (!request.worker.node.ports().authorizer.may_subscribe(who, filter)) return ReasonCode::kNotAuthorized;
+  return ReasonCode::kSuccess;
+}
+
+Subscription& enter(Request& request, const SubscriptionRequest& wanted, const mqtt::SharedFilter& shared) {
+  WorkerState& worker = request.worker;
+  auto made = std::make_unique<Subscription>();
+  made->session = &request.session;
+  made->text = wanted.filter;
+  Subscription& entered = request.session.subscriptions.insert(std::move(made));
+  ++worker.counters.subscriptions;
+  if (shared.filter.empty()) {
+    worker.subscribers.add(entered.text, entered);
+    entered.since = worker.node.tree().advance_version();
+    return entered;
+  }
+  ++worker.counters.shared_subscriptions;
+  ++request.session.shared_count;
+  entered.group = std::make_shared<const GroupKey>(
+      GroupKey{std::string{shared.share_name}, std::string{shared.filter},
+               worker.node.shard_of_group(shared.share_name, shared.filter)});
+  ++request.answer.awaited;
+  join_group(worker, request.session, entered, request.answer.operation);
+  return entered;
+}
+
+// The retained messages that match come as a replay behind the SUBACK. What is stored from now on arrives
+// live.
+void begin_replay(Request& request, Subscription& subscription, bool is_new) {
+  Session& session = request.session;
+  std::erase_if(session.replays,
+                [&](const RetainedReplay& r) { return r.subscription == subscription.text; });
+  RetainedReplay replay;
+  replay.subscription = subscription.text;
+  replay.version = request.worker.node.retained().begin_replay();
+  // A subscription that existed before may have live messages of older versions on their way: it gets them
+  // twice rather than not at all [MQTT-3.8.4-4].
+  if (is_new) subscription.retained_floor = replay.version;
+  session.replays.push_back(std::move(replay));
+  request.worker.pump_later(session);
+}
+
+ReasonCode subscribe(Request& request, const SubscriptionRequest& wanted) {
+  mqtt::SharedFilter shared;
+  if (const ReasonCode code = check(request, wanted, shared); code != ReasonCode::kSuccess) return code;
+  Subscription* subscription = request.session.subscriptions.find(wanted.filter);
+  const bool is_new = subscription == nullptr;
+  if (is_new) subscription = &enter(request, wanted, shared);
+  subscription->qos = std::min(wanted.qos, request.connection.policy->maximum_qos);
+  subscription->identifier = request.identifier;
+  subscription->no_local = wanted.no_local;
+  subscription->retain_as_published = wanted.retain_as_published;
+  const bool wants_retained = wanted.retain_handling == RetainHandling::kSend ||
+                              (wanted.retain_handling == RetainHandling::kSendIfNew && is_new);
+  if (wants_retained && !subscription->group) begin_replay(request, *subscription, is_new);
+  return static_cast<ReasonCode>(subscription->qos);
+}
+
+}  // namespace
+
+void answer_when_complete(WorkerState& worker, Connection& connection, PendingSuback answer) {
+  if (answer.awaited != 0) {
+    connection.pending_subacks.push_back(std::move(answer));
+    return;
+  }
+  ByteBuffer& output = connection.transport().output();
+  const std::size_t before = output.size();
+  if (answer.is_unsubscribe) {
+    mqtt::write_unsuback(output, connection.version, answer.packet_id, answer.codes);
+  } else {
+    mqtt::write_suback(output, connection.version, answer.packet_id, answer.codes);
+  }
+  worker.counters.bytes_sent += output.size() - before;
+  ++worker.counters.packets_sent;
+  connection.transport().flush_later();
+}
+
+void on_group_answer(WorkerState& worker, Connection& connection, std::uint32_t operation) {
+  auto& pending = connection.pending_subacks;
+  const auto at = std::find_if(pending.begin(), pending.end(),
+                               [operation](const PendingSuback& p) { return p.operation == operation; });
+  if (at == pending.end() || --at->awaited != 0) return;
+  PendingSuback answer = std::move(*at);
+  pending.erase(at);
+  answer_when_complete(worker, connection, std::move(answer));
+}
+
+Outcome on_subscribe(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
+  const auto packet = mqtt::read_subscribe(frame, connection.version);
+  if (!packet) return packet.error();
+  const bool has_identifier =
+      connection.is_v5() && packet->properties.has(mqtt::PropertyId::kSubscriptionIdentifier);
+  Request request{.worker = worker,
+                  .connection = connection,
+                  .session = *connection.session,
+                  .identifier = has_identifier ? packet->properties.subscription_identifier : 0,
+                  .answer = {.operation = ++connection.last_operation, .packet_id = packet->packet_id}};
+  for (const SubscriptionRequest& wanted : packet->requests) {
+    const ReasonCode code = subscribe(request, wanted);
+    // 3.x has no code for a filter that breaks the syntax: the connection ends [MQTT-4.7.1-2],
+    // [MQTT-4.7.1-3].
+    if (code == ReasonCode::kTopicFilterInvalid && !connection.is_v5()) {
+      return mqtt::Violation{code, "invalid Topic Filter in SUBSCRIBE"};
+    }
+    if (static_cast<std::uint8_t>(code) >= 0x80) {
+      log::warn("subscription refused", {{"client", request.session.client_id},
+                                         {"filter", std::string{wanted.filter}},
+                                         {"code", std::string{to_string(code)}}});
+    }
+    request.answer.codes.push_back(code);
+  }
+  answer_when_complete(worker, connection, std::move(request.answer));
+  return {};
+}
+
+}  // namespace nightjar::broker::protocol

@@ -1,0 +1,140 @@
+#include "broker/routing/group_member.h"
+
+#include <algorithm>
+
+#include "broker/protocol/subscribe.h"
+#include "broker/session/delivery.h"
+#include "broker/worker_state.h"
+
+namespace nightjar::broker {
+namespace {
+
+std::uint32_t window_of(const Session& session) {
+  if (session.connection == nullptr) return 0;
+  return std::min(session.connection->receive_maximum, session.policy->inflight_max);
+}
+
+GroupMail mail_from(const Session& session, GroupMail::Kind kind, GroupKeyRef group) {
+  return {.kind = kind,
+          .group = std::move(group),
+          .client_id = session.client_id,
+          .member = session.serial,
+          .member_shard = session.shard};
+}
+
+void post(WorkerState& worker, GroupMail mail) {
+  const ShardId shard = mail.group->shard;
+  worker.mailer.post(worker.node.owner_of(shard), AddressedMail{.shard = shard, .content = std::move(mail)});
+}
+
+void give_back(WorkerState& worker, const Session& session, Delivery delivery) {
+  ++worker.ledger().handed_over;
+  GroupMail mail = mail_from(session, GroupMail::Kind::kReturned, delivery.group);
+  mail.message = std::move(delivery.message);
+  mail.sequence = delivery.group_sequence;
+  post(worker, std::move(mail));
+}
+
+bool same_group(const GroupKeyRef& a, const GroupKey& b) {
+  return a && a->share_name == b.share_name && a->filter == b.filter;
+}
+
+// Unsent messages and unacknowledged QoS 1 go back; a QoS 2 message in delivery stays [MQTT-4.8.2-4].
+void give_back_all(WorkerState& worker, Session& session, const GroupKey& group) {
+  for (InFlight::Entry* entry : session.in_flight.in_order()) {
+    if (!same_group(entry->delivery.group, group) || entry->delivery.qos != mqtt::Qos::kAtLeastOnce) continue;
+    --worker.ledger().in_flight;
+    give_back(worker, session, entry->delivery);
+    if (session.connection != nullptr) {
+      finish(worker, session, *entry);
+    } else {
+      session.in_flight.erase(*entry);
+    }
+  }
+  for (Delivery& waiting : session.outbox.take_group(group)) {
+    --worker.ledger().waiting;
+    give_back(worker, session, std::move(waiting));
+  }
+}
+
+void take_assigned(WorkerState& worker, MemberMail mail) {
+  ++worker.ledger().taken_over;
+  Delivery delivery{.message = mail.message, .group = mail.group, .group_sequence = mail.sequence};
+  Session* session = worker.find_session(mail.client_id);
+  const bool is_there =
+      session != nullptr && session->serial == mail.member && session->connection != nullptr;
+  const Subscription* subscription = is_there ? session->subscriptions.find(mail.group->text()) : nullptr;
+  if (subscription == nullptr) {
+    ++worker.ledger().handed_over;
+    GroupMail back{.kind = GroupMail::Kind::kReturned,
+                   .group = mail.group,
+                   .client_id = mail.client_id,
+                   .member = mail.member,
+                   .message = std::move(mail.message),
+                   .sequence = mail.sequence};
+    post(worker, std::move(back));
+    return;
+  }
+  delivery.qos = std::min(mail.message->qos(), subscription->qos);
+  delivery.retain = subscription->retain_as_published && mail.message->retain();
+  if (subscription->identifier != 0) delivery.subscription_ids.push_back(subscription->identifier);
+  if (delivery.qos == mqtt::Qos::kAtMostOnce) {
+    // Nothing will be acknowledged: the group need not wait.
+    if (delivery.group_sequence != 0) settle_with_group(worker, *session, delivery);
+    delivery.group = nullptr;
+  }
+  deliver(worker, *session, std::move(delivery));
+}
+
+}  // namespace
+
+void join_group(WorkerState& worker, Session& session, const Subscription& subscription,
+                std::uint32_t operation) {
+  GroupMail mail = mail_from(session, GroupMail::Kind::kJoin, subscription.group);
+  mail.operation = operation;
+  mail.window = window_of(session);
+  post(worker, std::move(mail));
+}
+
+void leave_group(WorkerState& worker, Session& session, const Subscription& subscription,
+                 std::uint32_t operation) {
+  // Offline first, so that the group does not choose this member for what comes back.
+  post(worker, mail_from(session, GroupMail::Kind::kOffline, subscription.group));
+  give_back_all(worker, session, *subscription.group);
+  GroupMail mail = mail_from(session, GroupMail::Kind::kLeave, subscription.group);
+  mail.operation = operation;
+  post(worker, std::move(mail));
+}
+
+void groups_online(WorkerState& worker, Session& session) {
+  if (session.shared_count == 0) return;
+  for (const auto& subscription : session.subscriptions) {
+    if (!subscription->group) continue;
+    GroupMail mail = mail_from(session, GroupMail::Kind::kOnline, subscription->group);
+    mail.window = window_of(session);
+    post(worker, std::move(mail));
+  }
+}
+
+void groups_offline(WorkerState& worker, Session& session) {
+  if (session.shared_count == 0) return;
+  for (const auto& subscription : session.subscriptions) {
+    if (!subscription->group) continue;
+    post(worker, mail_from(session, GroupMail::Kind::kOffline, subscription->group));
+    give_back_all(worker, session, *subscription->group);
+  }
+}
+
+void settle_with_group(WorkerState& worker, Session& session, const Delivery& delivery) {
+  if (delivery.group_sequence == 0) return;
+  post(worker, mail_from(session, GroupMail::Kind::kSettled, delivery.group));
+}
+
+void on_member_mail(WorkerState& worker, MemberMail mail) {
+  if (mail.kind == MemberMail::Kind::kAssigned) return take_assigned(worker, std::move(mail));
+  Session* session = worker.find_session(mail.client_id);
+  if (session == nullptr || session->serial != mail.member || session->connection == nullptr) return;
+  protocol::on_group_answer(worker, *session->connection, mail.operation);
+}
+
+}  // namespace nightjar::broker

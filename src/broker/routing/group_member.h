@@ -1,0 +1,28 @@
+// The member's side of a shared subscription: what a session tells the owner of its group, and what it hears.
+// Functions of the session's home worker; the owner's side is shared_group.h.
+#pragma once
+
+#include "broker/mail.h"
+#include "broker/session/outbox.h"
+
+namespace nightjar::broker {
+
+class Session;
+struct Subscription;
+struct WorkerState;
+
+// kJoin and kLeave carry an operation (not 0) when a SUBACK or UNSUBACK waits for the answer.
+void join_group(WorkerState& worker, Session& session, const Subscription& subscription,
+                std::uint32_t operation);
+// Also gives back what the group assigned and this client has not got.
+void leave_group(WorkerState& worker, Session& session, const Subscription& subscription,
+                 std::uint32_t operation);
+// All groups of the session: a connection came, or went.
+void groups_online(WorkerState& worker, Session& session);
+void groups_offline(WorkerState& worker, Session& session);
+// A QoS 1 or 2 message of a group is done with, delivered or dropped.
+void settle_with_group(WorkerState& worker, Session& session, const Delivery& delivery);
+
+void on_member_mail(WorkerState& worker, MemberMail mail);
+
+}  // namespace nightjar::broker

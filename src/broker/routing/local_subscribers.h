@@ -1,0 +1,46 @@
+// Who on this worker receives a filter: the half of the subscription table that the shared tree leaves out.
+// Lives on one worker; nobody else touches it.
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <string_view>
+
+#include "broker/ids.h"
+#include "broker/routing/subscription_tree.h"
+#include "broker/session/subscription.h"
+
+namespace nightjar::broker {
+
+class LocalSubscribers {
+ public:
+  using Targets = boost::container::small_vector<Subscription*, 1>;
+
+  LocalSubscribers(SubscriptionTree& tree, WorkerIndex worker) : tree_(tree), worker_(worker) {}
+
+  // Makes `subscription` a receiver of `filter` (without "$share") and sets its FilterId. The caller stamps
+  // `since` afterwards, with a version that it begins then.
+  void add(std::string_view filter, Subscription& subscription);
+  void remove(std::string_view filter, Subscription& subscription);
+
+  // nullptr if this worker has no receiver of the filter.
+  [[nodiscard]] const Targets* find(FilterId filter) const {
+    const auto found = targets_.find(filter);
+    return found == targets_.end() ? nullptr : &found->second;
+  }
+
+  // The worker goes on hearing of a filter although it may have no receiver of it any more (a shard has left
+  // and messages for it still arrive), until unpin.
+  void pin(FilterId id) { ++pins_[id]; }
+  void unpin(std::string_view filter, FilterId id);
+
+ private:
+  void forget_unless_needed(std::string_view filter, FilterId id);
+
+  SubscriptionTree& tree_;
+  WorkerIndex worker_;
+  boost::unordered_flat_map<FilterId, Targets> targets_;
+  boost::unordered_flat_map<FilterId, std::uint32_t> pins_;
+};
+
+}  // namespace nightjar::broker

@@ -1,0 +1,271 @@
+#include "broker/routing/shared_group.h"
+
+#include <algorithm>
+
+#include "broker/worker_state.h"
+
+namespace nightjar::broker {
+
+SharedGroup::SharedGroup(GroupKeyRef key) : key_(std::move(key)) {
+  subscription_.shared_group = this;
+  subscription_.text = key_->filter;
+  subscription_.qos = mqtt::Qos::kExactlyOnce;
+}
+
+SharedGroup::Member* SharedGroup::find(std::string_view client_id) {
+  const auto at = std::find_if(members_.begin(), members_.end(),
+                               [&](const Member& m) { return m.client_id == client_id; });
+  return at == members_.end() ? nullptr : &*at;
+}
+
+SharedGroup::Member* SharedGroup::choose(SharedStrategy strategy, const Message& message) {
+  switch (strategy) {
+    case SharedStrategy::kLeastInFlight:
+      return choose_least_in_flight();
+    case SharedStrategy::kRoundRobin:
+      return choose_round_robin();
+    case SharedStrategy::kSticky:
+      return choose_sticky();
+    case SharedStrategy::kHashByClient:
+      return choose_by_hash(message.origin_hash());
+    case SharedStrategy::kHashByTopic:
+      return choose_by_hash(std::hash<std::string_view>{}(message.topic()));
+  }
+  return nullptr;
+}
+
+SharedGroup::Member* SharedGroup::choose_least_in_flight() {
+  Member* best = nullptr;
+  // Equals take turns, or the first member would get everything that is acknowledged at once.
+  for (std::size_t i = 1; i <= members_.size(); ++i) {
+    const std::size_t at = (last_chosen_ + i) % members_.size();
+    Member& member = members_[at];
+    if (!member.is_online || member.assigned >= member.window) continue;
+    if (best == nullptr || member.assigned < best->assigned) best = &member;
+  }
+  if (best != nullptr) last_chosen_ = static_cast<std::size_t>(best - members_.data());
+  return best;
+}
+
+SharedGroup::Member* SharedGroup::choose_round_robin() {
+  for (std::size_t i = 1; i <= members_.size(); ++i) {
+    const std::size_t at = (last_chosen_ + i) % members_.size();
+    Member& member = members_[at];
+    if (!member.is_online || member.assigned >= member.window) continue;
+    last_chosen_ = at;
+    return &member;
+  }
+  return nullptr;
+}
+
+SharedGroup::Member* SharedGroup::choose_sticky() {
+  Member* member = find(sticky_);
+  if (member == nullptr || !member->is_online) {
+    const auto at =
+        std::find_if(members_.begin(), members_.end(), [](const Member& m) { return m.is_online; });
+    if (at == members_.end()) return nullptr;
+    sticky_ = at->client_id;
+    member = &*at;
+  }
+  return member;
+}
+
+SharedGroup::Member* SharedGroup::choose_by_hash(std::size_t hash) {
+  std::vector<Member*> online;
+  for (Member& member : members_) {
+    if (member.is_online) online.push_back(&member);
+  }
+  // Whatever its window: what it cannot take yet waits in its own queue, not in front of the other members.
+  return online.empty() ? nullptr : online[hash % online.size()];
+}
+
+bool SharedGroup::push(WorkerState& worker, const MessageRef& message) {
+  ++worker.ledger().routed;
+  if (message->qos() == mqtt::Qos::kAtMostOnce) return assign_unacknowledged(worker, message);
+  const QueueLimits& limits = worker.node.policy().shared_queue;
+  const bool is_full = waiting_.size() >= limits.messages_max ||
+                       (!waiting_.empty() && waiting_bytes_ + message->size() > limits.bytes_max);
+  if (is_full) {
+    ++worker.ledger().dropped[static_cast<std::size_t>(DropReason::kQueueFull)];
+    return false;
+  }
+  waiting_.push_back({next_sequence_++, message, worker.now});
+  waiting_bytes_ += message->size();
+  ++worker.ledger().waiting;
+  dispatch(worker);
+  return true;
+}
+
+// QoS 0 goes to a connected member whatever its window, or nowhere: no queue holds it.
+bool SharedGroup::assign_unacknowledged(WorkerState& worker, const MessageRef& message) {
+  Member* member = choose(worker.node.policy().shared_strategy, *message);
+  if (member == nullptr) {
+    const auto at =
+        std::find_if(members_.begin(), members_.end(), [](const Member& m) { return m.is_online; });
+    if (at != members_.end()) member = &*at;
+  }
+  if (member == nullptr) {
+    ++worker.ledger().dropped[static_cast<std::size_t>(DropReason::kNoMember)];
+    return true;
+  }
+  assign(worker, *member, message, 0);
+  return true;
+}
+
+void SharedGroup::dispatch(WorkerState& worker) {
+  while (!waiting_.empty()) {
+    Waiting& first = waiting_.front();
+    const Duration age_max = worker.node.policy().shared_queue.age_max;
+    const bool is_expired =
+        first.message->expires() <= worker.now || (age_max.ms > 0 && first.enqueued + age_max <= worker.now);
+    Member* member = is_expired ? nullptr : choose(worker.node.policy().shared_strategy, *first.message);
+    if (!is_expired && member == nullptr) return;
+    Waiting taken = std::move(first);
+    waiting_.pop_front();
+    waiting_bytes_ -= taken.message->size();
+    --worker.ledger().waiting;
+    if (is_expired) {
+      ++worker.ledger().dropped[static_cast<std::size_t>(DropReason::kExpired)];
+    } else {
+      ++member->assigned;
+      assign(worker, *member, std::move(taken.message), taken.sequence);
+    }
+  }
+}
+
+void SharedGroup::assign(WorkerState& worker, Member& member, MessageRef message, std::uint64_t sequence) {
+  ++worker.ledger().handed_over;
+  MemberMail mail{.kind = MemberMail::Kind::kAssigned,
+                  .group = key_,
+                  .client_id = member.client_id,
+                  .member = member.serial,
+                  .message = std::move(message),
+                  .sequence = sequence};
+  worker.mailer.post(worker.node.owner_of(member.shard),
+                     AddressedMail{.shard = member.shard, .content = std::move(mail)});
+}
+
+void SharedGroup::take_back(WorkerState& worker, GroupMail mail) {
+  ++worker.ledger().taken_over;
+  if (mail.message->qos() == mqtt::Qos::kAtMostOnce) {
+    assign_unacknowledged(worker, mail.message);
+    return;
+  }
+  const auto at =
+      std::lower_bound(waiting_.begin(), waiting_.end(), mail.sequence,
+                       [](const Waiting& w, std::uint64_t sequence) { return w.sequence < sequence; });
+  waiting_bytes_ += mail.message->size();
+  waiting_.insert(at, {mail.sequence, std::move(mail.message), worker.now});
+  ++worker.ledger().waiting;
+}
+
+void SharedGroup::answer(WorkerState& worker, const GroupMail& mail, MemberMail::Kind kind) {
+  if (mail.operation == 0) return;
+  MemberMail reply{.kind = kind,
+                   .group = key_,
+                   .client_id = mail.client_id,
+                   .member = mail.member,
+                   .operation = mail.operation};
+  worker.mailer.post(worker.node.owner_of(mail.member_shard),
+                     AddressedMail{.shard = mail.member_shard, .content = std::move(reply)});
+}
+
+void SharedGroup::on_mail(WorkerState& worker, GroupMail mail) {
+  Member* member = find(mail.client_id);
+  // Mail of an older session of the same client id; its messages still count.
+  const bool is_stale =
+      member != nullptr && member->serial != mail.member && mail.kind != GroupMail::Kind::kJoin;
+  if (is_stale) member = nullptr;
+  switch (mail.kind) {
+    case GroupMail::Kind::kJoin:
+      if (member == nullptr) member = &members_.emplace_back();
+      if (member->serial != mail.member) member->assigned = 0;
+      member->client_id = mail.client_id;
+      member->serial = mail.member;
+      member->shard = mail.member_shard;
+      member->is_online = mail.window != 0;
+      member->window = mail.window;
+      answer(worker, mail, MemberMail::Kind::kJoined);
+      break;
+    case GroupMail::Kind::kLeave:
+      if (member != nullptr) members_.erase(members_.begin() + (member - members_.data()));
+      answer(worker, mail, MemberMail::Kind::kLeft);
+      break;
+    case GroupMail::Kind::kOnline:
+      if (member == nullptr) break;
+      member->is_online = true;
+      member->window = mail.window;
+      break;
+    case GroupMail::Kind::kOffline:
+      if (member != nullptr) member->is_online = false;
+      break;
+    case GroupMail::Kind::kSettled:
+      if (member != nullptr && member->assigned > 0) --member->assigned;
+      break;
+    case GroupMail::Kind::kReturned:
+      if (member != nullptr && mail.sequence != 0 && member->assigned > 0) --member->assigned;
+      take_back(worker, std::move(mail));
+      break;
+  }
+  dispatch(worker);
+}
+
+void SharedGroup::drop_all(WorkerState& worker) {
+  worker.ledger().waiting -= static_cast<std::int64_t>(waiting_.size());
+  worker.ledger().dropped[static_cast<std::size_t>(DropReason::kUnsubscribed)] += waiting_.size();
+  waiting_.clear();
+  waiting_bytes_ = 0;
+}
+
+SharedGroup* SharedGroups::find(const GroupKey& key) {
+  const auto found = groups_.find(key.text());
+  return found == groups_.end() ? nullptr : found->second.get();
+}
+
+void SharedGroups::on_mail(WorkerState& worker, GroupMail mail) {
+  SharedGroup* group = find(*mail.group);
+  if (group == nullptr) {
+    if (mail.kind == GroupMail::Kind::kReturned) {
+      // The last member is gone, and with it the group.
+      ++worker.ledger().taken_over;
+      ++worker.ledger().dropped[static_cast<std::size_t>(DropReason::kUnsubscribed)];
+      return;
+    }
+    if (mail.kind != GroupMail::Kind::kJoin) {
+      // An UNSUBSCRIBE still gets its answer.
+      SharedGroup nobody{mail.group};
+      if (mail.kind == GroupMail::Kind::kLeave) nobody.on_mail(worker, std::move(mail));
+      return;
+    }
+    auto made = std::make_unique<SharedGroup>(mail.group);
+    group = made.get();
+    worker.subscribers.add(mail.group->filter, group->subscription());
+    group->subscription().since = worker.node.tree().advance_version();
+    groups_.emplace(mail.group->text(), std::move(made));
+  }
+  group->on_mail(worker, std::move(mail));
+  if (!group->members().empty()) return;
+  group->drop_all(worker);
+  worker.subscribers.remove(group->key().filter, group->subscription());
+  groups_.erase(group->key().text());
+}
+
+std::vector<std::unique_ptr<SharedGroup>> SharedGroups::take(ShardId shard) {
+  std::vector<std::unique_ptr<SharedGroup>> taken;
+  for (auto at = groups_.begin(); at != groups_.end();) {
+    if (at->second->key().shard == shard) {
+      taken.push_back(std::move(at->second));
+      groups_.erase(at++);
+    } else {
+      ++at;
+    }
+  }
+  return taken;
+}
+
+void SharedGroups::put(std::unique_ptr<SharedGroup> group) {
+  std::string text = group->key().text();
+  groups_.emplace(std::move(text), std::move(group));
+}
+
+}  // namespace nightjar::broker

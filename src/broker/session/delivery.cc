@@ -1,0 +1,363 @@
+#include "broker/session/delivery.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "broker/routing/group_member.h"
+#include "broker/worker_state.h"
+#include "mqtt/writer.h"
+
+namespace nightjar::broker {
+namespace {
+
+using mqtt::Qos;
+
+// A pump stops at this much unsent output and goes on when most of it has left: enough to keep a link busy,
+// little enough that a thousand pumping sessions stay small.
+constexpr std::size_t kPumpHighWater = 256 * 1024;
+constexpr std::size_t kPumpLowWater = 64 * 1024;
+// Retained messages read per step, so that a large replay shares the worker with everybody else.
+constexpr std::size_t kReplayStep = 64;
+constexpr int kReplayStepsPerPump = 16;
+// Worst case of what a Topic Alias adds to a packet (identifier and value).
+constexpr std::size_t kAliasBytes = 3;
+
+bool has_window(const Connection& connection, const Session& session) {
+  const ListenerPolicy& policy = *connection.policy;
+  return connection.sent_unacknowledged < std::min(connection.receive_maximum, policy.inflight_max) &&
+         session.in_flight.size() < 0xFFFF &&
+         (connection.sent_unacknowledged == 0 ||
+          connection.sent_unacknowledged_bytes < policy.inflight_bytes_max);
+}
+
+bool has_room(Connection& connection) {
+  if (connection.transport().unsent_bytes() < kPumpHighWater) return true;
+  connection.transport().notify_when_drained(kPumpLowWater);
+  return false;
+}
+
+// The properties that this delivery adds to those of the message.
+ByteView added_properties(WorkerState& worker, const Delivery& delivery) {
+  worker.properties.clear();
+  mqtt::PropertyWriter writer{worker.properties};
+  if (delivery.message->expires() != kNever) {
+    const std::int64_t left_ms = std::max<std::int64_t>(0, (delivery.message->expires() - worker.now).ms);
+    writer.u32(mqtt::PropertyId::kMessageExpiryInterval, static_cast<std::uint32_t>((left_ms + 999) / 1000));
+  }
+  for (const std::uint32_t id : delivery.subscription_ids) {
+    writer.varint(mqtt::PropertyId::kSubscriptionIdentifier, id);
+  }
+  return worker.properties.view();
+}
+
+// False if the packet is larger than the client takes; nothing was written then [MQTT-3.1.2-24].
+bool write(WorkerState& worker, Connection& connection, const Delivery& delivery, mqtt::PacketId id,
+           bool dup) {
+  const Message& message = *delivery.message;
+  mqtt::PublishOut out{.dup = dup,
+                       .qos = delivery.qos,
+                       .retain = delivery.retain,
+                       .packet_id = id,
+                       .topic = message.topic(),
+                       .properties = message.properties(),
+                       .payload = message.payload()};
+  if (connection.is_v5()) {
+    out.more_properties = added_properties(worker, delivery);
+    const bool is_limited = connection.packet_bytes_max != 0;
+    if (is_limited && mqtt::publish_size(connection.version, out) > connection.packet_bytes_max) return false;
+    if (connection.outgoing_aliases) {
+      const bool fits = !is_limited || mqtt::publish_size(connection.version, out) + kAliasBytes <=
+                                           connection.packet_bytes_max;
+      const auto choice =
+          fits ? connection.outgoing_aliases->choose(message.topic()) : OutgoingAliases::Choice{};
+      if (choice.alias != 0) {
+        mqtt::PropertyWriter{worker.properties}.u16(mqtt::PropertyId::kTopicAlias, choice.alias);
+        out.more_properties = worker.properties.view();
+        if (choice.is_known) out.topic = {};
+      }
+    }
+  }
+  ByteBuffer& output = connection.transport().output();
+  const std::size_t before = output.size();
+  mqtt::write_publish(output, connection.version, out);
+  worker.counters.bytes_sent += output.size() - before;
+  ++worker.counters.packets_sent;
+  ++worker.counters.publish_sent;
+  worker.counters.publish_bytes_sent += message.payload().size();
+  connection.transport().flush_later();
+  return true;
+}
+
+void occupy_window(Connection& connection, InFlight::Entry& entry) {
+  entry.is_counted = true;
+  entry.counted_bytes = static_cast<std::uint32_t>(entry.delivery.message->size());
+  ++connection.sent_unacknowledged;
+  connection.sent_unacknowledged_bytes += entry.counted_bytes;
+}
+
+void send_now(WorkerState& worker, Session& session, Delivery delivery) {
+  Connection& connection = *session.connection;
+  if (delivery.qos == Qos::kAtMostOnce) {
+    if (write(worker, connection, delivery, {}, false)) {
+      ++worker.ledger().delivered;
+    } else {
+      drop(worker, session, delivery, DropReason::kTooLarge);
+    }
+    return;
+  }
+  InFlight::Entry& entry = session.in_flight.add(std::move(delivery));
+  if (!write(worker, connection, entry.delivery, entry.packet_id, false)) {
+    const Delivery unsent = entry.delivery;
+    session.in_flight.erase(entry);
+    drop(worker, session, unsent, DropReason::kTooLarge);
+    return;
+  }
+  ++worker.ledger().in_flight;
+  occupy_window(connection, entry);
+}
+
+void warn_queue_high(Session& session, const QueueLimits& limits) {
+  if (session.warned_queue_high) return;
+  if (session.outbox.size() < limits.messages_max / 5 * 4 &&
+      session.outbox.bytes() < limits.bytes_max / 5 * 4)
+    return;
+  session.warned_queue_high = true;
+  log::warn("queue is four fifths full, messages will be dropped when it is full",
+            {{"client", session.client_id},
+             {"messages", std::to_string(session.outbox.size())},
+             {"bytes", std::to_string(session.outbox.bytes())}});
+}
+
+void drop_oldest(WorkerState& worker, Session& session) {
+  --worker.ledger().waiting;
+  drop(worker, session, session.outbox.pop(), DropReason::kQueueFull);
+}
+
+void append(WorkerState& worker, Session& session, Delivery delivery) {
+  delivery.enqueued = worker.now;
+  ++worker.ledger().waiting;
+  session.outbox.push(std::move(delivery));
+}
+
+// The queue has no room for `delivery`.
+mqtt::ReasonCode overflow(WorkerState& worker, Session& session, Delivery delivery) {
+  const QueueLimits& limits = session.policy->queue;
+  const OverflowPolicy policy = delivery.qos == Qos::kAtMostOnce ? OverflowPolicy::kDropNew : limits.overflow;
+  switch (policy) {
+    case OverflowPolicy::kConflate:
+      if (Delivery old = session.outbox.conflate(delivery); old.message) {
+        drop(worker, session, old, DropReason::kConflated);
+        return mqtt::ReasonCode::kSuccess;
+      }
+      [[fallthrough]];
+    case OverflowPolicy::kDropOld:
+      while (!session.outbox.empty() && session.outbox.is_full(limits, delivery.message->size())) {
+        drop_oldest(worker, session);
+      }
+      append(worker, session, std::move(delivery));
+      return mqtt::ReasonCode::kSuccess;
+    case OverflowPolicy::kDisconnect:
+      if (session.connection != nullptr) {
+        worker.to_close.push_back({session.connection, mqtt::ReasonCode::kQuotaExceeded,
+                                   "its queue is full (overflow = \"disconnect\")"});
+      }
+      break;
+    case OverflowPolicy::kReject:
+    case OverflowPolicy::kDropNew:
+      break;
+  }
+  drop(worker, session, delivery, DropReason::kQueueFull);
+  return policy == OverflowPolicy::kReject ? mqtt::ReasonCode::kQuotaExceeded : mqtt::ReasonCode::kSuccess;
+}
+
+mqtt::ReasonCode enqueue(WorkerState& worker, Session& session, Delivery delivery) {
+  const QueueLimits& limits = session.policy->queue;
+  if (session.outbox.is_full(limits, delivery.message->size())) {
+    return overflow(worker, session, std::move(delivery));
+  }
+  append(worker, session, std::move(delivery));
+  warn_queue_high(session, limits);
+  if (session.connection != nullptr) worker.pump_later(session);
+  return mqtt::ReasonCode::kSuccess;
+}
+
+bool is_output_full(Connection& connection, std::size_t size) {
+  const std::size_t unsent = connection.transport().unsent_bytes();
+  return unsent != 0 && unsent + size > connection.policy->output_bytes_max;
+}
+
+// False if the pump has to stop.
+bool pump_resend(WorkerState& worker, Session& session) {
+  Connection& connection = *session.connection;
+  while (session.next_resend < session.resend.size()) {
+    InFlight::Entry* entry = session.in_flight.find(session.resend[session.next_resend]);
+    if (entry == nullptr) {
+      ++session.next_resend;
+      continue;
+    }
+    if (!has_room(connection)) return false;
+    if (entry->state == InFlight::State::kReleased) {
+      mqtt::write_publish_ack(connection.transport().output(), connection.version, mqtt::PacketType::kPubrel,
+                              entry->packet_id);
+      ++worker.counters.packets_sent;
+      connection.transport().flush_later();
+    } else {
+      if (!has_window(connection, session)) return false;
+      if (write(worker, connection, entry->delivery, entry->packet_id, true)) {
+        occupy_window(connection, *entry);
+      } else {
+        --worker.ledger().in_flight;
+        drop(worker, session, entry->delivery, DropReason::kTooLarge);
+        session.in_flight.erase(*entry);
+      }
+    }
+    ++session.next_resend;
+  }
+  session.resend = {};
+  session.next_resend = 0;
+  return true;
+}
+
+// Sends what was read of a replay. False if window or room ran out.
+bool send_ready(WorkerState& worker, Session& session, RetainedReplay& replay,
+                const Subscription& subscription) {
+  while (replay.next_ready < replay.ready.size()) {
+    MessageRef& message = replay.ready[replay.next_ready];
+    const Qos qos = std::min(message->qos(), subscription.qos);
+    if (!has_room(*session.connection)) return false;
+    if (qos != Qos::kAtMostOnce && !has_window(*session.connection, session)) return false;
+    ++replay.next_ready;
+    ++worker.ledger().routed;
+    Delivery delivery{.message = std::move(message), .qos = qos, .retain = true, .enqueued = worker.now};
+    if (subscription.identifier != 0) delivery.subscription_ids.push_back(subscription.identifier);
+    const ClientIdentity who{session.client_id, session.user_name, session.policy->name};
+    Authorizer& authorizer = worker.node.ports().authorizer;
+    if (authorizer.checks_receive() && !authorizer.may_receive(who, delivery.message->topic())) {
+      drop(worker, session, delivery, DropReason::kDenied);
+    } else {
+      send_now(worker, session, std::move(delivery));
+    }
+  }
+  replay.ready.clear();
+  replay.next_ready = 0;
+  return true;
+}
+
+bool pump_replays(WorkerState& worker, Session& session) {
+  for (int steps = 0; !session.replays.empty(); ++steps) {
+    RetainedReplay& replay = session.replays.front();
+    const Subscription* subscription = session.subscriptions.find(replay.subscription);
+    if (subscription != nullptr) {
+      if (!send_ready(worker, session, replay, *subscription)) return false;
+      if (!replay.is_read) {
+        if (steps == kReplayStepsPerPump) {
+          worker.pump_later(session);  // next turn: others come first
+          return false;
+        }
+        replay.is_read = !worker.node.retained().read(replay.subscription, replay.version, worker.now,
+                                                      kReplayStep, replay.cursor, replay.ready);
+        continue;
+      }
+    }
+    session.replays.erase(session.replays.begin());
+  }
+  return true;
+}
+
+void pump_outbox(WorkerState& worker, Session& session) {
+  const Duration age_max = session.policy->queue.age_max;
+  while (!session.outbox.empty()) {
+    Delivery& first = session.outbox.front();
+    const bool is_expired =
+        first.message->expires() <= worker.now || (age_max.ms > 0 && first.enqueued + age_max <= worker.now);
+    if (!is_expired) {
+      if (!has_room(*session.connection)) return;
+      if (first.qos != Qos::kAtMostOnce && !has_window(*session.connection, session)) return;
+    }
+    Delivery delivery = session.outbox.pop();
+    --worker.ledger().waiting;
+    if (is_expired) {
+      drop(worker, session, delivery, DropReason::kExpired);
+    } else {
+      send_now(worker, session, std::move(delivery));
+    }
+  }
+  session.warned_queue_high = false;
+}
+
+}  // namespace
+
+mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery delivery) {
+  Authorizer& authorizer = worker.node.ports().authorizer;
+  if (authorizer.checks_receive()) {
+    const ClientIdentity who{session.client_id, session.user_name, session.policy->name};
+    if (!authorizer.may_receive(who, delivery.message->topic())) {
+      drop(worker, session, delivery, DropReason::kDenied);
+      return mqtt::ReasonCode::kSuccess;
+    }
+  }
+  const bool is_qos0 = delivery.qos == Qos::kAtMostOnce;
+  if (session.connection == nullptr) {
+    if (is_qos0 && !session.policy->queue.queue_qos0_offline) {
+      drop(worker, session, delivery, DropReason::kOffline);
+      return mqtt::ReasonCode::kSuccess;
+    }
+    return enqueue(worker, session, std::move(delivery));
+  }
+  if (!session.is_caught_up()) return enqueue(worker, session, std::move(delivery));
+  Connection& connection = *session.connection;
+  if (is_output_full(connection, delivery.message->size())) {
+    if (!is_qos0) {
+      connection.transport().notify_when_drained(kPumpLowWater);
+      return enqueue(worker, session, std::move(delivery));
+    }
+    drop(worker, session, delivery, DropReason::kOutputFull);
+    return mqtt::ReasonCode::kSuccess;
+  }
+  if (!is_qos0 && !has_window(connection, session)) return enqueue(worker, session, std::move(delivery));
+  send_now(worker, session, std::move(delivery));
+  return mqtt::ReasonCode::kSuccess;
+}
+
+void pump(WorkerState& worker, Session& session) {
+  if (session.connection == nullptr) return;
+  if (!pump_resend(worker, session)) return;
+  if (!pump_replays(worker, session)) return;
+  pump_outbox(worker, session);
+}
+
+void drop(WorkerState& worker, Session& session, const Delivery& delivery, DropReason reason) {
+  ++worker.ledger().dropped[static_cast<std::size_t>(reason)];
+  session.count_drop(reason);
+  if (delivery.group) settle_with_group(worker, session, delivery);
+}
+
+void settle(WorkerState& worker, Session& session, InFlight::Entry& entry, mqtt::ReasonCode code) {
+  --worker.ledger().in_flight;
+  if (static_cast<std::uint8_t>(code) >= 0x80)
+    return drop(worker, session, entry.delivery, DropReason::kRefused);
+  ++worker.ledger().delivered;
+  if (entry.delivery.group) settle_with_group(worker, session, entry.delivery);
+}
+
+void finish(WorkerState& worker, Session& session, InFlight::Entry& entry) {
+  Connection& connection = *session.connection;
+  if (entry.is_counted) {
+    --connection.sent_unacknowledged;
+    connection.sent_unacknowledged_bytes -= entry.counted_bytes;
+  }
+  session.in_flight.erase(entry);
+  if (!session.is_caught_up()) worker.pump_later(session);
+}
+
+void begin_resend(WorkerState& worker, Session& session) {
+  session.resend.clear();
+  session.next_resend = 0;
+  for (InFlight::Entry* entry : session.in_flight.in_order()) {
+    entry->is_counted = false;
+    session.resend.push_back(entry->packet_id);
+  }
+  if (!session.is_caught_up()) worker.pump_later(session);
+}
+
+}  // namespace nightjar::broker

@@ -1,0 +1,117 @@
+#include "broker/session/lifecycle.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "broker/routing/group_member.h"
+#include "broker/routing/router.h"
+#include "broker/session/delivery.h"
+#include "broker/session/publish_will.h"
+#include "broker/worker_state.h"
+
+namespace nightjar::broker {
+namespace {
+
+void record_session(WorkerState& worker, const Session& session, RecordKind kind) {
+  Store& store = worker.node.ports().store;
+  if (store.is_volatile()) return;
+  store.append(worker.index,
+               {.kind = kind, .shard = session.shard, .key = session.client_id, .number = session.expiry_s});
+}
+
+// Everything that waited for the client is lost with the session; each copy is counted.
+void drop_messages(WorkerState& worker, Session& session) {
+  for (const Delivery& waiting : session.outbox.entries()) {
+    --worker.ledger().waiting;
+    drop(worker, session, waiting, DropReason::kSessionEnded);
+  }
+  for (InFlight::Entry* entry : session.in_flight.in_order()) {
+    if (entry->state != InFlight::State::kPublished) continue;
+    --worker.ledger().in_flight;
+    drop(worker, session, entry->delivery, DropReason::kSessionEnded);
+  }
+}
+
+}  // namespace
+
+Opened open_session(WorkerState& worker, const std::string& client_id, bool clean_start,
+                    const ListenerPolicy& policy) {
+  Session* session = worker.find_session(client_id);
+  if (session != nullptr && clean_start) {
+    end_session(worker, *session);
+    session = nullptr;
+  }
+  if (session != nullptr) {
+    session->timer.cancel();
+    session->will.reset();  // resumed in time: a delayed will is not published [MQTT-3.1.3-9]
+    session->will_due = session->ends_at = kNever;
+    session->policy = &policy;
+    return {session, true};
+  }
+  auto made = std::make_unique<Session>(worker, client_id, worker.node.shard_of(client_id),
+                                        worker.next_session_serial(), policy);
+  session = made.get();
+  worker.sessions.emplace(session->client_id, std::move(made));
+  ++worker.counters.sessions;
+  record_session(worker, *session, RecordKind::kSession);
+  return {session, false};
+}
+
+void connection_ended(WorkerState& worker, Session& session) {
+  session.ends_at =
+      session.expiry_s == kExpiryNever ? kNever : worker.now + Duration::seconds(session.expiry_s);
+  session.will_due = session.will ? worker.now + Duration::seconds(session.will->delay_s) : kNever;
+  if (session.is_clean()) {
+    end_session(worker, session);
+    return;
+  }
+  if (session.will_due <= worker.now) publish_will(worker, session);
+  arm_offline_timer(worker, session);
+}
+
+void arm_offline_timer(WorkerState& worker, Session& session) {
+  const MonoTime next = std::min(session.will_due, session.ends_at);
+  if (next != kNever) worker.timers.arm(session.timer, next);
+}
+
+void on_session_timer(WorkerState& worker, Session& session) {
+  if (session.connection != nullptr) return;
+  if (session.ends_at <= worker.now) {
+    ++worker.counters.sessions_expired;
+    log::info("session expired", {{"client", session.client_id}});
+    end_session(worker, session);
+    return;
+  }
+  if (session.will_due <= worker.now) publish_will(worker, session);
+  arm_offline_timer(worker, session);
+}
+
+void unsubscribe(WorkerState& worker, Session& session, std::string_view text, std::uint32_t operation) {
+  const std::unique_ptr<Subscription> gone = session.subscriptions.take(text);
+  if (!gone) return;
+  --worker.counters.subscriptions;
+  std::erase_if(session.replays,
+                [&](const RetainedReplay& replay) { return replay.subscription == gone->text; });
+  if (gone->group) {
+    --worker.counters.shared_subscriptions;
+    --session.shared_count;
+    leave_group(worker, session, *gone, operation);
+  } else {
+    worker.subscribers.remove(gone->text, *gone);
+  }
+}
+
+void end_session(WorkerState& worker, Session& session) {
+  if (session.will) publish_will(worker, session);
+  while (!session.subscriptions.empty()) {
+    const std::string text = (*session.subscriptions.begin())->text;
+    unsubscribe(worker, session, text, 0);
+  }
+  drop_messages(worker, session);
+  worker.forget_pump(session);
+  --worker.counters.sessions;
+  record_session(worker, session, RecordKind::kSessionGone);
+  worker.sessions.erase(worker.sessions.find(session.client_id));
+}
+
+}  // namespace nightjar::broker

@@ -1,0 +1,107 @@
+// Messages waiting for one client, and those sent and not yet acknowledged. Lives on the client's home
+// worker. Order of delivery equals order of push. Pure data: it decides nothing about limits of the
+// connection.
+#pragma once
+
+#include <boost/container/deque.hpp>
+#include <boost/container/small_vector.hpp>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "broker/mail.h"
+#include "broker/message.h"
+#include "broker/policy.h"
+#include "mqtt/types.h"
+
+namespace nightjar::broker {
+
+// Subscription Identifiers of one delivery; nearly always none or one.
+using SubscriptionIds = boost::container::small_vector<std::uint32_t, 2>;
+
+// One message on its way to one client.
+struct Delivery {
+  MessageRef message;
+  mqtt::Qos qos = mqtt::Qos::kAtMostOnce;
+  bool retain = false;  // the RETAIN flag as this client gets it
+  MonoTime enqueued{};
+  SubscriptionIds subscription_ids;
+  GroupKeyRef group;  // assigned by a shared group, which waits to hear of it
+  std::uint64_t group_sequence = 0;
+};
+
+// Holds no memory while empty.
+using DeliveryQueue = boost::container::deque<Delivery>;
+
+// QoS 1 and 2 messages sent and not finished, in order of first sending.
+class InFlight {
+ public:
+  enum class State : std::uint8_t {
+    kFree,
+    kPublished,  // PUBLISH sent, waits for PUBACK or PUBREC
+    kReleased    // PUBREL sent, waits for PUBCOMP
+  };
+  struct Entry {
+    std::uint64_t sequence = 0;
+    mqtt::PacketId packet_id{};
+    State state = State::kFree;
+    bool is_counted = false;          // in Connection::sent_unacknowledged of the present connection
+    std::uint32_t counted_bytes = 0;  // in Connection::sent_unacknowledged_bytes
+    Delivery delivery;                // message is empty once the client has it (PUBREC)
+  };
+
+  // Takes the next free packet id. The number of entries is at most 65 535.
+  Entry& add(Delivery delivery);
+  [[nodiscard]] Entry* find(mqtt::PacketId id);
+  void erase(Entry& entry);
+
+  [[nodiscard]] std::size_t size() const { return count_; }
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  // All entries in order of first sending.
+  [[nodiscard]] std::vector<Entry*> in_order();
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (const Entry& entry : slots_) {
+      if (entry.state != State::kFree) visit(entry);
+    }
+  }
+
+ private:
+  void grow();
+
+  std::vector<Entry> slots_;  // a power of two; the slot of an id is id modulo size
+  std::size_t count_ = 0;
+  std::uint16_t last_id_ = 0;
+  std::uint64_t next_sequence_ = 1;
+};
+
+class Outbox {
+ public:
+  // What push did.
+  enum class Push : std::uint8_t { kQueued, kFull };
+
+  [[nodiscard]] bool empty() const { return waiting_.empty(); }
+  [[nodiscard]] std::size_t size() const { return waiting_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  // True if one more message of `size` bytes would exceed the limits.
+  [[nodiscard]] bool is_full(const QueueLimits& limits, std::size_t size) const;
+
+  void push(Delivery delivery);
+  // In front of everything: a message that comes back.
+  void push_front(Delivery delivery);
+  [[nodiscard]] Delivery& front() { return waiting_.front(); }
+  Delivery pop();
+  // Replaces the waiting message of the same topic; gives the old one back, or an empty delivery if there is
+  // none.
+  Delivery conflate(const Delivery& newer);
+  // Takes out everything that `group` assigned and was not sent.
+  std::vector<Delivery> take_group(const GroupKey& group);
+  [[nodiscard]] DeliveryQueue& entries() { return waiting_; }
+
+ private:
+  DeliveryQueue waiting_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace nightjar::broker

@@ -1,0 +1,99 @@
+// The state of one client id: subscriptions, messages waiting and in flight, incoming QoS 2 ids, the will
+// (section 4.1). Lives on the home worker of its client id and survives connections as long as its expiry
+// allows. Data with few rules of its own: delivery.h sends from it, lifecycle.h opens and ends it.
+#pragma once
+
+#include <array>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/timer_wheel.h"
+#include "broker/counters.h"
+#include "broker/ids.h"
+#include "broker/policy.h"
+#include "broker/retained/retained_messages.h"
+#include "broker/session/outbox.h"
+#include "broker/session/subscription_set.h"
+#include "broker/session/will.h"
+#include "mqtt/types.h"
+
+namespace nightjar::broker {
+
+class Connection;
+struct WorkerState;
+
+// Session Expiry Interval that never ends a session [section 3.1.2.11.2].
+inline constexpr std::uint32_t kExpiryNever = 0xFFFF'FFFF;
+
+// The retained messages that a new subscription still has to get, read piece by piece.
+struct RetainedReplay {
+  std::string subscription;  // its text
+  std::uint64_t version = 0;
+  RetainedCursor cursor;
+  std::vector<MessageRef> ready;  // read but not sent, from `next_ready` on
+  std::size_t next_ready = 0;
+  bool is_read = false;  // the store has no more
+};
+
+class Session {
+ public:
+  Session(WorkerState& worker, std::string client_id, ShardId shard, SessionSerial serial,
+          const ListenerPolicy& policy);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Ends when the connection ends, and with it everything below.
+  [[nodiscard]] bool is_clean() const { return expiry_s == 0; }
+  // Nothing that must leave before a new message waits.
+  [[nodiscard]] bool is_caught_up() const {
+    return outbox.empty() && replays.empty() && next_resend == resend.size();
+  }
+  // Counts a drop for this client and says so in the log, at most once a minute.
+  void count_drop(DropReason reason);
+
+  WorkerState* worker;  // changes with a shard move
+  const std::string client_id;
+  const std::uint32_t client_id_hash;
+  const ShardId shard;
+  const SessionSerial serial;
+  const ListenerPolicy* policy;  // of the listener that the last connection used
+  std::string user_name;
+
+  Connection* connection = nullptr;
+  std::uint64_t ordinal = 0;  // of the connection that owns it; an older CONNECT never evicts it
+  std::uint32_t expiry_s = 0;
+
+  SubscriptionSet subscriptions;
+  Outbox outbox;
+  InFlight in_flight;
+  // Packet ids that the present connection still has to get again, in order, from `next_resend` on
+  // [MQTT-4.4.0-1].
+  std::vector<mqtt::PacketId> resend;
+  std::size_t next_resend = 0;
+  std::vector<RetainedReplay> replays;
+  // Packet ids of QoS 2 PUBLISH packets received and not yet released [MQTT-4.3.3-10].
+  boost::unordered_flat_set<std::uint16_t> incoming_ids;
+  std::unique_ptr<Will> will;
+
+  bool is_to_pump = false;           // in WorkerState::to_pump
+  bool warned_queue_high = false;    // until the queue is empty again
+  MonoTime drops_logged{INT64_MIN};  // at most one line a minute
+  std::uint64_t route_mark = 0;      // last message whose matches were gathered for it
+  std::uint32_t gathered = 0;        // place in WorkerState::gathered of that message
+  std::uint32_t shared_count = 0;    // "$share" subscriptions among `subscriptions`
+  std::unique_ptr<std::array<std::uint32_t, kDropReasons>> drops;
+
+  // While there is no connection: when the will is published, and when the session ends.
+  MonoTime will_due = kNever;
+  MonoTime ends_at = kNever;
+  Timer timer;  // at the earlier of the two
+
+ private:
+  static void on_timer(void* session);
+};
+
+}  // namespace nightjar::broker

@@ -1,0 +1,37 @@
+// The subscriptions of one session, by filter text. Small sets are a plain list; a larger one gets an index.
+// Lives on the session's home worker.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "broker/session/subscription.h"
+
+namespace nightjar::broker {
+
+class SubscriptionSet {
+ public:
+  [[nodiscard]] Subscription* find(std::string_view text) const;
+  Subscription& insert(std::unique_ptr<Subscription> subscription);
+  // The subscription, taken out; nullptr if there is none of this text.
+  std::unique_ptr<Subscription> take(std::string_view text);
+
+  [[nodiscard]] std::size_t size() const { return list_.size(); }
+  [[nodiscard]] bool empty() const { return list_.empty(); }
+  [[nodiscard]] auto begin() const { return list_.begin(); }
+  [[nodiscard]] auto end() const { return list_.end(); }
+
+ private:
+  // Below this a linear search is as fast as a hash, and an index would dominate the memory.
+  static constexpr std::size_t kIndexFrom = 9;
+
+  [[nodiscard]] std::size_t position(std::string_view text) const;
+
+  std::vector<std::unique_ptr<Subscription>> list_;
+  using Index = boost::unordered_flat_map<std::string_view, std::uint32_t>;
+  std::unique_ptr<Index> index_;  // views into Subscription::text
+};
+
+}  // namespace nightjar::broker

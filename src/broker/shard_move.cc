@@ -1,0 +1,255 @@
+#include "broker/shard_move.h"
+
+#include <algorithm>
+
+#include "broker/connections.h"
+#include "broker/protocol/packet_loop.h"
+#include "broker/receive_mail.h"
+#include "broker/routing/router.h"
+#include "broker/session/delivery.h"
+#include "broker/session/lifecycle.h"
+#include "broker/worker_state.h"
+
+namespace nightjar::broker {
+namespace {
+
+ShardMail step(ShardMail::Kind kind, const ShardMail& of) {
+  return {.kind = kind,
+          .shard = of.shard,
+          .old_owner = of.old_owner,
+          .new_owner = of.new_owner,
+          .state = nullptr};
+}
+
+std::uint64_t copies_in(const Session& session, const InFlight& in_flight) {
+  std::uint64_t copies = session.outbox.size();
+  in_flight.for_each([&copies](const InFlight::Entry& entry) {
+    if (entry.state == InFlight::State::kPublished) ++copies;
+  });
+  return copies;
+}
+
+// The difference that sessions make to the ledger of the worker they leave (`sign` -1) or come to (+1).
+void account(WorkerState& worker, const Session& session, int sign) {
+  const auto waiting = static_cast<std::int64_t>(session.outbox.size());
+  const auto copies = static_cast<std::int64_t>(copies_in(session, session.in_flight));
+  worker.ledger().waiting += sign * waiting;
+  worker.ledger().in_flight += sign * (copies - waiting);
+  (sign < 0 ? worker.ledger().handed_over : worker.ledger().taken_over) += static_cast<std::uint64_t>(copies);
+  worker.counters.sessions += sign;
+  worker.counters.subscriptions += sign * static_cast<std::int64_t>(session.subscriptions.size());
+  worker.counters.shared_subscriptions += sign * static_cast<std::int64_t>(session.shared_count);
+}
+
+}  // namespace
+
+ShardState::ShardState() = default;
+ShardState::~ShardState() = default;
+
+bool ShardMoves::start(WorkerState& worker, ShardId shard, WorkerIndex to) {
+  if (!is_ready(shard) || departing_.contains(shard) || to == self_) return false;
+  Departing departing{.to = to, .fences_missing = worker.node.worker_count() - 1U};
+  ShardMail arrives{.kind = ShardMail::Kind::kArrives,
+                    .shard = shard,
+                    .old_owner = self_,
+                    .new_owner = to,
+                    .state = std::make_unique<ShardState>()};
+  status_[shard.value] = Status::kElsewhere;
+  worker.node.set_owner(shard, to);
+  pack_sessions(worker, shard, *arrives.state, departing);
+  pack_groups(worker, shard, *arrives.state, departing);
+  departing_.emplace(shard, std::move(departing));
+  ++worker.counters.shard_moves;
+  const ShardMail mark = step(ShardMail::Kind::kMark, arrives);
+  worker.mailer.post(to, std::move(arrives));
+  for (std::uint16_t other = 0; other < worker.node.worker_count(); ++other) {
+    if (other != self_.value && other != to.value) worker.mailer.post({other}, step(mark.kind, mark));
+  }
+  return true;
+}
+
+void ShardMoves::pack_sessions(WorkerState& worker, ShardId shard, ShardState& state, Departing& departing) {
+  for (auto at = worker.sessions.begin(); at != worker.sessions.end();) {
+    if (at->second->shard != shard) {
+      ++at;
+      continue;
+    }
+    std::unique_ptr<Session> session = std::move(at->second);
+    worker.sessions.erase(at++);
+    worker.forget_pump(*session);
+    session->timer.cancel();
+    account(worker, *session, -1);
+    for (const auto& subscription : session->subscriptions) {
+      if (subscription->group) continue;
+      if (departing.filters.emplace(subscription->filter, subscription->text).second) {
+        worker.subscribers.pin(subscription->filter);
+      }
+      worker.subscribers.remove(subscription->text, *subscription);
+    }
+    if (session->connection != nullptr) {
+      state.connections.push_back(release_connection(worker, *session->connection));
+      --worker.counters.clients_connected;
+    }
+    state.sessions.push_back(std::move(session));
+  }
+}
+
+void ShardMoves::pack_groups(WorkerState& worker, ShardId shard, ShardState& state, Departing& departing) {
+  state.groups = worker.groups.take(shard);
+  for (const auto& group : state.groups) {
+    const auto waiting = group->waiting();
+    worker.ledger().waiting -= static_cast<std::int64_t>(waiting);
+    worker.ledger().handed_over += waiting;
+    Subscription& subscription = group->subscription();
+    if (departing.filters.emplace(subscription.filter, subscription.text).second) {
+      worker.subscribers.pin(subscription.filter);
+    }
+    worker.subscribers.remove(subscription.text, subscription);
+  }
+}
+
+void ShardMoves::install(WorkerState& worker, ShardMail mail) {
+  Arriving& arriving = arriving_[mail.shard];
+  status_[mail.shard.value] = Status::kArriving;
+  arriving.has_state = true;
+  arriving.marks_missing += worker.node.worker_count() - 2U;
+  std::vector<Subscription*> moved;
+  for (auto& session : mail.state->sessions) {
+    session->worker = &worker;
+    account(worker, *session, +1);
+    for (const auto& subscription : session->subscriptions) {
+      if (subscription->group) continue;
+      worker.subscribers.add(subscription->text, *subscription);
+      moved.push_back(subscription.get());
+    }
+    const std::string_view key = session->client_id;
+    worker.sessions.emplace(key, std::move(session));
+  }
+  for (auto& group : mail.state->groups) {
+    worker.ledger().waiting += static_cast<std::int64_t>(group->waiting());
+    worker.ledger().taken_over += group->waiting();
+    worker.subscribers.add(group->key().filter, group->subscription());
+    moved.push_back(&group->subscription());
+    worker.groups.put(std::move(group));
+  }
+  const RouteVersion version = worker.node.tree().advance_version();
+  for (Subscription* subscription : moved) subscription->moved_since = version;
+  for (auto& connection : mail.state->connections) {
+    Connection& here = adopt_connection(worker, std::move(connection));
+    here.transport().pause_reading();
+    ++worker.counters.clients_connected;
+  }
+  worker.mailer.post(mail.old_owner, step(ShardMail::Kind::kFence, mail));
+  for (std::uint16_t other = 0; other < worker.node.worker_count(); ++other) {
+    if (other == self_.value || other == mail.old_owner.value) continue;
+    worker.mailer.post({other}, step(ShardMail::Kind::kFenceRequest, mail));
+  }
+}
+
+void ShardMoves::on_mail(WorkerState& worker, ShardMail mail) {
+  switch (mail.kind) {
+    case ShardMail::Kind::kArrives: {
+      const ShardId shard = mail.shard;
+      install(worker, std::move(mail));
+      complete_if_ready(worker, shard);
+      break;
+    }
+    case ShardMail::Kind::kMark:
+      worker.mailer.post(mail.new_owner, step(ShardMail::Kind::kMarkSeen, mail));
+      break;
+    case ShardMail::Kind::kMarkSeen:
+      // May come before kArrives: the count then wraps below zero and is made good there.
+      --arriving_[mail.shard].marks_missing;
+      complete_if_ready(worker, mail.shard);
+      break;
+    case ShardMail::Kind::kFenceRequest:
+      worker.mailer.post(mail.old_owner, step(ShardMail::Kind::kFence, mail));
+      break;
+    case ShardMail::Kind::kFence:
+      if (--departing_.at(mail.shard).fences_missing == 0) {
+        complete_departure(worker, mail.shard);
+        worker.mailer.post(mail.new_owner, step(ShardMail::Kind::kFencesComplete, mail));
+      }
+      break;
+    case ShardMail::Kind::kFencesComplete:
+      arriving_[mail.shard].has_fences = true;
+      complete_if_ready(worker, mail.shard);
+      break;
+  }
+}
+
+void ShardMoves::complete_departure(WorkerState& worker, ShardId shard) {
+  const auto found = departing_.find(shard);
+  for (const auto& [id, filter] : found->second.filters) worker.subscribers.unpin(filter, id);
+  departing_.erase(found);
+}
+
+void ShardMoves::complete_if_ready(WorkerState& worker, ShardId shard) {
+  const auto found = arriving_.find(shard);
+  if (!found->second.has_state || !found->second.has_fences || found->second.marks_missing != 0) return;
+  Arriving arrived = std::move(found->second);
+  arriving_.erase(found);
+  status_[shard.value] = Status::kReady;
+  for (Held& held : arrived.deliveries) {
+    held.mail.scope = DeliverMail::Scope::kHeld;
+    held.mail.shard = shard;
+    deliver_local(worker, held.mail, held.filters);
+  }
+  for (AddressedMail& mail : arrived.mail) receive_addressed(worker, std::move(mail));
+  // What follows may end sessions, so it walks over a list of its own.
+  std::vector<std::string> ids;
+  for (const auto& [id, session] : worker.sessions) {
+    if (session->shard == shard) ids.emplace_back(id);
+  }
+  for (const std::string& id : ids) {
+    Session* session = worker.find_session(id);
+    if (session == nullptr) continue;
+    if (session->connection == nullptr) {
+      arm_offline_timer(worker, *session);
+    } else {
+      worker.pump_later(*session);
+      protocol::resume_later(worker, *session->connection);
+    }
+  }
+}
+
+void ShardMoves::forward_departed(WorkerState& worker, const DeliverMail& mail,
+                                  std::span<const FilterId> filters) {
+  if (departing_.empty()) return;
+  for (const auto& [shard, departing] : departing_) {
+    std::vector<FilterId> hit;
+    for (const FilterId filter : filters) {
+      if (departing.filters.contains(filter)) hit.push_back(filter);
+    }
+    if (hit.empty()) continue;
+    DeliverMail forwarded = mail;
+    forwarded.scope = DeliverMail::Scope::kForwarded;
+    forwarded.shard = shard;
+    forwarded.report = {};
+    worker.mailer.deliver(departing.to, std::move(forwarded), hit);
+  }
+}
+
+void ShardMoves::hold(ShardId shard, std::uint64_t mark, const DeliverMail& mail,
+                      std::span<const FilterId> filters) {
+  std::vector<Held>& held = arriving_[shard].deliveries;
+  if (!held.empty() && held.back().mark == mark) return;
+  held.push_back({mark, mail, {filters.begin(), filters.end()}});
+  held.back().mail.report = {};
+}
+
+bool ShardMoves::redirect(WorkerState& worker, AddressedMail& mail) {
+  const WorkerIndex owner = worker.node.owner_of(mail.shard);
+  if (owner != self_) {
+    mail.is_forwarded = true;
+    worker.mailer.post(owner, std::move(mail));
+    return true;
+  }
+  if (is_ready(mail.shard)) return false;
+  Arriving& arriving = arriving_[mail.shard];
+  if (mail.is_forwarded && arriving.has_state) return false;
+  arriving.mail.push_back(std::move(mail));
+  return true;
+}
+
+}  // namespace nightjar::broker

@@ -1,0 +1,168 @@
+#include "broker/worker.h"
+
+#include <algorithm>
+
+#include "broker/connections.h"
+#include "broker/protocol/packet_loop.h"
+#include "broker/receive_mail.h"
+#include "broker/session/delivery.h"
+#include "broker/sys_topics.h"
+#include "broker/worker_state.h"
+
+namespace nightjar::broker {
+namespace {
+
+// Mail to oneself may cause more of it; what is left after this many rounds waits for the next turn.
+constexpr int kOwnMailRounds = 8;
+
+void close_marked(WorkerState& worker) {
+  while (!worker.to_close.empty()) {
+    const WorkerState::Closing closing = worker.to_close.back();
+    worker.to_close.pop_back();
+    close_connection(worker, *closing.connection, {.code = closing.code, .why = closing.why});
+  }
+}
+
+void resume_marked(WorkerState& worker) {
+  std::vector<Connection*> batch;
+  batch.swap(worker.to_resume);
+  while (!batch.empty()) {
+    Connection* connection = batch.back();
+    batch.pop_back();
+    // What one resumes may close another, which is then still allocated (dead until the end of the turn).
+    if (connection->is_open() && connection->is_to_resume) protocol::resume(worker, *connection);
+  }
+}
+
+void pump_marked(WorkerState& worker) {
+  std::vector<Session*> batch;
+  batch.swap(worker.to_pump);
+  for (Session*& session : batch) {
+    if (session != nullptr) session->is_to_pump = false;
+  }
+  for (Session* session : batch) {
+    if (session != nullptr) pump(worker, *session);
+  }
+}
+
+void retire_dead(WorkerState& worker) {
+  for (auto& connection : worker.dead) {
+    std::unique_ptr<Transport> transport = connection->take_transport();
+    Transport& self = *transport;
+    self.retire(std::move(transport));
+  }
+  worker.dead.clear();
+}
+
+}  // namespace
+
+WorkerState::WorkerState(Worker& worker, Node& shared, WorkerIndex self)
+    : face(worker),
+      node(shared),
+      index(self),
+      now(shared.ports().clock.now()),
+      timers(now),
+      mailer(shared.ports().peers, self, shared.worker_count()),
+      subscribers(shared.tree(), self),
+      moves(shared.policy().shards, self),
+      started(now) {
+  for (std::uint16_t shard = 0; shard < shared.policy().shards; ++shard) {
+    if (shared.owner_of({shard}) == self) moves.set_ready({shard});
+  }
+}
+
+WorkerState::~WorkerState() {
+  // Sessions refer to connections and timers of this structure; end them in that order.
+  connections.clear();
+  dead.clear();
+  sessions.clear();
+}
+
+void WorkerState::forget_pump(Session& session) {
+  if (!session.is_to_pump) return;
+  session.is_to_pump = false;
+  std::erase(to_pump, &session);
+}
+
+Worker::Worker(Node& node, WorkerIndex index) : state_(std::make_unique<WorkerState>(*this, node, index)) {
+  if (index.value == 0) start_sys_topics(*state_);
+}
+
+Worker::~Worker() = default;
+
+WorkerIndex Worker::index() const { return state_->index; }
+
+void Worker::begin_turn(MonoTime now) {
+  state_->now = now;
+  state_->node.tree().online(state_->index);
+  state_->timers.advance(now);
+}
+
+void Worker::end_turn() {
+  WorkerState& worker = *state_;
+  for (int round = 0; round < kOwnMailRounds; ++round) {
+    close_marked(worker);
+    resume_marked(worker);
+    const std::unique_ptr<MailBatch> own = worker.mailer.take_own();
+    if (!own && worker.to_close.empty() && worker.to_resume.empty()) break;
+    if (own) receive_batch(worker, *own);
+  }
+  pump_marked(worker);
+  close_marked(worker);
+  worker.node.ports().store.close_batch(worker.index);
+  worker.mailer.flush();
+  retire_dead(worker);
+  worker.node.tree().quiescent(worker.index);
+}
+
+MonoTime Worker::next_deadline() const {
+  const bool is_busy = !state_->to_pump.empty() || !state_->to_resume.empty() || state_->mailer.has_own();
+  return is_busy ? state_->now : state_->timers.next_deadline();
+}
+
+void Worker::wait_begins() { state_->node.tree().offline(state_->index); }
+
+Connection& Worker::accept(std::unique_ptr<Transport> transport, const ListenerPolicy& policy) {
+  WorkerState& worker = *state_;
+  auto made = std::make_unique<Connection>(std::move(transport), policy, worker.next_connection_serial());
+  made->connected_at = made->last_received = worker.now;
+  ++worker.counters.connections_opened;
+  Connection& connection = adopt_connection(worker, std::move(made));
+  worker.timers.arm(connection.timer, worker.now + policy.connect_timeout);
+  if (worker.is_draining)
+    close_connection(worker, connection, {.why = "the broker is shutting down", .is_expected = true});
+  return connection;
+}
+
+void Worker::on_bytes(Connection& connection, ByteView bytes) {
+  protocol::receive(*state_, connection, bytes);
+}
+
+void Worker::on_closed(Connection& connection, TransportEnd end) {
+  close_connection(
+      *state_, connection,
+      {.why = end == TransportEnd::kPeerClosed ? "the peer closed the connection without DISCONNECT"
+                                               : "network error",
+       .is_expected = true});
+}
+
+void Worker::on_drained(Connection& connection) {
+  if (connection.session != nullptr) state_->pump_later(*connection.session);
+}
+
+void Worker::on_mail(std::unique_ptr<MailBatch> batch) { receive_batch(*state_, *batch); }
+
+void Worker::drain() {
+  WorkerState& worker = *state_;
+  worker.is_draining = true;
+  while (!worker.connections.empty()) {
+    close_connection(worker, *worker.connections.back(),
+                     {.code = mqtt::ReasonCode::kServerShuttingDown,
+                      .why = "the broker is shutting down",
+                      .is_expected = true});
+  }
+}
+
+const Counters& Worker::counters() const { return state_->counters; }
+
+}  // namespace nightjar::broker

@@ -1,0 +1,95 @@
+// Everything that one worker owns, as one plain structure: the modules of the core are functions over it, one
+// module a file. Single-threaded; see worker.h for the turn.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/timer_wheel.h"
+#include "broker/connection.h"
+#include "broker/counters.h"
+#include "broker/ids.h"
+#include "broker/mailer.h"
+#include "broker/node.h"
+#include "broker/routing/local_subscribers.h"
+#include "broker/routing/shared_group.h"
+#include "broker/session/session.h"
+#include "broker/shard_move.h"
+#include "broker/sys_topics.h"
+
+namespace nightjar::broker {
+
+class Worker;
+
+// One receiver of the message being routed, with what its overlapping subscriptions add up to.
+struct Receiver {
+  Session* session = nullptr;
+  mqtt::Qos qos = mqtt::Qos::kAtMostOnce;
+  bool retain_as_published = false;
+  SubscriptionIds subscription_ids;
+};
+
+struct WorkerState {
+  WorkerState(Worker& face, Node& node, WorkerIndex index);
+  ~WorkerState();
+
+  [[nodiscard]] Ledger& ledger() { return counters.ledger; }
+  [[nodiscard]] Session* find_session(std::string_view client_id) {
+    const auto found = sessions.find(client_id);
+    return found == sessions.end() ? nullptr : found->second.get();
+  }
+  SessionSerial next_session_serial() { return {++last_serial * kWorkersMax + index.value + 1U}; }
+  std::uint64_t next_connection_serial() { return next_session_serial().value; }
+  // The session has something to send; looked at once at the end of the turn.
+  void pump_later(Session& session) {
+    if (session.is_to_pump) return;
+    session.is_to_pump = true;
+    to_pump.push_back(&session);
+  }
+  void forget_pump(Session& session);
+
+  Worker& face;
+  Node& node;
+  const WorkerIndex index;
+  MonoTime now{};
+  TimerWheel timers;  // before everything that holds timers
+  Counters counters;
+  Mailer mailer;
+  LocalSubscribers subscribers;
+  SharedGroups groups;
+  ShardMoves moves;
+  std::vector<std::unique_ptr<Connection>> connections;
+  boost::unordered_flat_map<std::uint64_t, Connection*>
+      connections_by_serial;                      // filled while reports are awaited
+  std::vector<std::unique_ptr<Connection>> dead;  // closed this turn
+  boost::unordered_flat_map<std::string_view, std::unique_ptr<Session>> sessions;  // by Session::client_id
+  // Connections to close when the present message is through, with the reason.
+  struct Closing {
+    Connection* connection;
+    mqtt::ReasonCode code;
+    std::string_view why;
+  };
+  std::vector<Closing> to_close;
+  std::vector<Session*> to_pump;
+  std::vector<Connection*> to_resume;
+  bool is_draining = false;
+  std::uint64_t last_serial = 0;
+  std::uint64_t route_mark = 0;
+  std::unique_ptr<Timer> sys_timer;
+  MonoTime started{};
+  std::unique_ptr<SysTopics> sys_topics;
+
+  // Scratch space of one call, kept for its capacity.
+  std::vector<Match> matches;
+  std::vector<FilterId> own_filters;
+  std::vector<FilterId> peer_filters;
+  std::vector<Receiver> receivers;
+  ByteBuffer properties;
+};
+
+}  // namespace nightjar::broker
