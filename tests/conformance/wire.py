@@ -616,6 +616,9 @@ class Client:
                 self._unread += data
         except ConnectionError:
             pass
+        except TimeoutError as error:
+            raise AssertionError("%s: the connection was not closed; until now came %s" % (
+                self.name, self._unread.hex(" ") or "nothing")) from error
         self._log("<-", "until closed: %s" % self._unread.hex(" "))
         return self._unread
 
