@@ -104,7 +104,11 @@ void Connection::deliver_plain() {
 void Connection::end(broker::TransportEnd reason) {
   if (is_ended_) return;
   is_ended_ = true;
-  (reason == broker::TransportEnd::kPeerClosed ? is_peer_closed_ : is_broken_) = true;
+  if (reason == broker::TransportEnd::kPeerClosed) {
+    is_peer_closed_ = true;
+  } else {
+    is_broken_ = true;
+  }
   is_polled_ = false;
   update_mask();
   home_->handler_.on_closed(*owner_, reason);
