@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# The checks that are calls of a tool: tools/lint.sh format|shell|tidy. The last line says what was read.
+# The checks that are calls of a tool: tools/lint.sh format|shell|tidy|tidy-all. The last line says what was read.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 format() {
   mapfile -t files < <(git ls-files '*.h' '*.cc' '*.c')
-  clang-format-14 --dry-run -Werror "${files[@]}"
-  echo "${#files[@]} files"
+  mapfile -t findings < <(clang-format-14 --dry-run "${files[@]}" 2>&1 | sed -n 's/:.*warning:.*/: not formatted/p' | uniq)
+  if ((${#findings[@]})); then printf '%s\n' "${findings[@]}"; fi
+  echo "${#files[@]} files, ${#findings[@]} not formatted"
+  ((${#findings[@]} == 0))
 }
 
 shell() {
@@ -53,9 +55,9 @@ compiled() {
   done
 }
 
-# clang-tidy on the changed files; needs build/release/compile_commands.json.
+# clang-tidy on the files that a command lists; needs build/release/compile_commands.json.
 tidy() {
-  mapfile -t files < <(changed | sources | compiled)
+  mapfile -t files < <("$@" | sources | compiled)
   if [[ -n ${CI-} ]]; then files=("${files[@]:0:FILES_MAX_IN_CI}"); fi
   if ((${#files[@]})); then
     printf '%s\0' "${files[@]}" |
@@ -63,10 +65,12 @@ tidy() {
         --extra-arg=-fsized-deallocation 2>&1 |
       { grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed |^Use -header-filter' || true; }
   fi
-  echo "${#files[@]} changed files"
+  echo "${#files[@]} files"
 }
 
 case ${1-} in
-  format | shell | tidy) "$1" ;;
-  *) echo "usage: tools/lint.sh format|shell|tidy" >&2 && exit 2 ;;
+  format | shell) "$1" ;;
+  tidy) tidy changed ;;
+  tidy-all) tidy git ls-files src tests bench ;;
+  *) echo "usage: tools/lint.sh format|shell|tidy|tidy-all" >&2 && exit 2 ;;
 esac
