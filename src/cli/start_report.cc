@@ -22,8 +22,8 @@ bool is_loopback(const net::Address& address) {
 
 std::string who_may_enter(const ListeningAt& at) {
   if (!at.policy->allow_anonymous) return "nobody may enter";
-  return is_loopback(at.address) ? "any program on this machine may enter, no password asked"
-                                 : "ANYBODY who reaches this address may enter, no password asked";
+  return is_loopback(at.address) ? "anonymous clients of this machine may enter"
+                                 : "ANONYMOUS clients from anywhere may enter";
 }
 
 std::string expiry_text(std::uint32_t seconds) {
@@ -58,8 +58,8 @@ std::string try_commands(const StartFacts& facts) {
 }  // namespace
 
 void report_start(const StartFacts& facts) {
-  log::info(fmt::format("nightjar {} serves with {} {}, at most {} open files", facts.version, facts.workers,
-                        facts.workers == 1 ? "worker" : "workers", facts.open_files_max));
+  log::info(fmt::format("nightjar {} serves with {} {} and room for {} sockets and files", facts.version,
+                        facts.workers, facts.workers == 1 ? "worker" : "workers", facts.open_files_max));
   log::info(
       fmt::format("data directory {}{}", facts.data_dir.string(),
                   facts.loses_on_restart

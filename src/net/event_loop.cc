@@ -42,12 +42,13 @@ void EventLoop::remove(int fd, Pollable& object) {
   }
 }
 
-void EventLoop::wait(Duration timeout) {
+std::size_t EventLoop::wait(Duration timeout) {
   const int timeout_ms =
       timeout.ms < 0 ? -1 : static_cast<int>(std::min<std::int64_t>(timeout.ms, std::int64_t{INT_MAX}));
   const int count = epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms);
   event_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
   next_event_ = 0;
+  return event_count_;
 }
 
 void EventLoop::dispatch() {

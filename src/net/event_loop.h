@@ -44,8 +44,8 @@ class EventLoop {
   // Afterwards the object hears nothing, not even an event that was already taken this turn.
   void remove(int fd, Pollable& object);
 
-  // Sleeps until an event, a wake-up, or `timeout` (negative: for ever).
-  void wait(Duration timeout);
+  // Sleeps until an event, a wake-up, or `timeout` (negative: for ever). Returns how many events there are.
+  std::size_t wait(Duration timeout);
   // Passes on what wait() found.
   void dispatch();
 

@@ -90,8 +90,8 @@ void DescriptorShortage::begin(int error) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   log::warn(fmt::format(
-      "accepting pauses: all {} file descriptors of this process are in use (RLIMIT_NOFILE); raise "
-      "the limit with \"ulimit -n\" or LimitNOFILE= of the service, or disconnect clients",
+      "accepting pauses: this process has all the {} open files that it may have (RLIMIT_NOFILE); "
+      "raise the limit with \"ulimit -n\" or LimitNOFILE= of the service, or disconnect clients",
       limit.rlim_cur));
 }
 

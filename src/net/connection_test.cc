@@ -1,0 +1,300 @@
+#include "net/connection.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "net/fake_broker_test.h"
+
+namespace nightjar::net {
+namespace {
+
+using broker::TransportEnd;
+using testing::HasSubstr;
+
+// More than the socket buffers of both sides hold.
+constexpr std::size_t kManyBytes = 16 * 1024 * 1024;
+
+struct ConnectionTest : testing::Test {
+  FakeConnection& accepted() {
+    EXPECT_TRUE(worker.run_until([&] { return !worker.broker.connections.empty(); }));
+    return worker.first();
+  }
+  bool is_received(const FakeConnection& connection, std::string_view text) {
+    return worker.run_until([&] { return connection.received == text; });
+  }
+  // Reads until the end, letting the worker work.
+  std::string read_all() {
+    std::string text;
+    worker.run_until([&] {
+      text += client.read_available();
+      return client.saw_end || client.saw_reset;
+    });
+    return text;
+  }
+
+  FakeWorker worker;
+  Client client{worker.port()};
+};
+
+TEST_F(ConnectionTest, StaysSmall) {
+  // Tens of thousands of idle connections are the normal case. 160 bytes and room for one more pointer.
+  EXPECT_LE(sizeof(Connection), 168u);
+}
+
+TEST_F(ConnectionTest, DeliversBytesAndNamesThePeer) {
+  FakeConnection& connection = accepted();
+  client.send("hello");
+  EXPECT_TRUE(is_received(connection, "hello"));
+  EXPECT_THAT(std::string(connection.transport->peer()), HasSubstr("127.0.0.1:"));
+}
+
+TEST_F(ConnectionTest, GathersTheOutputOfATurnIntoOneSend) {
+  FakeConnection& connection = accepted();
+  connection.say("one ");
+  connection.say("two");
+  EXPECT_EQ(client.read_available(), "") << "nothing leaves before the turn ends";
+  worker.turn();
+  EXPECT_EQ(client.read_available(), "one two");
+  EXPECT_EQ(connection.transport->unsent_bytes(), 0u);
+}
+
+TEST_F(ConnectionTest, HoldsNoMemoryForOutputWhileIdle) {
+  FakeConnection& connection = accepted();
+  connection.say(std::string(100'000, 'x'));
+  worker.run_until([&] { return connection.transport->unsent_bytes() == 0; });
+  EXPECT_EQ(connection.transport->output().capacity(), 0u);
+}
+
+TEST_F(ConnectionTest, SendsEverythingToASlowReaderAndTellsWhenDrained) {
+  FakeConnection& connection = accepted();
+  connection.say(std::string(kManyBytes, 'x'));
+  worker.turn();
+  EXPECT_GT(connection.transport->unsent_bytes(), 0u);
+  connection.transport->notify_when_drained(1000);
+  worker.turn();
+  EXPECT_EQ(connection.drained, 0);
+  std::size_t read = 0;
+  EXPECT_TRUE(worker.run_until([&] {
+    read += client.read_available().size();
+    return read == kManyBytes;
+  }));
+  worker.turn();
+  EXPECT_EQ(connection.drained, 1);
+  worker.turn();
+  EXPECT_EQ(connection.drained, 1) << "asked once, told once";
+}
+
+TEST_F(ConnectionTest, RestsWhileTheKernelTakesNoMoreOutput) {
+  FakeConnection& connection = accepted();
+  connection.say(std::string(kManyBytes, 'x'));
+  worker.turn();
+  worker.turn();
+  EXPECT_FALSE(worker.turn()) << "EPOLLOUT waits for the reader";
+}
+
+TEST_F(ConnectionTest, TellsAtOnceWhenNothingWaitsToBeSent) {
+  FakeConnection& connection = accepted();
+  connection.transport->notify_when_drained(0);
+  worker.turn();
+  EXPECT_EQ(connection.drained, 1);
+}
+
+TEST_F(ConnectionTest, PausedReadingNeitherDeliversNorSpins) {
+  FakeConnection& connection = accepted();
+  connection.transport->pause_reading();
+  client.send("later");
+  EXPECT_FALSE(worker.turn(Duration{20}));
+  EXPECT_EQ(connection.received, "");
+  connection.transport->resume_reading();
+  EXPECT_TRUE(is_received(connection, "later"));
+}
+
+TEST_F(ConnectionTest, PausedReadingStillNoticesAReset) {
+  FakeConnection& connection = accepted();
+  connection.transport->pause_reading();
+  client.reset();
+  EXPECT_TRUE(worker.run_until([&] { return connection.end.has_value(); }));
+  EXPECT_EQ(connection.end, TransportEnd::kError);
+  EXPECT_FALSE(worker.turn()) << "and is quiet afterwards";
+}
+
+TEST_F(ConnectionTest, DeliversTheLastBytesBeforeTheEnd) {
+  FakeConnection& connection = accepted();
+  client.send("bye");
+  client.close();
+  EXPECT_TRUE(worker.run_until([&] { return connection.end.has_value(); }));
+  EXPECT_EQ(connection.received, "bye");
+  EXPECT_EQ(connection.end, TransportEnd::kPeerClosed);
+  EXPECT_FALSE(worker.turn()) << "and is quiet although the core still holds it";
+}
+
+TEST_F(ConnectionTest, ReportsAPeerThatIsGoneWhenSending) {
+  FakeConnection& connection = accepted();
+  client.reset();
+  connection.transport->pause_reading();
+  for (int i = 0; i < 10 && !connection.end; ++i) {
+    connection.say("anybody there?");
+    worker.turn(Duration{20});
+  }
+  EXPECT_EQ(connection.end, TransportEnd::kError);
+}
+
+TEST_F(ConnectionTest, MayBeDestroyedByTheCoreWhileItDelivers) {
+  FakeConnection& connection = accepted();
+  connection.after_bytes = [](FakeConnection& c) { c.transport.reset(); };
+  client.send("die");
+  EXPECT_TRUE(worker.run_until([&] { return connection.transport == nullptr; }));
+  client.read_available();
+  EXPECT_TRUE(client.saw_end || client.saw_reset);
+}
+
+// ---- retire ----
+
+TEST_F(ConnectionTest, RetireSendsWhatIsLeftThenEndsTheStream) {
+  FakeConnection& connection = accepted();
+  connection.say(std::string(kManyBytes, 'x'));
+  connection.retire();
+  EXPECT_EQ(read_all().size(), kManyBytes);
+  EXPECT_TRUE(client.saw_end);
+  client.close();
+  EXPECT_TRUE(worker.run_until([&] { return worker.connections.lingering() == 0; }));
+}
+
+TEST_F(ConnectionTest, RetireReadsOnSoThatThePeerSeesTheLastWordsAndNoReset) {
+  FakeConnection& connection = accepted();
+  client.send("unread");
+  connection.say("go away");
+  connection.retire();
+  worker.turn();
+  client.send("still talking");
+  EXPECT_EQ(read_all(), "go away");
+  EXPECT_TRUE(client.saw_end);
+  EXPECT_FALSE(client.saw_reset);
+}
+
+TEST_F(ConnectionTest, RetireWaitsForThePeersEndOnlyForAWhile) {
+  accepted().retire();
+  worker.turn();
+  worker.turn();
+  worker.now = worker.now + kLingerTime;
+  EXPECT_EQ(worker.connections.lingering(), 1u);
+  worker.now = worker.now + kLingerTick;
+  worker.turn();
+  EXPECT_EQ(worker.connections.lingering(), 0u);
+}
+
+TEST_F(ConnectionTest, RetireGivesAPeerThatDoesNotReadABoundedTime) {
+  FakeConnection& connection = accepted();
+  connection.say(std::string(kManyBytes, 'x'));
+  connection.retire();
+  worker.turn();
+  EXPECT_EQ(worker.connections.lingering(), 1u);
+  worker.now = worker.now + kRetireFlushTime + kLingerTick;
+  worker.turn();
+  EXPECT_EQ(worker.connections.lingering(), 0u);
+}
+
+TEST_F(ConnectionTest, RetireReadsABoundedNumberOfBytes) {
+  accepted().retire();
+  const std::string flood(kLingerBytesMax / 4, 'x');
+  EXPECT_TRUE(worker.run_until([&] {
+    [[maybe_unused]] const ssize_t sent =
+        ::send(client.fd(), flood.data(), flood.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return worker.connections.lingering() == 0;
+  }));
+}
+
+TEST_F(ConnectionTest, RetireInsideDeliveryIsSafe) {
+  FakeConnection& connection = accepted();
+  connection.after_bytes = [](FakeConnection& c) {
+    c.say("refused");
+    c.retire();
+  };
+  client.send("garbage");
+  EXPECT_EQ(read_all(), "refused");
+}
+
+TEST_F(ConnectionTest, RetireAfterThePeersEndStillAnswers) {
+  FakeConnection& connection = accepted();
+  client.send("ask");
+  client.shutdown_write();
+  EXPECT_TRUE(worker.run_until([&] { return connection.end.has_value(); }));
+  connection.say("answer");
+  connection.retire();
+  EXPECT_EQ(read_all(), "answer");
+  EXPECT_TRUE(worker.run_until([&] { return worker.connections.lingering() == 0; }));
+}
+
+TEST_F(ConnectionTest, LingeringConnectionsAreBounded) {
+  // The bound is what protects the descriptors; reaching it with real sockets takes two of them each.
+  std::vector<std::unique_ptr<Client>> crowd;
+  for (std::size_t i = 0; i < kLingeringMax + 3; ++i) {
+    crowd.push_back(std::make_unique<Client>(worker.port()));
+    EXPECT_TRUE(worker.run_until([&] { return worker.broker.connections.size() == i + 2; }));
+    worker.broker.connections.back()->retire();
+    worker.turn();
+    ASSERT_LE(worker.connections.lingering(), kLingeringMax);
+  }
+  EXPECT_EQ(worker.connections.lingering(), kLingeringMax);
+  crowd.front()->read_available();
+  EXPECT_TRUE(crowd.front()->saw_end || crowd.front()->saw_reset);
+}
+
+// ---- moving ----
+
+struct MoveTest : ConnectionTest {
+  // As mail from one worker to another would do it.
+  static void move(FakeConnection& connection, FakeWorker& to) {
+    connection.transport->detach();
+    Connections::set_current(&to.connections);
+    connection.transport->attach(connection.as_owner());
+  }
+
+  FakeWorker other;
+};
+
+TEST_F(MoveTest, BytesArriveAtTheNewWorkerOnly) {
+  FakeConnection& connection = accepted();
+  move(connection, other);
+  client.send("hello");
+  EXPECT_FALSE(worker.turn(Duration{10}));
+  EXPECT_TRUE(other.run_until([&] { return connection.received == "hello"; }));
+}
+
+TEST_F(MoveTest, UnsentOutputGoesAlong) {
+  FakeConnection& connection = accepted();
+  connection.say("CONNACK");
+  move(connection, other);
+  worker.turn();
+  EXPECT_EQ(client.read_available(), "");
+  other.turn();
+  EXPECT_EQ(client.read_available(), "CONNACK");
+}
+
+TEST_F(MoveTest, APauseGoesAlong) {
+  FakeConnection& connection = accepted();
+  connection.transport->pause_reading();
+  move(connection, other);
+  client.send("later");
+  other.turn();
+  EXPECT_FALSE(other.turn(Duration{10}));
+  connection.transport->resume_reading();
+  EXPECT_TRUE(other.run_until([&] { return connection.received == "later"; }));
+}
+
+TEST_F(MoveTest, AnEventOfTheSameTurnIsNotDeliveredAfterDetach) {
+  FakeConnection& connection = accepted();
+  Client second{worker.port()};
+  ASSERT_TRUE(worker.run_until([&] { return worker.broker.connections.size() == 2; }));
+  FakeConnection& neighbour = *worker.broker.connections[1];
+  // Whoever is delivered first takes the other away from this worker.
+  connection.after_bytes = [&](FakeConnection&) { neighbour.transport->detach(); };
+  neighbour.after_bytes = [&](FakeConnection&) { connection.transport->detach(); };
+  client.send("a");
+  second.send("b");
+  worker.turn(Duration{100});
+  EXPECT_EQ(connection.received.size() + neighbour.received.size(), 1u);
+}
+
+}  // namespace
+}  // namespace nightjar::net

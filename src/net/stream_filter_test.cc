@@ -1,0 +1,163 @@
+// The filter seam with a filter that does everything a real one may do: it buffers partial input, splits what
+// it passes on, talks to the peer by itself, and has last words.
+#include "net/stream_filter.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "net/fake_broker_test.h"
+
+namespace nightjar::net {
+namespace {
+
+// On the wire: frames of a length byte and up to five bytes in reverse order. Length 0 is the end, 255 a
+// greeting that is answered with another.
+class FiveByteFrames final : public StreamFilter {
+ public:
+  static constexpr std::size_t kFrameMax = 5;
+  static constexpr char kGreeting = '\xff';
+
+  bool receive(ByteView wire) override {
+    buffered_ += as_text(wire);
+    if (buffered_.starts_with(kGreeting)) {
+      buffered_.erase(0, 1);
+      wire_.append(std::string_view(&kGreeting, 1));
+    }
+    return buffered_.empty() || static_cast<std::size_t>(buffered_[0]) <= kFrameMax;
+  }
+  [[nodiscard]] bool has_plain() const override {
+    return !buffered_.empty() && buffered_.size() > static_cast<std::size_t>(buffered_[0]);
+  }
+  ByteView next_plain() override {
+    const auto size = static_cast<std::size_t>(buffered_[0]);
+    plain_ = buffered_.substr(1, size);
+    std::reverse(plain_.begin(), plain_.end());
+    buffered_.erase(0, 1 + size);
+    return as_bytes(plain_);
+  }
+  void send(ByteView plain) override { wire_.append(frames(as_text(plain))); }
+  void finish() override { wire_.u8(0); }
+  ByteBuffer& wire() override { return wire_; }
+
+  static std::string frames(std::string_view plain) {
+    std::string text;
+    for (std::size_t at = 0; at < plain.size(); at += kFrameMax) {
+      std::string piece{plain.substr(at, kFrameMax)};
+      std::reverse(piece.begin(), piece.end());
+      text += static_cast<char>(piece.size()) + piece;
+    }
+    return text;
+  }
+
+ private:
+  std::string buffered_;
+  std::string plain_;
+  ByteBuffer wire_;
+};
+
+struct StreamFilterTest : testing::Test {
+  FakeConnection& accepted() {
+    EXPECT_TRUE(worker.run_until([&] { return !worker.broker.connections.empty(); }));
+    return worker.first();
+  }
+
+  FakeWorker worker{0, [] { return std::make_unique<FiveByteFrames>(); }};
+  Client client{worker.port()};
+};
+
+TEST_F(StreamFilterTest, BothDirectionsPassThroughIt) {
+  FakeConnection& connection = accepted();
+  client.send(FiveByteFrames::frames("hello world"));
+  EXPECT_TRUE(worker.run_until([&] { return connection.received == "hello world"; }));
+  EXPECT_EQ(connection.pieces, (std::vector<std::size_t>{5, 5, 1}));
+  connection.say("good morning");
+  worker.turn();
+  EXPECT_EQ(client.read_available(), FiveByteFrames::frames("good morning"));
+}
+
+TEST_F(StreamFilterTest, ByteByByteInputGivesTheSameStream) {
+  FakeConnection& connection = accepted();
+  for (const char c : FiveByteFrames::frames("one byte at a time")) {
+    client.send({&c, 1});
+    worker.turn(Duration{20});
+  }
+  EXPECT_TRUE(worker.run_until([&] { return connection.received == "one byte at a time"; }));
+}
+
+TEST_F(StreamFilterTest, MayAnswerThePeerWithoutTheCore) {
+  FakeConnection& connection = accepted();
+  client.send("\xff");
+  std::string answer;
+  EXPECT_TRUE(worker.run_until([&] { return !(answer += client.read_available()).empty(); }));
+  EXPECT_EQ(answer, "\xff");
+  EXPECT_EQ(connection.received, "");
+}
+
+TEST_F(StreamFilterTest, ABrokenStreamEndsTheConnection) {
+  FakeConnection& connection = accepted();
+  client.send("\x09");
+  EXPECT_TRUE(worker.run_until([&] { return connection.end.has_value(); }));
+  EXPECT_EQ(connection.end, broker::TransportEnd::kError);
+}
+
+TEST_F(StreamFilterTest, APauseStopsBetweenTwoPieces) {
+  FakeConnection& connection = accepted();
+  connection.after_bytes = [](FakeConnection& c) { c.transport->pause_reading(); };
+  client.send(FiveByteFrames::frames("firstsecond"));
+  EXPECT_TRUE(worker.run_until([&] { return connection.received == "first"; }));
+  EXPECT_FALSE(worker.turn(Duration{10}));
+  connection.transport->resume_reading();
+  EXPECT_TRUE(worker.run_until([&] { return connection.received == "firstsecon"; }));
+}
+
+TEST_F(StreamFilterTest, ManyBytesAreSpreadOverTurns) {
+  FakeConnection& connection = accepted();
+  const std::string text(kReadBufferBytes, 'x');
+  std::string frames = FiveByteFrames::frames(text + text);
+  // The peer sends more than one turn takes, while the core reads nothing.
+  connection.transport->pause_reading();
+  client.send(frames);
+  connection.transport->resume_reading();
+  worker.turn(Duration{20});
+  EXPECT_LE(connection.received.size(), kReadBufferBytes);
+  EXPECT_TRUE(worker.run_until([&] { return connection.received.size() == 2 * text.size(); }));
+}
+
+TEST_F(StreamFilterTest, BufferedBytesMoveWithTheConnection) {
+  FakeConnection& connection = accepted();
+  FakeWorker other;
+  // The core leaves at the first piece, with two whole frames and a part of one inside the filter.
+  connection.after_bytes = [](FakeConnection& c) {
+    c.transport->detach();
+    c.after_bytes = nullptr;
+  };
+  const std::string frames = FiveByteFrames::frames("CONNEand the rest of it");
+  client.send(frames.substr(0, 15));
+  EXPECT_TRUE(worker.run_until([&] { return connection.received == "CONNE"; }));
+  connection.say("CONNACK");
+
+  Connections::set_current(&other.connections);
+  connection.transport->attach(connection.as_owner());
+  EXPECT_EQ(connection.received, "CONNE") << "nothing is delivered inside attach";
+  EXPECT_TRUE(other.run_until([&] { return connection.received == "CONNEand t"; }));
+  EXPECT_EQ(client.read_available(), FiveByteFrames::frames("CONNACK"));
+  client.send(frames.substr(15));
+  EXPECT_TRUE(other.run_until([&] { return connection.received == "CONNEand the rest of it"; }));
+}
+
+TEST_F(StreamFilterTest, RetireSendsItsLastWords) {
+  FakeConnection& connection = accepted();
+  connection.say("bye");
+  connection.retire();
+  std::string text;
+  EXPECT_TRUE(worker.run_until([&] {
+    text += client.read_available();
+    return client.saw_end;
+  }));
+  EXPECT_EQ(text, FiveByteFrames::frames("bye") + std::string(1, '\0'));
+}
+
+}  // namespace
+}  // namespace nightjar::net
