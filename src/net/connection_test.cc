@@ -15,10 +15,7 @@ using testing::HasSubstr;
 constexpr std::size_t kManyBytes = 16 * 1024 * 1024;
 
 struct ConnectionTest : testing::Test {
-  FakeConnection& accepted() {
-    EXPECT_TRUE(worker.run_until([&] { return !worker.broker.connections.empty(); }));
-    return worker.first();
-  }
+  FakeConnection& accepted() { return worker.accept_one(); }
   bool is_received(const FakeConnection& connection, std::string_view text) {
     return worker.run_until([&] { return connection.received == text; });
   }

@@ -96,6 +96,13 @@ struct FakeWorker {
     for (int i = 0; i < 2000 && !condition(); ++i) turn(Duration{connections.next_deadline() <= now ? 0 : 5});
     return condition();
   }
+  // Waits for a client's connection and for quiet after it.
+  FakeConnection& accept_one() {
+    EXPECT_TRUE(run_until([&] { return !broker.connections.empty(); }));
+    for (int i = 0; i < 10 && turn(); ++i) {
+    }
+    return first();
+  }
   FakeConnection& first() { return *broker.connections.at(0); }
   std::uint16_t port() const { return endpoint.address.port(); }
 

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "net/fake_broker_test.h"
 
@@ -58,10 +57,7 @@ class FiveByteFrames final : public StreamFilter {
 };
 
 struct StreamFilterTest : testing::Test {
-  FakeConnection& accepted() {
-    EXPECT_TRUE(worker.run_until([&] { return !worker.broker.connections.empty(); }));
-    return worker.first();
-  }
+  FakeConnection& accepted() { return worker.accept_one(); }
 
   FakeWorker worker{0, [] { return std::make_unique<FiveByteFrames>(); }};
   Client client{worker.port()};
@@ -112,17 +108,38 @@ TEST_F(StreamFilterTest, APauseStopsBetweenTwoPieces) {
   EXPECT_TRUE(worker.run_until([&] { return connection.received == "firstsecon"; }));
 }
 
-TEST_F(StreamFilterTest, ManyBytesAreSpreadOverTurns) {
-  FakeConnection& connection = accepted();
-  const std::string text(kReadBufferBytes, 'x');
-  std::string frames = FiveByteFrames::frames(text + text);
-  // The peer sends more than one turn takes, while the core reads nothing.
-  connection.transport->pause_reading();
-  client.send(frames);
-  connection.transport->resume_reading();
-  worker.turn(Duration{20});
-  EXPECT_LE(connection.received.size(), kReadBufferBytes);
-  EXPECT_TRUE(worker.run_until([&] { return connection.received.size() == 2 * text.size(); }));
+// A filter whose input grows: each byte of the wire is a run of plain ones.
+class Inflating final : public StreamFilter {
+ public:
+  static constexpr std::size_t kRun = 10'000;
+
+  bool receive(ByteView wire) override {
+    runs_ += wire.size();
+    return true;
+  }
+  [[nodiscard]] bool has_plain() const override { return runs_ != 0; }
+  ByteView next_plain() override {
+    --runs_;
+    return as_bytes(run_);
+  }
+  void send(ByteView plain) override { wire_.append(plain); }
+  void finish() override {}
+  ByteBuffer& wire() override { return wire_; }
+
+ private:
+  std::string run_ = std::string(kRun, 'x');
+  std::size_t runs_ = 0;
+  ByteBuffer wire_;
+};
+
+TEST(InflatingFilter, DoesNotFillATurnWithOneConnection) {
+  FakeWorker worker{0, [] { return std::make_unique<Inflating>(); }};
+  Client client{worker.port()};
+  FakeConnection& connection = worker.accept_one();
+  client.send(std::string(100, 'x'));
+  ASSERT_TRUE(worker.run_until([&] { return !connection.received.empty(); }));
+  EXPECT_LE(connection.received.size(), kReadBufferBytes + Inflating::kRun);
+  EXPECT_TRUE(worker.run_until([&] { return connection.received.size() == 100 * Inflating::kRun; }));
 }
 
 TEST_F(StreamFilterTest, BufferedBytesMoveWithTheConnection) {
