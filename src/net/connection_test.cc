@@ -240,11 +240,9 @@ TEST_F(ConnectionTest, LingeringConnectionsAreBounded) {
 // ---- moving ----
 
 struct MoveTest : ConnectionTest {
-  // As mail from one worker to another would do it.
-  static void move(FakeConnection& connection, FakeWorker& to) {
+  void move(FakeConnection& connection) {
     connection.transport->detach();
-    Connections::set_current(&to.connections);
-    connection.transport->attach(connection.as_owner());
+    other.take_over(worker);
   }
 
   FakeWorker other;
@@ -252,7 +250,7 @@ struct MoveTest : ConnectionTest {
 
 TEST_F(MoveTest, BytesArriveAtTheNewWorkerOnly) {
   FakeConnection& connection = accepted();
-  move(connection, other);
+  move(connection);
   client.send("hello");
   EXPECT_FALSE(worker.turn(Duration{10}));
   EXPECT_TRUE(other.run_until([&] { return connection.received == "hello"; }));
@@ -261,7 +259,7 @@ TEST_F(MoveTest, BytesArriveAtTheNewWorkerOnly) {
 TEST_F(MoveTest, UnsentOutputGoesAlong) {
   FakeConnection& connection = accepted();
   connection.say("CONNACK");
-  move(connection, other);
+  move(connection);
   worker.turn();
   EXPECT_EQ(client.read_available(), "");
   other.turn();
@@ -271,7 +269,7 @@ TEST_F(MoveTest, UnsentOutputGoesAlong) {
 TEST_F(MoveTest, APauseGoesAlong) {
   FakeConnection& connection = accepted();
   connection.transport->pause_reading();
-  move(connection, other);
+  move(connection);
   client.send("later");
   other.turn();
   EXPECT_FALSE(other.turn(Duration{10}));

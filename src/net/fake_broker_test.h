@@ -103,6 +103,13 @@ struct FakeWorker {
     }
     return first();
   }
+  // Takes over a detached connection, as the mail between workers would do it.
+  void take_over(FakeWorker& from) {
+    broker.connections.push_back(std::move(from.broker.connections.front()));
+    from.broker.connections.erase(from.broker.connections.begin());
+    Connections::set_current(&connections);
+    broker.connections.back()->transport->attach(broker.connections.back()->as_owner());
+  }
   FakeConnection& first() { return *broker.connections.at(0); }
   std::uint16_t port() const { return endpoint.address.port(); }
 
