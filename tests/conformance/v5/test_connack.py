@@ -126,11 +126,15 @@ def an_alias_above_the_announced_maximum_is_refused(t):
         t.expect_refusal(wire.publish(V5, t.topic(), b"x", properties={"topic_alias": alias}), 0x94)
 
 
-def _refused_connack(t, limit=None):
-    """CONNACK for a will topic with a wildcard."""
+def _refused_connack(t, how, limit=None):
+    """CONNACK for a will topic with a wildcard, or for an authentication method that nobody has."""
     client = t.raw()
     given = {} if limit is None else {"maximum_packet_size": limit}
-    client.send(wire.connect(V5, t.id("limited"), will=Will("a/#", b"x"), properties=given))
+    if how == "will topic":
+        client.send(wire.connect(V5, t.id("limited"), will=Will("a/#", b"x"), properties=given))
+    else:
+        given["authentication_method"] = "no such method"
+        client.send(wire.connect(V5, t.id("limited"), properties=given))
     connack = client.recv_or_end()
     if connack is not None:
         client.expect_closed()
@@ -139,11 +143,21 @@ def _refused_connack(t, limit=None):
 
 @statement("MQTT-3.2.2-19", "MQTT-3.2.2-20", "MQTT-3.1.2-24")
 def connack_leaves_out_what_would_make_it_too_large(t):
-    whole = _refused_connack(t)
-    assert whole.properties.get("reason_string"), "a refusal explains itself"
-    fits = _refused_connack(t, len(whole.raw))
-    assert fits.raw == whole.raw
-    short = _refused_connack(t, len(whole.raw) - 1)
-    assert short.code == whole.code and "reason_string" not in short.properties
-    assert "user_property" not in short.properties and len(short.raw) < len(whole.raw)
-    assert _refused_connack(t, 4) is None, "a CONNACK of five bytes went to a client that takes four"
+    for how in ("method", "will topic"):
+        whole = _refused_connack(t, how)
+        assert whole.properties.get("reason_string"), "a refusal explains itself"
+        fits = _refused_connack(t, how, len(whole.raw))
+        assert fits.raw == whole.raw
+        short = _refused_connack(t, how, len(whole.raw) - 1)
+        assert short.code == whole.code and "reason_string" not in short.properties, (how, short)
+        assert "user_property" not in short.properties and len(short.raw) < len(whole.raw)
+        assert _refused_connack(t, how, 4) is None, "a CONNACK of five bytes went to a client that takes four"
+
+
+@statement("MQTT-3.1.2-24")
+def a_client_that_cannot_take_a_connack_is_closed(t):
+    """A successful CONNACK takes at least five bytes; its client may take fewer, and then nothing can be sent."""
+    client = t.raw()
+    client.send(wire.connect(V5, t.id("tiny"), properties={"maximum_packet_size": 4}))
+    found = client.recv_or_end()
+    assert found is None, "%r is larger than the client takes" % found

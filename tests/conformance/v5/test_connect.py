@@ -3,7 +3,7 @@
 import time
 
 from conformance import wire
-from conformance.suite import statement
+from conformance.suite import CLOCK_SLACK_S, statement
 from conformance.wire import V5, Will
 
 
@@ -146,7 +146,7 @@ def a_silent_client_is_disconnected_and_its_will_published(t):
     client.connect(t.id("silent"), keep_alive=1, will=Will(t.topic(), b"gone"))
     assert "server_keep_alive" not in client.connack.properties
     client.expect_disconnect(0x8D)
-    assert time.monotonic() - began >= 1.5, "disconnected before one and a half times the Keep Alive"
+    assert time.monotonic() - began >= 1.5 - CLOCK_SLACK_S, "disconnected before one and a half times the Keep Alive"
     watcher.receive(t.topic(), b"gone")
 
 
@@ -326,7 +326,7 @@ def malformed_connects(t):
          (0x81, 0x82)),
         ("payload format 2 in a will", wire.connect(V5, **good, will=Will("t", properties={
             "payload_format_indicator": 2})), (0x81, 0x82)),
-        ("will QoS without a will", wire.connect(V5, **good, flags=0x0A), (0x81,)),
+        ("will QoS without a will", wire.connect(V5, **good, flags=0x0A), (0x81, 0x82)),
         ("will QoS 3", wire.connect(V5, **good, will=will, flags=0x1E), (0x81,)),
         ("empty will topic", wire.connect(V5, **good, will=Will("")), (0x81, 0x82, 0x90)),
         ("wildcard in the will topic", wire.connect(V5, **good, will=Will("a/#")), (0x81, 0x82, 0x90)),

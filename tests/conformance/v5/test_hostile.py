@@ -229,10 +229,12 @@ def a_connect_storm_on_one_identifier_leaves_one_connection(t):
         client = t.raw()
         client.send(wire.connect(V5, name))
         clients.append(client)
-    for client in clients:
-        client.expect(wire.CONNACK, code=0)
     alive = []
-    for client in clients:
+    for client in clients:  # one that was overtaken before it was accepted is closed without CONNACK
+        connack = client.recv_or_end()
+        if connack is None:
+            continue
+        assert connack.type == wire.CONNACK and connack.code == 0, connack
         client.try_send(wire.pingreq())
         packet = client.recv_or_end()
         if packet is not None and packet.type == wire.PINGRESP:

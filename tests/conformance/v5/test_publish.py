@@ -408,7 +408,7 @@ def more_unfinished_messages_than_the_receive_maximum_are_refused(t):
     limit = client.connack.properties.get("receive_maximum", 65535)
     client.send(*[wire.publish(V5, t.topic(), b"x", qos=2, packet_id=number) for number in range(1, limit + 1)])
     for number in range(1, limit + 1):
-        client.expect(wire.PUBREC, packet_id=number, code=0)
+        assert client.expect(wire.PUBREC, packet_id=number).code < 0x80
     client.expect_nothing()
     client.send(wire.publish(V5, t.topic(), b"x", qos=2, packet_id=limit + 1))
     client.expect_disconnect(0x93)
@@ -443,8 +443,8 @@ def the_server_keeps_to_the_receive_maximum_of_the_client(t):
         window = [subscriber.expect(wire.PUBLISH, payload=b"%d" % number) for number in range(limit)]
         subscriber.expect_nothing()
         assert subscriber.subscribe(t.topic("elsewhere")).codes == [0]
-        publisher.publish(t.topic("elsewhere"), b"QoS 0 needs no quota")
-        subscriber.receive(t.topic("elsewhere"), b"QoS 0 needs no quota")
+        assert subscriber.publish(t.topic("nobody"), b"x", qos=1).type == wire.PUBACK
+        assert subscriber.publish(t.topic("nobody"), b"x", qos=2).type == wire.PUBCOMP
         for number in range(limit, 8 + limit):
             finish(subscriber, window.pop(0))
             if number < 8:

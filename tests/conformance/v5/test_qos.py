@@ -26,7 +26,7 @@ def exchange_states(t, name="device"):
 def reconnect_resends_publish_and_pubrel_with_their_identifiers(t):
     ids = exchange_states(t)
     for _ in range(2):  # a second interruption changes nothing
-        again = t.persistent("device", properties={"receive_maximum": 3})
+        again = t.persistent("device", properties={"receive_maximum": 2})  # PUBREL takes no quota
         resent = [again.recv() for _ in range(3)]
         publishes = [packet for packet in resent if packet.type == wire.PUBLISH]
         pubrels = [packet for packet in resent if packet.type == wire.PUBREL]
