@@ -2,7 +2,7 @@
 # on, the test executable NAME_test from src/NAME/**/*_test.cc beside the code.
 # A package without code yet is an interface library, so that the picture of the dependencies is complete.
 function(nightjar_package name)
-  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
@@ -19,7 +19,7 @@ function(nightjar_package name)
   add_library(nightjar::${name} ALIAS nightjar_${name})
 
   if(NIGHTJAR_TESTS AND tests)
-    nightjar_test(${name}_test SOURCES ${tests} LABEL fast LIBS nightjar::${name})
+    nightjar_test(${name}_test SOURCES ${tests} LABEL fast LIBS nightjar::${name} ${ARG_TEST_DEPS})
   endif()
 endfunction()
 

@@ -67,7 +67,7 @@ struct RetainedMessages::Rooms {
   void count_in(const Message& message);
   void count_out(const Message& message);
   [[nodiscard]] bool has_room_for(const Message& message) const;
-  void remove(MessageRef message);
+  void remove(Message& message);
   bool put(MessageRef message);
   // Under sweep_lock.
   void sweep_some(MonoTime now);
@@ -90,12 +90,12 @@ bool RetainedMessages::Rooms::has_room_for(const Message& message) const {
          bytes.load(std::memory_order_relaxed) + message.size() <= bytes_max;
 }
 
-void RetainedMessages::Rooms::remove(MessageRef message) {
-  Partition& partition = partition_of(message->topic());
+void RetainedMessages::Rooms::remove(Message& message) {
+  Partition& partition = partition_of(message.topic());
   Entries::node_type removed;  // freed after the lock
   const ShortLockGuard guard(partition.lock);
-  message->set_retained_version(next_version());
-  const auto entry = partition.entries.find(message->topic());
+  message.set_retained_version(next_version());
+  const auto entry = partition.entries.find(message.topic());
   if (entry == partition.entries.end()) return;
   count_out(*entry->message);
   removed = partition.entries.extract(entry);
@@ -145,7 +145,7 @@ RetainedMessages::~RetainedMessages() = default;
 
 bool RetainedMessages::store(MessageRef message) {
   if (!message->payload().empty()) return rooms_->put(std::move(message));
-  rooms_->remove(std::move(message));
+  rooms_->remove(*message);
   return true;
 }
 

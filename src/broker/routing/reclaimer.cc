@@ -17,7 +17,7 @@ void* Reclaimer::allocate(std::size_t size) {
 
 void Reclaimer::free(void* block, std::size_t size) {
   bytes_.fetch_sub(size, std::memory_order_relaxed);
-  ::operator delete(block, size);
+  ::operator delete(block);
 }
 
 void Reclaimer::retire(void* block, std::size_t size) {

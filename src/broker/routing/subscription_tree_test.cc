@@ -266,7 +266,7 @@ struct Model {
   std::vector<std::pair<std::string, WorkerSet>> match(const std::string& topic) const {
     std::vector<std::pair<std::string, WorkerSet>> found;
     for (const auto& entry : filters) {
-      if (mqtt::matches(entry.first, topic)) found.push_back(entry);
+      if (mqtt::matches(entry.first, topic)) found.emplace_back(entry);
     }
     return found;
   }
