@@ -460,7 +460,8 @@ void ClientProtocol::on_disconnect(const mqtt::Frame& frame) {
   if (settings_.version != Version::k5) {
     return end_with({ReasonCode::kProtocolError, "a DISCONNECT, which a 3.x broker never sends"});
   }
-  const mqtt::Parsed<mqtt::Disconnect> packet = mqtt::read_disconnect(frame, settings_.version);
+  const mqtt::Parsed<mqtt::Disconnect> packet =
+      mqtt::read_disconnect(frame, settings_.version, mqtt::Sender::kServer);
   if (!packet) return end_with(packet.error());
   is_connected_ = false;
   has_ended_ = true;
