@@ -236,6 +236,13 @@ def auth(code=0x18, properties=None):
 
 # ----------------------------------------------------------------------------------------------------------- parsing
 
+def _short(value):
+    """What a person wants to see of a field."""
+    if isinstance(value, (bytes, str, list)) and len(value) > 80:
+        return "%r... (%d)" % (value[:80], len(value))
+    return repr(value)
+
+
 class Packet:
     """A parsed packet: `type`, `flags`, `raw`, and the fields that its type has as attributes."""
 
@@ -245,9 +252,7 @@ class Packet:
 
     def __repr__(self):
         shown = {key: value for key, value in self.__dict__.items() if key not in ("type", "flags", "raw")}
-        if isinstance(shown.get("payload"), bytes) and len(shown["payload"]) > 80:
-            shown["payload"] = shown["payload"][:80] + b"... %d bytes" % len(self.payload)
-        return TYPE_NAMES[self.type] + "(" + ", ".join("%s=%r" % item for item in shown.items()) + ")"
+        return TYPE_NAMES[self.type] + "(" + ", ".join("%s=%s" % (key, _short(one)) for key, one in shown.items()) + ")"
 
 
 class Cursor:
@@ -425,7 +430,7 @@ def _check_codes(packet_type, version, fields):
 def describe_sent(data):
     """One line for the trace about bytes that a test sends."""
     name = TYPE_NAMES[data[0] >> 4] if data else "nothing"
-    shown = data[:96].hex(" ") + (" ... %d bytes" % len(data) if len(data) > 96 else "")
+    shown = data[:64].hex(" ") + (" ... %d bytes" % len(data) if len(data) > 64 else "")
     return "%s  %s" % (name, shown)
 
 
