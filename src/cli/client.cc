@@ -128,7 +128,6 @@ Outcome<Connected> Client::connect_once(MonoTime deadline) {
 }
 
 Outcome<Wake> Client::wait(MonoTime deadline, int input_fd) {
-  NJ_CHECK(flush());
   const bool has_unsent = !protocol_.output().empty();
   for (;;) {
     NJ_CHECK(flush());

@@ -46,7 +46,7 @@ class Client {
   Outcome<Connected> connect(MonoTime deadline);
 
   // Sends what is to be sent and waits for an event (get it with protocol().next_event), for `input_fd`
-  // to become readable (-1: none), for output that did not leave at once, for `deadline` or for a stop
+  // to become readable (-1: none), for the output to have left, for `deadline` or for a stop
   // signal.
   Outcome<Wake> wait(MonoTime deadline, int input_fd = -1);
 

@@ -71,8 +71,8 @@ class Publisher {
   Outcome<bool> run() {
     NJ_CHECK(connect());
     while (!is_done()) {
-      feed();
       NJ_CHECK(drain_events());
+      NJ_CHECK(feed());
       if (is_done()) break;
       const bool wants_input = wants_lines();
       const Outcome<Wake> wake =
@@ -89,6 +89,7 @@ class Publisher {
     }
     client_.disconnect();
     if (refused_ == 0) return true;
+    if (given_ == 1) return stop(ExitCode::kRefused, "the message was refused: " + last_refusal_);
     return stop(ExitCode::kRefused, fmt::format("{} of {} messages were refused", refused_, given_));
   }
 
@@ -111,22 +112,24 @@ class Publisher {
   }
 
   // Hands over what is due and what there is room for.
-  void feed() {
+  Outcome<bool> feed() {
     while (is_ready_ && !is_all_given() && has_room() && now() >= next_at_) {
       OutgoingMessage message = settings_.message;
       if (settings_.source == PayloadSource::kLines) {
-        if (!lines_.next(message.payload)) return;
+        if (!lines_.next(message.payload)) return true;
         if (message.payload.empty()) continue;
       }
       client_.protocol().publish(++given_, std::move(message));
       if (settings_.interval.ms > 0) next_at_ = now() + settings_.interval;
+      NJ_CHECK(drain_events());
     }
+    return true;
   }
 
   bool has_room() {
     ClientProtocol& protocol = client_.protocol();
     return protocol.unfinished() < kAheadMessagesMax && protocol.unfinished_bytes() < kAheadBytesMax &&
-           protocol.output().size() < kAheadBytesMax && !protocol.has_event();
+           protocol.output().size() < kAheadBytesMax;
   }
 
   bool wants_lines() {
@@ -169,7 +172,9 @@ class Publisher {
 
   void report_refused(const Published& published) {
     ++refused_;
-    notice(fmt::format("message {} was refused: {}", published.number, published.why));
+    last_refusal_ = published.why;
+    const bool is_only_one = settings_.source == PayloadSource::kFixed && settings_.repeat == 1;
+    if (!is_only_one) notice(fmt::format("message {} was refused: {}", published.number, published.why));
   }
 
   Outcome<bool> on_subscribed(const Subscribed& subscribed) {
@@ -208,6 +213,7 @@ class Publisher {
   LineReader lines_;
   std::uint64_t given_ = 0;
   std::uint64_t refused_ = 0;
+  std::string last_refusal_;
   bool is_ready_ = true;  // not while the subscription to the answer is pending
   bool is_answered_ = false;
 };
