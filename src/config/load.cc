@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "broker/ids.h"
@@ -223,10 +223,12 @@ Result<Config, Problems> load_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in)
     return tl::make_unexpected(Problems{fmt::format("cannot read {}: {}", path, std::strerror(errno))});
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (in.bad())
-    return tl::make_unexpected(Problems{fmt::format("cannot read {}: {}", path, std::strerror(errno))});
-  return load_text(text, path);
+  std::ostringstream text;
+  // Nothing to copy also counts as a failure of `text`, so an empty file is looked at first.
+  const bool is_empty = in.peek() == std::ifstream::traits_type::eof() && !in.bad();
+  if (!is_empty && !(text << in.rdbuf()))
+    return tl::make_unexpected(Problems{fmt::format("cannot read {}: it is no file", path)});
+  return load_text(text.str(), path);
 }
 
 }  // namespace nightjar::config

@@ -1,0 +1,319 @@
+#include "config/load.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "config/reference.h"
+#include "config/schema.h"
+#include "config/suggest.h"
+#include "config/units.h"
+
+namespace nightjar::config {
+namespace {
+
+using broker::OverflowPolicy;
+using broker::SharedStrategy;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string source_dir() { return std::filesystem::path(__FILE__).parent_path().string(); }
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+// The problems of `text`, or a line that says there are none.
+Problems problems(std::string_view text) {
+  const auto loaded = load_text(text, "nightjar.toml");
+  return loaded ? Problems{"no problem"} : loaded.error();
+}
+
+// ---- what is right ----
+
+TEST(Load, AnEmptyFileGivesTheDefaults) {
+  const auto config = load_text("", "nightjar.toml");
+  ASSERT_TRUE(config.has_value());
+  EXPECT_TRUE(config->listeners.empty());
+  EXPECT_EQ(config->node.workers, 0);
+  EXPECT_EQ(config->limits.packet_bytes_max, broker::ListenerPolicy{}.packet_bytes_max);
+}
+
+TEST(Load, EveryKeyReachesItsField) {
+  const auto config = load_file(source_dir() + "/testdata/full.toml");
+  ASSERT_TRUE(config.has_value()) << config.error().front();
+  EXPECT_EQ(config->node.data_dir, "/var/lib/nightjar");
+  EXPECT_EQ(config->node.workers, 4);
+  EXPECT_EQ(config->policy.shards, 128);
+  EXPECT_EQ(config->policy.retained_messages_max, 1000u);
+  EXPECT_EQ(config->policy.retained_bytes_max, 64u << 20);
+  EXPECT_EQ(config->policy.strangers_bytes_max, 1u << 20);
+  EXPECT_EQ(config->policy.shared_strategy, SharedStrategy::kSticky);
+  EXPECT_EQ(config->policy.shared_queue.messages_max, 77u);
+  EXPECT_EQ(config->policy.sys_interval, Duration::seconds(60));
+  EXPECT_EQ(config->log.level, log::Level::kWarn);
+  EXPECT_EQ(config->log.format, LogFormat::kJson);
+  EXPECT_EQ(config->log.destination, "stdout");
+
+  const broker::ListenerPolicy& limits = config->limits;
+  EXPECT_EQ(limits.connect_timeout, Duration::seconds(2));
+  EXPECT_EQ(limits.connect_bytes_max, 16u * 1024);
+  EXPECT_EQ(limits.packet_bytes_max, 1u << 20);
+  EXPECT_EQ(limits.receive_maximum, 20);
+  EXPECT_EQ(limits.inflight_max, 30);
+  EXPECT_EQ(limits.inflight_bytes_max, 128u * 1024);
+  EXPECT_EQ(limits.topic_alias_maximum, 5);
+  EXPECT_EQ(limits.topic_alias_maximum_out, 6);
+  EXPECT_EQ(limits.keep_alive_max_s, 600);
+  EXPECT_EQ(limits.session_expiry_max_s, 0xFFFFFFFF);
+  EXPECT_EQ(limits.output_bytes_max, 1'000'000u);
+  EXPECT_EQ(limits.maximum_qos, mqtt::Qos::kAtLeastOnce);
+  EXPECT_FALSE(limits.retain_available);
+  EXPECT_FALSE(limits.wildcard_subscription_available);
+  EXPECT_FALSE(limits.subscription_identifier_available);
+  EXPECT_FALSE(limits.shared_subscription_available);
+  EXPECT_EQ(limits.topic_levels_max, 12);
+  EXPECT_EQ(limits.subscriptions_max, 100u);
+  EXPECT_EQ(limits.queue.messages_max, 500u);
+  EXPECT_EQ(limits.queue.bytes_max, 2u << 20);
+  EXPECT_EQ(limits.queue.age_max, Duration::seconds(86400));
+  EXPECT_EQ(limits.queue.overflow, OverflowPolicy::kConflate);
+  EXPECT_TRUE(limits.queue.queue_qos0_offline);
+}
+
+TEST(Load, TheSampleNamesEveryKeyOfTheSchema) {
+  const std::string sample = read(source_dir() + "/testdata/full.toml");
+  Config config;
+  for (const Section& section : sections_of(config)) {
+    for (const Slot& slot : section.slots) EXPECT_THAT(sample, HasSubstr(std::string(slot.name) + " = "));
+  }
+}
+
+TEST(Load, AListenerStartsFromTheLimitsAndSetsItsOwn) {
+  const auto config = load_file(source_dir() + "/testdata/full.toml");
+  ASSERT_TRUE(config.has_value());
+  ASSERT_EQ(config->listeners.size(), 2u);
+  const ListenerConfig& plain = config->listeners[0];
+  EXPECT_EQ(plain.policy.name, "plain");
+  EXPECT_EQ(plain.address, "127.0.0.1");
+  EXPECT_EQ(plain.port, 1884);
+  EXPECT_TRUE(plain.policy.allow_anonymous);
+  EXPECT_EQ(plain.policy.packet_bytes_max, 2u << 20) << "its own";
+  EXPECT_EQ(plain.policy.receive_maximum, 20) << "from [limits]";
+  EXPECT_EQ(plain.policy.queue.overflow, OverflowPolicy::kDropOld) << "its own";
+  EXPECT_EQ(plain.policy.queue.messages_max, 500u) << "from [queue]";
+}
+
+TEST(Load, AListenerIsClosedToAnonymousClientsAndNamedByItsAddress) {
+  const auto config = load_text("[[listener]]\nport = 1885\n", "nightjar.toml");
+  ASSERT_TRUE(config.has_value());
+  EXPECT_FALSE(config->listeners.at(0).policy.allow_anonymous);
+  EXPECT_EQ(config->listeners.at(0).policy.name, "*:1885");
+}
+
+TEST(Load, LimitsApplyToListenersAboveThem) {
+  const auto config = load_text("[[listener]]\n[limits]\nmaximum_qos = 0\n", "nightjar.toml");
+  ASSERT_TRUE(config.has_value());
+  EXPECT_EQ(config->listeners.at(0).policy.maximum_qos, mqtt::Qos::kAtMostOnce);
+}
+
+// ---- what is wrong ----
+
+TEST(Load, AnUnknownKeyGetsPlaceAndSuggestion) {
+  EXPECT_THAT(
+      problems("[[listener]]\nname = \"plain\"\n  max_packet_sze = \"1MiB\"\n"),
+      ElementsAre("nightjar.toml:3:3: unknown key \"max_packet_sze\" in [listener.plain]; did you mean "
+                  "\"max_packet_size\"?"));
+}
+
+TEST(Load, AnUnknownKeyLikeNoOtherGetsNoSuggestion) {
+  EXPECT_THAT(problems("[log]\ncolour_of_paper = 1\n"),
+              ElementsAre("nightjar.toml:2:1: unknown key \"colour_of_paper\" in [log]"));
+}
+
+TEST(Load, AKeyOfAnotherSectionIsSentThere) {
+  EXPECT_THAT(problems("[node]\nmax_packet_size = 5000\n"),
+              ElementsAre(HasSubstr("; it belongs in [limits]")));
+  EXPECT_THAT(
+      problems("max_packet_size = 5000\n"),
+      ElementsAre("nightjar.toml:1:1: key \"max_packet_size\" stands outside a section; it belongs in "
+                  "[limits]"));
+}
+
+TEST(Load, AnUnknownSectionGetsASuggestion) {
+  EXPECT_THAT(problems("[limit]\n"),
+              ElementsAre(AllOf(HasSubstr("nightjar.toml:1:"), HasSubstr("did you mean [limits]?"))));
+}
+
+TEST(Load, AnUnknownKeyInANestedTableIsNamedWithIt) {
+  EXPECT_THAT(problems("[shared.queue]\nmax_mesages = 5\n"),
+              ElementsAre(AllOf(HasSubstr("in [shared.queue]"), HasSubstr("\"max_messages\""))));
+}
+
+TEST(Load, AWrongTypeSaysWhatIsThereAndWhatShouldBe) {
+  EXPECT_THAT(
+      problems("[[listener]]\nname = \"plain\"\nport = \"mqtt\"\n"),
+      ElementsAre("nightjar.toml:3:8: \"port\" in [listener.plain] must be a number from 1 to 65535, not the "
+                  "string \"mqtt\""));
+  EXPECT_THAT(
+      problems("[log]\nlevel = 3\n"),
+      ElementsAre("nightjar.toml:2:9: \"level\" in [log] must be one of \"debug\", \"info\", \"warn\", "
+                  "\"error\", not 3"));
+  EXPECT_THAT(problems("[limits]\nretain_available = \"yes\"\n"),
+              ElementsAre(HasSubstr("must be true or false")));
+  EXPECT_THAT(problems("[node]\ndata = 7\n"), ElementsAre(HasSubstr("must be a string, not 7")));
+  EXPECT_THAT(problems("[limits]\nmaximum_qos = 1.5\n"), ElementsAre(HasSubstr("not 1.5")));
+  EXPECT_THAT(problems("[limits]\nmaximum_qos = true\n"), ElementsAre(HasSubstr("not true")));
+  EXPECT_THAT(problems("[limits]\nmaximum_qos = [1]\n"), ElementsAre(HasSubstr("not an array")));
+  EXPECT_THAT(problems("[limits]\nmaximum_qos = {}\n"), ElementsAre(HasSubstr("not a table")));
+  EXPECT_THAT(problems("[limits]\nmaximum_qos = 2020-01-01\n"), ElementsAre(HasSubstr("not a date or time")));
+}
+
+TEST(Load, AValueOutOfRangeIsRefused) {
+  EXPECT_THAT(problems("[limits]\nmaximum_qos = 3\n"), ElementsAre(HasSubstr("a number from 0 to 2, not 3")));
+  EXPECT_THAT(problems("[limits]\nmax_packet_size = \"1TiB\"\n"),
+              ElementsAre(HasSubstr("a size from 1KiB to")));
+  EXPECT_THAT(problems("[[listener]]\nport = 70000\n"), ElementsAre(HasSubstr("1 to 65535, not 70000")));
+}
+
+TEST(Load, ADurationNeedsAUnit) {
+  EXPECT_THAT(problems("[limits]\nconnect_timeout = 5\n"),
+              ElementsAre(HasSubstr("must be a duration from 100ms to 5m, not 5")));
+  EXPECT_THAT(problems("[limits]\nmax_keep_alive = \"1500ms\"\n"),
+              ElementsAre(HasSubstr("in whole seconds")));
+  EXPECT_THAT(problems("[limits]\nconnect_timeout = \"never\"\n"),
+              ElementsAre(HasSubstr("not the string \"never\"")));
+  EXPECT_THAT(problems("[sys]\ninterval = 0\n"), ElementsAre("no problem"));
+}
+
+TEST(Load, AWordThatIsNoChoiceListsTheChoices) {
+  EXPECT_THAT(
+      problems("[queue]\noverflow = \"drop_old\"\n"),
+      ElementsAre(HasSubstr("one of \"drop-new\", \"drop-old\", \"reject\", \"disconnect\", \"conflate\"")));
+}
+
+TEST(Load, ListenersAreAList) {
+  EXPECT_THAT(problems("[listener]\nport = 1883\n"),
+              ElementsAre(HasSubstr("write [[listener]] with two brackets")));
+  EXPECT_THAT(problems("log = 3\n"), ElementsAre(HasSubstr("\"log\" must be a table: write [log]")));
+}
+
+TEST(Load, TwoListenersOfOneNameAreRefused) {
+  EXPECT_THAT(problems("[[listener]]\nname = \"a\"\n[[listener]]\nname = \"a\"\n"),
+              ElementsAre("nightjar.toml:3:1: there is a listener \"a\" already"));
+}
+
+TEST(Load, ShardsFitTogetherWithWorkers) {
+  EXPECT_THAT(problems("[node]\nshards = 48\n"),
+              ElementsAre("nightjar.toml:2:10: \"shards\" in [node] must be a power of two, not 48"));
+  EXPECT_THAT(problems("[node]\nshards = 2\nworkers = 4\n"),
+              ElementsAre(HasSubstr("2 shards cannot occupy 4 workers")));
+}
+
+TEST(Load, ASyntaxErrorGetsItsPlace) {
+  EXPECT_THAT(problems("[log]\nlevel = \n"), ElementsAre(HasSubstr("nightjar.toml:2:")));
+}
+
+TEST(Load, AllProblemsAreToldInTheOrderOfTheFile) {
+  EXPECT_THAT(problems("[[listener]]\nport = 0\n[log]\nlevle = \"info\"\n[node]\nworkers = 100\n"),
+              ElementsAre(HasSubstr(":2:8:"), HasSubstr(":4:1:"), HasSubstr(":6:11:")));
+}
+
+TEST(Load, AFileThatIsNotThereIsNamed) {
+  const auto config = load_file("/nowhere/nightjar.toml");
+  ASSERT_FALSE(config.has_value());
+  EXPECT_THAT(config.error(), ElementsAre("cannot read /nowhere/nightjar.toml: No such file or directory"));
+}
+
+TEST(Load, ADirectoryIsNoFile) {
+  const auto config = load_file(source_dir());
+  ASSERT_FALSE(config.has_value());
+  EXPECT_THAT(config.error().front(), HasSubstr("it is no file"));
+}
+
+// ---- the reference ----
+
+TEST(Reference, NamesEveryKeyWithItsDefault) {
+  const std::string text = reference();
+  EXPECT_THAT(text, HasSubstr("| `max_packet_size` | `\"16MiB\"` |"));
+  EXPECT_THAT(text, HasSubstr("| `max_session_expiry` | `\"7d\"` |"));
+  EXPECT_THAT(text, HasSubstr("| `overflow` | `\"drop-new\"` |"));
+  EXPECT_THAT(text, HasSubstr("| `allow_anonymous` | `false` |"));
+  EXPECT_THAT(text, HasSubstr("| `interval` | `\"10s\"` |"));
+}
+
+TEST(Reference, IsWhatTheDocumentationHolds) {
+  EXPECT_EQ(read(source_dir() + "/../../docs/configuration.md"), reference())
+      << "run: nightjar serve --print-config-reference > docs/configuration.md";
+}
+
+TEST(Reference, TheExampleInItIsAValidFile) {
+  const std::string text = reference();
+  const std::size_t begin = text.find("```toml\n") + 8;
+  EXPECT_THAT(problems(text.substr(begin, text.find("```", begin) - begin)), ElementsAre("no problem"));
+}
+
+// Whatever the reference prints as a default must be readable as that value.
+TEST(Reference, EveryDefaultReadsBack) {
+  Config config;
+  for (const Section& section : sections_of(config)) {
+    std::string text = "[" + section.name + "]\n";
+    for (const Slot& slot : section.slots) {
+      text += std::string(slot.name) + " = " + to_toml(slot.shape, slot.get()) + "\n";
+    }
+    EXPECT_THAT(problems(text), ElementsAre("no problem")) << text;
+  }
+}
+
+// ---- units and suggestions ----
+
+TEST(Units, SizesAreRead) {
+  EXPECT_EQ(parse_size("0"), 0);
+  EXPECT_EQ(parse_size("512"), 512);
+  EXPECT_EQ(parse_size("16MiB"), 16 << 20);
+  EXPECT_EQ(parse_size("16 MiB"), 16 << 20);
+  EXPECT_EQ(parse_size("2kB"), 2000);
+  EXPECT_EQ(parse_size("3B"), 3);
+  EXPECT_EQ(parse_size("9999999TiB"), std::nullopt) << "more than 64 bits";
+  for (const char* wrong : {"", "MiB", "-1", "1.5MiB", "1 mib", "1MiB ", "1  MiB"}) {
+    EXPECT_EQ(parse_size(wrong), std::nullopt) << wrong;
+  }
+}
+
+TEST(Units, DurationsAreRead) {
+  EXPECT_EQ(parse_duration("0"), 0);
+  EXPECT_EQ(parse_duration("250ms"), 250);
+  EXPECT_EQ(parse_duration("5s"), 5000);
+  EXPECT_EQ(parse_duration("2m"), 120'000);
+  EXPECT_EQ(parse_duration("1h"), 3'600'000);
+  EXPECT_EQ(parse_duration("7d"), 604'800'000);
+  EXPECT_EQ(parse_duration("1w"), 604'800'000);
+  for (const char* wrong : {"5", "", "s", "5 sec", "1h30m"})
+    EXPECT_EQ(parse_duration(wrong), std::nullopt) << wrong;
+}
+
+TEST(Units, AreWrittenInTheLargestThatFits) {
+  EXPECT_EQ(format_size(16 << 20), "16MiB");
+  EXPECT_EQ(format_size(1'000'000), "1MB");
+  EXPECT_EQ(format_size(1001), "1001B");
+  EXPECT_EQ(format_size(0), "0");
+  EXPECT_EQ(format_duration(604'800'000), "7d");
+  EXPECT_EQ(format_duration(90'000), "90s");
+  EXPECT_EQ(format_duration(250), "250ms");
+}
+
+TEST(Suggest, FindsTheNearestWordOnly) {
+  constexpr std::string_view kKnown[] = {"level", "format", "destination"};
+  EXPECT_EQ(suggest("levle", kKnown), "level") << "two letters swapped are one slip";
+  EXPECT_EQ(suggest("formt", kKnown), "format");
+  EXPECT_EQ(suggest("x", kKnown), std::nullopt);
+  EXPECT_EQ(suggest("colour", kKnown), std::nullopt);
+}
+
+}  // namespace
+}  // namespace nightjar::config
