@@ -140,7 +140,7 @@ TEST(Properties, MayNotStandTwiceButUserPropertiesAndSubscriptionIdentifiersOfPu
 
 TEST(Properties, RefuseEveryNumberThatIsNoIdentifier) {
   for (unsigned number = 0; number < 128; ++number) {
-    if (kSamples.count(static_cast<PropertyId>(number)) != 0) continue;
+    if (kSamples.contains(static_cast<PropertyId>(number))) continue;
     const std::string bytes{'\x05', static_cast<char>(number), '\0', '\0', '\0', '\0'};
     for (const PropertyContext context : kContexts) {
       const auto properties = read(bytes, context);

@@ -193,7 +193,7 @@ RC_GTEST_PROP(TopicMatchProperty, AgreesWithTheDefinition, ()) {
   auto filter = *level_list({"a", "b", "", "+", "$x"});
   if (*rc::gen::arbitrary<bool>()) filter.emplace_back("#");
   const auto topic = *level_list({"a", "b", "", "$x"});
-  RC_PRE(join(filter) != "" && join(topic) != "");
+  RC_PRE(!join(filter).empty() && !join(topic).empty());
   const bool is_hidden = topic[0].starts_with('$') && (filter[0] == "+" || filter[0] == "#");
   RC_ASSERT(is_valid_topic_filter(join(filter)));
   RC_ASSERT(is_valid_topic_name(join(topic)));
@@ -202,7 +202,7 @@ RC_GTEST_PROP(TopicMatchProperty, AgreesWithTheDefinition, ()) {
 
 RC_GTEST_PROP(TopicMatchProperty, ANameMatchesItselfAndEveryFilterMadeFromIt, ()) {
   auto topic = *level_list({"a", "b", "", "c"});
-  RC_PRE(join(topic) != "");
+  RC_PRE(!join(topic).empty());
   RC_ASSERT(matches(join(topic), join(topic)));
   auto filter = topic;
   for (auto& level : filter) {
