@@ -293,8 +293,8 @@ def packets_right_behind_connect_are_processed(t):
     client.expect(wire.CONNACK, code=0)
     client.expect(wire.SUBACK, codes=[1])
     client.reply(wire.PUBACK, packet_id=2)
-    client.receive(t.topic(), b"early")
     client.reply(wire.PINGRESP)
+    client.receive(t.topic(), b"early")
 
 
 @statement("MQTT-3.2.0-1", "MQTT-3.1.4-4")
