@@ -156,8 +156,22 @@ def connack_leaves_out_what_would_make_it_too_large(t):
 
 @statement("MQTT-3.1.2-24")
 def a_client_that_cannot_take_a_connack_is_closed(t):
-    """A successful CONNACK takes at least five bytes; its client may take fewer, and then nothing can be sent."""
-    client = t.raw()
-    client.send(wire.connect(V5, t.id("tiny"), properties={"maximum_packet_size": 4}))
-    found = client.recv_or_end()
-    assert found is None, "%r is larger than the client takes" % found
+    """A successful CONNACK takes at least five bytes, with its limits more; where the client takes fewer, nothing can be
+    sent."""
+    for limit in (1, 4, 10):
+        client = t.raw()
+        client.send(wire.connect(V5, t.id("tiny"), properties={"maximum_packet_size": limit}))
+        found = client.recv_or_end()
+        assert found is None or len(found.raw) <= limit, "%r is larger than the client takes" % found
+
+
+@statement("MQTT-3.1.2-24")
+def no_answer_is_larger_than_the_client_takes(t):
+    """One reason code for each filter makes SUBACK and UNSUBACK larger than the limit."""
+    limit = 30
+    filters = [t.topic("%d" % number) for number in range(100)]
+    for data in (wire.subscribe(V5, 1, [(one, 0) for one in filters]), wire.unsubscribe(V5, 1, filters)):
+        client = t.client(properties={"maximum_packet_size": limit})
+        client.send(data, wire.pingreq())
+        found = client.recv()
+        assert len(found.raw) <= limit, "%r is larger than the client takes" % found

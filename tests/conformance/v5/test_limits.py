@@ -5,10 +5,17 @@ from conformance.suite import scenario, statement
 from conformance.wire import V5, Will
 
 
+LISTENER = """
+[[listener]]
+address = "127.0.0.1"
+port = {port}
+allow_anonymous = true
+"""
+
+
 def limited(t, *settings):
     """A broker of this test's own, whose listener has these lines of configuration."""
-    return t.broker("\n".join(("[[listener]]", 'address = "127.0.0.1"', "port = {port}", "allow_anonymous = true")
-                              + settings) + "\n")
+    return t.broker(LISTENER + "\n".join(settings) + "\n")
 
 
 def refuse(t, broker, data, *codes):
@@ -136,6 +143,25 @@ def lowered_aliases_are_announced_and_enforced(t):
         client.send(wire.publish(V5, t.topic(), b"x", properties={"topic_alias": alias}))
         client.receive(t.topic(), b"x")
     refuse(t, two, wire.publish(V5, t.topic(), b"x", properties={"topic_alias": 3}), 0x94)
+
+
+@statement("MQTT-4.3.3-9", "MQTT-3.4.2-1", "MQTT-3.5.2-1")
+def retained_messages_beyond_their_limit_are_refused_and_their_identifiers_free(t):
+    broker = t.broker(LISTENER + """
+        [node]
+        max_retained_messages = 1
+        [sys]
+        interval = "0s"  # its topics are retained too
+        """)
+    client = t.client(broker=broker)
+    client.subscribe(t.topic("new"), qos=2)
+    assert client.publish(t.topic("first"), b"x", qos=1, retain=True).code < 0x80
+    assert client.publish(t.topic("second"), b"x", qos=1, retain=True).code == 0x97
+    refused = client.publish(t.topic("third"), b"x", qos=2, retain=True, packet_id=9)
+    assert refused.type == wire.PUBREC and refused.code == 0x97, refused
+    client.publish(t.topic("new"), b"new message", qos=2, packet_id=9)
+    client.receive(t.topic("new"), b"new message")
+    assert client.publish(t.topic("first"), b"replaced", qos=1, retain=True).code < 0x80
 
 
 @scenario

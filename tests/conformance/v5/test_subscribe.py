@@ -67,6 +67,18 @@ def no_local_goes_by_the_client_identifier(t):
     again.receive(t.topic(), b"wanted")
 
 
+@statement("MQTT-3.8.3-3")
+def no_local_keeps_own_retained_messages_away(t):
+    own, other = t.client("own"), t.client("other")
+    own.publish(t.topic("own"), b"kept", qos=1, retain=True)
+    other.publish(t.topic("other"), b"kept", qos=1, retain=True)
+    own.subscribe((t.topic("+"), wire.options(qos=1, no_local=True)))
+    own.receive(t.topic("other"), b"kept", retain=True)
+    t.fence(other, own)
+    for name in ("own", "other"):
+        other.publish(t.topic(name), b"", qos=1, retain=True)
+
+
 @scenario
 def no_local_holds_for_one_subscription_only(t):
     client = t.client()

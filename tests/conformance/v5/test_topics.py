@@ -23,6 +23,20 @@ def number_sign_does_not_show_sys_and_a_sys_filter_does(t):
             topic = client.receive().topic
 
 
+@statement("MQTT-4.7.2-1", alone=True)
+def a_shared_number_sign_does_not_show_sys_either(t):
+    member, publisher = t.client(), t.client()
+    member.subscribe(("$share/all/#", 1), ("$share/two/+/+", 1))
+    publisher.publish("$other/topic", b"x", qos=1)
+    t.let_pass(2)
+    publisher.publish("last/topic", b"x", qos=1)
+    copies = 0
+    while copies < 2:
+        topic = member.receive().topic
+        assert not topic.startswith("$"), "a wildcard showed %s" % topic
+        copies += topic == "last/topic"
+
+
 @statement("MQTT-4.7.2-1")
 def wildcards_behind_a_dollar_level_match(t):
     client = t.client()
