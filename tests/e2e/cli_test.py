@@ -153,7 +153,8 @@ def a_count_takes_no_more_than_it_prints(tool):
 @case
 def ctrl_c_ends_a_subscriber_without_a_will(tool):
     watcher = tool.subscriber(topic=tool.topic + "/will")
-    process = tool.start("sub", "-t", tool.topic + "/ready", "--will-topic", tool.topic + "/will", "--will-payload", "gone")
+    process = tool.start("sub", "-t", tool.topic + "/ready", "--will-topic", tool.topic + "/will",
+                         "--will-payload", "gone")
     process.wait_line("ready")
     process.signal(signal.SIGINT)
     expect_equal(process.finish(), OK, "exit status after Ctrl-C")
