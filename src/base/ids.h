@@ -23,5 +23,7 @@ std::size_t hash_value(Id<Tag, Number> id) {
 
 template <typename Tag, typename Number>
 struct std::hash<nightjar::Id<Tag, Number>> {
-  std::size_t operator()(nightjar::Id<Tag, Number> id) const noexcept { return std::hash<Number>{}(id.value); }
+  std::size_t operator()(nightjar::Id<Tag, Number> id) const noexcept {
+    return std::hash<Number>{}(id.value);
+  }
 };

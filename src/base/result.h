@@ -16,7 +16,9 @@ struct Error {
 template <typename T, typename E = Error>
 using Result = tl::expected<T, E>;
 
-inline tl::unexpected<Error> fail(std::string message) { return tl::make_unexpected(Error{std::move(message)}); }
+inline tl::unexpected<Error> fail(std::string message) {
+  return tl::make_unexpected(Error{std::move(message)});
+}
 
 }  // namespace nightjar
 
@@ -24,12 +26,12 @@ inline tl::unexpected<Error> fail(std::string message) { return tl::make_unexpec
 // `target` may be a declaration (`auto x`) or an existing variable.
 #define NJ_TRY_JOIN_(a, b) a##b
 #define NJ_TRY_NAME_(a, b) NJ_TRY_JOIN_(a, b)
-#define NJ_TRY(target, ...)                                                                 \
-  auto NJ_TRY_NAME_(nj_result_, __LINE__) = (__VA_ARGS__);                                  \
-  if (!NJ_TRY_NAME_(nj_result_, __LINE__))                                                  \
-    return tl::make_unexpected(std::move(NJ_TRY_NAME_(nj_result_, __LINE__).error()));      \
+#define NJ_TRY(target, ...)                                                            \
+  auto NJ_TRY_NAME_(nj_result_, __LINE__) = (__VA_ARGS__);                             \
+  if (!NJ_TRY_NAME_(nj_result_, __LINE__))                                             \
+    return tl::make_unexpected(std::move(NJ_TRY_NAME_(nj_result_, __LINE__).error())); \
   target = std::move(*NJ_TRY_NAME_(nj_result_, __LINE__))
 // NJ_CHECK(expression): the same for a Result<void>.
-#define NJ_CHECK(...)                                                                       \
+#define NJ_CHECK(...)                                                                               \
   if (auto NJ_TRY_NAME_(nj_result_, __LINE__) = (__VA_ARGS__); !NJ_TRY_NAME_(nj_result_, __LINE__)) \
   return tl::make_unexpected(std::move(NJ_TRY_NAME_(nj_result_, __LINE__).error()))
