@@ -37,7 +37,11 @@ class Broker:
         self.config = config
         self.log_path = self.directory / "broker.log"
         self.process = None
-        self.start()
+        try:
+            self.start()
+        except Exception:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            raise
 
     @property
     def address(self):
