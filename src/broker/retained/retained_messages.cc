@@ -69,8 +69,9 @@ struct RetainedMessages::Rooms {
   [[nodiscard]] bool has_room_for(const Message& message) const;
   void remove(Message& message);
   bool put(MessageRef message);
-  // Under sweep_lock.
-  void sweep_some(MonoTime now);
+  // Under sweep_lock. Goes on in the partition that the cursor names, then names the next; returns the
+  // visits.
+  std::size_t sweep_partition(MonoTime now, std::size_t visits_max);
 };
 
 void RetainedMessages::Rooms::count_in(const Message& message) {
@@ -121,22 +122,24 @@ bool RetainedMessages::Rooms::put(MessageRef message) {
   return true;
 }
 
-void RetainedMessages::Rooms::sweep_some(MonoTime now) {
+std::size_t RetainedMessages::Rooms::sweep_partition(MonoTime now, std::size_t visits_max) {
   RetainedCursor& cursor = sweep_cursor;
   Partition& partition = partitions[cursor.partition];
   const ShortLockGuard guard(partition.lock);
   auto entry = cursor.started ? partition.entries.upper_bound(std::string_view{cursor.after})
                               : partition.entries.begin();
-  for (std::size_t visits = 1; entry != partition.entries.end(); ++visits) {
-    if (visits == kVisitsPerSweep) cursor = {cursor.partition, std::string(entry->message->topic()), true};
+  std::size_t visits = 0;
+  while (entry != partition.entries.end()) {
+    if (++visits == visits_max) cursor = {cursor.partition, std::string(entry->message->topic()), true};
     const auto visited = entry++;
     if (is_expired(*visited->message, now)) {
       count_out(*visited->message);
       partition.entries.erase(visited);
     }
-    if (visits == kVisitsPerSweep) return;
+    if (visits == visits_max) return visits;
   }
   cursor = {(cursor.partition + 1) % kPartitions, {}, false};
+  return visits;
 }
 
 RetainedMessages::RetainedMessages(std::uint64_t messages_max, std::uint64_t bytes_max)
@@ -218,7 +221,10 @@ MessageRef RetainedMessages::find(std::string_view topic) const {
 
 void RetainedMessages::sweep(MonoTime now) {
   if (rooms_->expiring.load(std::memory_order_relaxed) == 0 || !rooms_->sweep_lock.try_lock()) return;
-  rooms_->sweep_some(now);
+  std::size_t visits_left = kVisitsPerSweep;
+  for (std::uint32_t i = 0; i < kPartitions && visits_left > 0; ++i) {
+    visits_left -= rooms_->sweep_partition(now, visits_left);
+  }
   rooms_->sweep_lock.unlock();
 }
 

@@ -219,8 +219,8 @@ TEST(RetainedMessagesSweep, SparesWhatHasNotExpired) {
   RetainedMessages retained(10, 1'000);
   ASSERT_TRUE(retained.store(message("a", "x", kStart + Duration{10})));
   ASSERT_TRUE(retained.store(message("b", "x", kStart + Duration{20})));
-  for (int call = 0; call < 40; ++call) retained.sweep(kStart + Duration{10});
-  EXPECT_FALSE(retained.find("a"));
+  retained.sweep(kStart + Duration{10});
+  EXPECT_FALSE(retained.find("a")) << "so few entries are all visited by one call";
   EXPECT_TRUE(retained.find("b"));
 }
 
