@@ -131,7 +131,7 @@ void close_connection(WorkerState& worker, Connection& connection, const Close& 
 void refuse_connection(WorkerState& worker, Connection& connection, ReasonCode code, std::string_view why) {
   if (!connection.is_open()) return;
   ++worker.counters.connections_refused;
-  const bool has_word = connection.is_v5() || mqtt::connack_return_code(code) != 0;
+  const bool has_word = connection.is_v5() || mqtt::has_connack_return_code(code);
   if (has_word) {
     ByteBuffer packet;
     mqtt::write_connack(packet, connection.version, false, code, reason_string(why).view());
