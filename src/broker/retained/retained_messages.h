@@ -1,9 +1,11 @@
-// The retained messages of the node, shared by its workers: partitions by hash of the topic, each an ordered set
-// of topics under a lock of its own that is held for a short, bounded time. Any worker may call any method.
+// The retained messages of the node, shared by its workers: partitions by hash of the topic, each an ordered
+// set of topics under a lock of its own that is held for a short, bounded time. Any worker may call any
+// method.
 //
-// Order against subscriptions (nobody may see neither the old nor the new value): a publisher stores first and
-// matches the subscription tree afterwards; a subscriber inserts its filter first, then calls begin_replay(),
-// then reads. A replay delivers only what was stored up to its version; what is newer arrives live.
+// Order against subscriptions (nobody may see neither the old nor the new value): a publisher stores first
+// and matches the subscription tree afterwards; a subscriber inserts its filter first, then calls
+// begin_replay(), then reads. A replay delivers only what was stored up to its version; what is newer arrives
+// live.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +22,8 @@ namespace nightjar::broker {
 // A place in a replay: partition and last topic visited. Copyable; 0 and "" at the start.
 struct RetainedCursor {
   std::uint32_t partition = 0;
-  std::string after;      // last topic visited in the partition, exclusive
-  bool started = false;   // `after` counts (a topic may not be empty, but the first call has none)
+  std::string after;     // last topic visited in the partition, exclusive
+  bool started = false;  // `after` counts (a topic may not be empty, but the first call has none)
 };
 
 class RetainedMessages {
@@ -36,7 +38,8 @@ class RetainedMessages {
   // False: the limit is reached and the topic had no entry; nothing was stored.
   [[nodiscard]] bool store(MessageRef message);
 
-  // Version that a replay beginning now covers; call after the filter was inserted into the subscription tree.
+  // Version that a replay beginning now covers; call after the filter was inserted into the subscription
+  // tree.
   std::uint64_t begin_replay();
   // Up to `count_max` unexpired entries of version <= `version` that match `filter`, in topic order, behind
   // `cursor`, which moves on. A bounded number of topics is visited per call, so `out` may stay empty while
