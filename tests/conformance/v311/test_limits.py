@@ -1,0 +1,125 @@
+"""What 3.1.1 and 3.1 clients see of a broker that is configured to offer less: they cannot be told beforehand."""
+
+from conformance import wire
+from conformance.suite import scenario, statement
+from conformance.wire import V31, V311, Will
+
+NOT_AUTHORIZED = 5
+
+
+def limited(t, *settings, anonymous=True):
+    """A broker of this test's own, whose listener has these lines of configuration."""
+    return t.broker("\n".join(("[[listener]]", 'address = "127.0.0.1"', "port = {port}",
+                               "allow_anonymous = %s" % str(anonymous).lower()) + settings) + "\n")
+
+
+def expect_end_at(t, broker, *chunks, version=V311):
+    client = t.client(version=version, broker=broker)
+    client.send(*chunks)
+    client.expect_closed()
+
+
+@statement("MQTT-3.8.4-5", "MQTT-3.8.4-6")
+def a_lower_qos_is_granted_and_used(t):
+    for maximum in (0, 1):
+        broker = limited(t, "maximum_qos = %d" % maximum)
+        client = t.client(version=V311, broker=broker)
+        pairs = [(t.topic("%d" % qos), qos) for qos in (0, 1, 2)]
+        assert client.subscribe(*pairs).codes == [min(qos, maximum) for qos in (0, 1, 2)]
+        for topic, asked in pairs:
+            client.publish(topic, b"x", qos=maximum)
+            client.receive(topic, b"x", qos=min(asked, maximum))
+        for qos in range(maximum + 1, 3):
+            expect_end_at(t, broker, wire.publish(V311, t.topic(), b"x", qos, packet_id=1))
+
+
+@statement("MQTT-3.8.3-2", "MQTT-3.8.4-5", "MQTT-3.9.3-1", "MQTT-3.9.3-2")
+def a_server_without_wildcards_rejects_them(t):
+    broker = limited(t, "wildcard_subscription_available = false")
+    client = t.client(version=V311, broker=broker)
+    filters = [(t.topic("a"), 1), (t.topic("+"), 1), (t.topic("b"), 2), (t.topic("#"), 0), ("#", 0), ("+", 0)]
+    assert client.subscribe(*filters).codes == [1, 0x80, 2, 0x80, 0x80, 0x80]
+    client.publish(t.topic("c"), b"x", qos=1)
+    client.publish(t.topic("a"), b"x", qos=1)
+    client.receive(t.topic("a"), b"x", qos=1)
+
+
+@statement("MQTT-3.8.4-4", "MQTT-3.8.4-5", "MQTT-3.9.3-1", "MQTT-3.9.3-2")
+def refused_filters_are_told_one_by_one(t):
+    broker = limited(t, "max_subscriptions = 2")
+    client = t.client(version=V311, broker=broker)
+    assert client.subscribe((t.topic("a"), 1), (t.topic("b"), 0), (t.topic("c"), 2)).codes == [1, 0, 0x80]
+    assert client.subscribe((t.topic("d"), 1), (t.topic("b"), 2)).codes == [0x80, 2]
+    client.unsubscribe(t.topic("a"))
+    assert client.subscribe((t.topic("c"), 1)).codes == [1]
+    for name in ("a", "d", "c"):
+        client.publish(t.topic(name), b"x", qos=1)
+    client.receive(t.topic("c"), b"x", qos=1)
+    client.expect_nothing()
+
+
+@statement("MQTT-3.2.2-4", "MQTT-3.2.2-5", "MQTT-3.1.4-5")
+def an_anonymous_client_is_refused_with_return_code_5(t):
+    broker = limited(t, anonymous=False)
+    for version in (V31, V311):
+        for clean_session in (True, False):
+            client = t.raw(version, broker=broker)
+            client.send(wire.connect(version, t.id(), clean=clean_session, will=Will(t.topic(), b"x")),
+                        wire.publish(version, t.topic(), b"x", 1, packet_id=1))
+            client.expect(wire.CONNACK, code=NOT_AUTHORIZED, session_present=False)
+            client.expect_closed()
+
+
+@scenario
+def a_3_1_client_is_never_told_0x80(t):
+    # 3.1 has no such code, and clients of that time take it for a QoS. What is refused looks granted but is silent.
+    broker = limited(t, "max_subscriptions = 1", "shared_subscription_available = false")
+    client = t.client(version=V31, broker=broker)
+    for topic_filter in (t.topic("a"), t.topic("b"), "$share/group/" + t.topic()):
+        client.send(wire.subscribe(V31, 7, [(topic_filter, 1)]))
+        assert client.expect(wire.SUBACK, packet_id=7).codes in ([0], [1])
+    client.publish(t.topic("b"), b"x", qos=1)
+    client.publish(t.topic("a"), b"x", qos=1)
+    client.receive(t.topic("a"), b"x", qos=1)
+
+
+@scenario
+def without_retained_messages_a_retained_publish_ends_the_connection(t):
+    broker = limited(t, "retain_available = false")
+    expect_end_at(t, broker, wire.publish(V311, t.topic(), b"x", 1, retain=True, packet_id=1))
+    client = t.client(version=V311, broker=broker)
+    client.subscribe(t.topic(), qos=1)
+    client.publish(t.topic(), b"x", qos=1)
+    client.receive(t.topic(), b"x", retain=False)
+
+
+@statement("MQTT-4.6.0-6", "MQTT-2.3.1-4", "MQTT-4.3.2-1")
+def a_small_window_keeps_order_and_identifiers(t):
+    broker = limited(t, "max_inflight = 2")
+    client = t.client(version=V311, broker=broker)
+    publisher = t.client(version=V311, broker=broker)
+    client.subscribe(t.topic(), qos=2)
+    payloads = [b"%d" % n for n in range(20)]
+    for n, payload in enumerate(payloads):
+        publisher.publish(t.topic(), payload, qos=n % 2 + 1)
+    open_now = [client.expect(wire.PUBLISH, payload=payload) for payload in payloads[:2]]
+    client.expect_nothing()  # the window is full
+    for payload in payloads[2:] + [None, None]:
+        done = open_now.pop(0)
+        if done.qos == 1:
+            client.send(wire.ack(wire.PUBACK, done.packet_id))
+        else:
+            client.send(wire.ack(wire.PUBREC, done.packet_id))
+            client.reply(wire.PUBREL, done.packet_id)
+            client.send(wire.ack(wire.PUBCOMP, done.packet_id))
+        if payload is not None:
+            open_now.append(client.expect(wire.PUBLISH, payload=payload))
+    client.expect_nothing()
+
+
+@statement("MQTT-3.1.2-24")
+def a_server_limit_does_not_shorten_the_keep_alive_of_a_client_that_cannot_be_told(t):
+    broker = limited(t, 'max_keep_alive = "1s"')
+    client = t.client(version=V311, broker=broker, keep_alive=60)
+    t.let_pass(3)
+    client.expect_nothing()
