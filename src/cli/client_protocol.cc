@@ -348,7 +348,7 @@ std::string ClientProtocol::refusal(const OutgoingMessage& message) const {
                      std::min<std::uint32_t>(limits_.packet_bytes_max, mqtt::kRemainingLengthMax));
 }
 
-void ClientProtocol::finish(std::deque<Outgoing>::iterator entry, bool accepted, std::string why) {
+void ClientProtocol::finish(const InFlight& entry, bool accepted, std::string why) {
   unfinished_bytes_ -= entry->message.topic.size() + entry->message.payload.size();
   events_.emplace_back(Published{entry->number, accepted, std::move(why)});
   inflight_.erase(entry);
@@ -480,7 +480,7 @@ void ClientProtocol::end_with(const mqtt::Violation& violation) {
   events_.emplace_back(Ended{fmt::format("the broker broke the protocol: {}", violation.why), false});
 }
 
-std::deque<ClientProtocol::Outgoing>::iterator ClientProtocol::find_inflight(PacketId id) {
+ClientProtocol::InFlight ClientProtocol::find_inflight(PacketId id) {
   return std::find_if(inflight_.begin(), inflight_.end(),
                       [id](const Outgoing& out) { return out.packet_id == id; });
 }

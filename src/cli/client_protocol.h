@@ -94,6 +94,7 @@ class ClientProtocol {
     Stage stage = Stage::kUnsent;
     bool dup = false;
   };
+  using InFlight = std::deque<Outgoing>::iterator;
 
   // False if there is no whole packet.
   bool handle_next_frame();
@@ -116,8 +117,8 @@ class ClientProtocol {
   void send(Outgoing& out);
   // Empty if the broker takes the message, else why not.
   [[nodiscard]] std::string refusal(const OutgoingMessage& message) const;
-  void finish(std::deque<Outgoing>::iterator entry, bool accepted, std::string why);
-  std::deque<Outgoing>::iterator find_inflight(mqtt::PacketId id);
+  void finish(const InFlight& entry, bool accepted, std::string why);
+  InFlight find_inflight(mqtt::PacketId id);
   mqtt::PacketId next_packet_id();
 
   ConnectionSettings settings_;
