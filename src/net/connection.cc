@@ -26,7 +26,7 @@ Connection::~Connection() {
 // ---- moving ----
 
 void Connection::attach(broker::Connection& owner) {
-  home_ = Connections::current();
+  join(*Connections::current());
   owner_ = &owner;
   is_polled_ = true;
   update_mask();
@@ -34,8 +34,14 @@ void Connection::attach(broker::Connection& owner) {
   home_->pending_.add(*this);  // whatever waited during the move is looked at in the next turn
 }
 
+void Connection::join(Connections& home) {
+  home_ = &home;
+  ++home.attached_;
+}
+
 void Connection::detach() {
   if (home_ == nullptr) return;
+  --home_->attached_;
   if (mask_ != kNotPolled) home_->loop_.remove(socket_.get(), *this);
   mask_ = kNotPolled;
   is_polled_ = false;
@@ -201,8 +207,10 @@ void Connection::update_mask() {
 void Connection::retire(std::unique_ptr<broker::Transport> self) {
   // `self` is this object under the core's name for it.
   std::unique_ptr<Connection> connection{static_cast<Connection*>(self.release())};
-  if (home_ == nullptr) home_ = Connections::current();
-  if (home_ == nullptr) return;  // after the last turn: nobody is left to send for it
+  if (home_ == nullptr) {
+    if (Connections::current() == nullptr) return;  // after the last turn: nobody is left to send for it
+    join(*Connections::current());
+  }
   Connections& home = *home_;
   if (home.delivering_ == this) home.delivering_ = nullptr;
   owner_ = nullptr;

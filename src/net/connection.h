@@ -48,6 +48,7 @@ class Connection final : public broker::Transport, private Pollable {
   static constexpr std::uint32_t kNotListed = UINT32_MAX;
   static constexpr std::uint32_t kNotPolled = UINT32_MAX;
 
+  void join(Connections& home);
   void on_events(std::uint32_t events) override;
   // Work that a turn left for the next one.
   void on_pending();

@@ -59,6 +59,8 @@ class Connections {
   // When begin_turn must run at the latest.
   [[nodiscard]] MonoTime next_deadline() const;
 
+  // Open sockets of this worker, retired ones included.
+  [[nodiscard]] std::size_t attached() const { return attached_; }
   // Retired connections that are not closed yet.
   [[nodiscard]] std::size_t lingering() const { return lingering_.size(); }
   // Counts closed sockets, so that a listener without free descriptors notices one.
@@ -84,6 +86,7 @@ class Connections {
   Roster pending_{&Connection::pending_index_};
   std::vector<Lingering> lingering_;
   Connection* delivering_ = nullptr;  // null again when it left this worker during the call
+  std::size_t attached_ = 0;
   std::uint64_t closed_count_ = 0;
 };
 
