@@ -217,7 +217,8 @@ tl::unexpected<Failure> Client::lost(const std::string& why) {
   if (protocol_.is_connected()) {
     return stop(ExitCode::kConnectionLost, fmt::format("lost the connection to {}: {}", where, why), true);
   }
-  return stop(ExitCode::kConnectionLost, fmt::format("{} before it answered CONNECT: {}", where, why), true);
+  return stop(ExitCode::kConnectionLost,
+              fmt::format("lost the connection to {} before it answered CONNECT: {}", where, why), true);
 }
 
 }  // namespace nightjar::cli
