@@ -209,7 +209,8 @@ def check_redelivery(t, device, publisher, count):
     device.drop()
     again = t.persistent("device", properties={"receive_maximum": 200})
     for number in range(count):
-        again.reply(wire.PUBLISH, packet_id=sent[number], payload=b"%d" % number, dup=True)
+        found = again.reply(wire.PUBLISH, payload=b"%d" % number, dup=True)
+        assert found.packet_id == sent[number], found
     again.send(*[wire.ack(wire.PUBACK, packet_id) for packet_id in sent])
     return again
 
