@@ -130,15 +130,18 @@ void Client::drop_link() {
 }
 
 void Client::poll() {
-  if (!wire_ || !reads) return;
-  while (wire_) {
-    const auto next = mqtt::next_frame(wire_->to_client.view(), mqtt::kRemainingLengthMax, version_);
-    if (next.state == mqtt::FrameState::kInvalid)
-      throw std::runtime_error("the broker sent an invalid packet");
-    if (next.state == mqtt::FrameState::kNeedMore) return;
-    read_packet(next.frame);
-    wire_->to_client.consume(next.frame.size);
+  while (poll_one()) {
   }
+}
+
+bool Client::poll_one() {
+  if (!wire_ || !reads) return false;
+  const auto next = mqtt::next_frame(wire_->to_client.view(), mqtt::kRemainingLengthMax, version_);
+  if (next.state == mqtt::FrameState::kInvalid) throw std::runtime_error("the broker sent an invalid packet");
+  if (next.state == mqtt::FrameState::kNeedMore) return false;
+  read_packet(next.frame);
+  wire_->to_client.consume(next.frame.size);
+  return true;
 }
 
 void Client::run() {
@@ -192,10 +195,10 @@ void Client::read_packet(const mqtt::Frame& frame) {
       ++pings;
       break;
     case PacketType::kDisconnect:
-      disconnect_code = mqtt::read_disconnect(frame, version_).value().code;
+      disconnect_code = mqtt::read_disconnect(frame, version_, mqtt::Sender::kServer).value().code;
       break;
     case PacketType::kAuth: {
-      const auto packet = mqtt::read_auth(frame, version_).value();
+      const auto packet = mqtt::read_auth(frame, version_, mqtt::Sender::kServer).value();
       const bool has_data = packet.properties.has(PropertyId::kAuthenticationData);
       auths.emplace_back(packet.code,
                          has_data ? as_text(packet.properties.authentication_data) : std::string_view{});

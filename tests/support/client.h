@@ -93,6 +93,8 @@ class Client {
   void drop_link();
   // Reads what has arrived, acknowledging it if auto_acknowledge is on.
   void poll();
+  // Reads one packet; log.back() tells which. False if there is none.
+  bool poll_one();
   // settle(), poll() and so on until nothing moves.
   void run();
 

@@ -116,7 +116,7 @@ void World::read_wires(std::uint16_t worker) {
       const std::vector<std::byte> chunk{view.begin(), view.end()};
       wire.to_broker.consume(count);
       workers_[worker]->on_bytes(*transport->owner_, chunk);
-    } else if (wire.client_closed && (wire.to_broker.empty() || transport->is_paused_)) {
+    } else if (wire.client_closed && wire.to_broker.empty()) {
       workers_[worker]->on_closed(*transport->owner_, broker::TransportEnd::kPeerClosed);
     }
   }
@@ -185,14 +185,26 @@ void World::advance(Duration d) {
 
 void World::move_shard(broker::ShardId shard, std::uint16_t to) {
   const std::uint16_t owner = node_->owner_of(shard).value;
-  current_ = owner;
-  workers_[owner]->begin_turn(clock_.now());
-  broker::WorkerState& state = workers_[owner]->state();
-  state.moves.start(state, shard, {to});
-  workers_[owner]->end_turn();
-  for (SimTransport* transport : attached_[owner]) transport->flush();
-  workers_[owner]->wait_begins();
+  run_on(owner, [this, owner, shard, to] {
+    broker::WorkerState& state = workers_[owner]->state();
+    state.moves.start(state, shard, {to});
+  });
+}
+
+void World::run_on(std::uint16_t worker, const std::function<void()>& work) {
+  current_ = worker;
+  workers_[worker]->begin_turn(clock_.now());
+  work();
+  workers_[worker]->end_turn();
+  for (SimTransport* transport : attached_[worker]) transport->flush();
+  workers_[worker]->wait_begins();
   current_ = -1;
+}
+
+void World::drain() {
+  for (std::uint16_t worker = 0; worker < workers_.size(); ++worker) {
+    run_on(worker, [this, worker] { workers_[worker]->drain(); });
+  }
 }
 
 bool World::has_moves() const {

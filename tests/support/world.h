@@ -126,6 +126,14 @@ class World final : private broker::Peers, private broker::Entropy {
   void jump(Duration d) { clock_.advance(d); }
   void move_shard(broker::ShardId shard, std::uint16_t to);
   [[nodiscard]] bool has_moves() const;
+  // Runs something within a turn of a worker, as an answer of a port comes.
+  void run_on(std::uint16_t worker, const std::function<void()>& work);
+  // The orderly end of every worker.
+  void drain();
+  // What lies in the mail, so that a test may say which of two letters comes first.
+  std::deque<std::unique_ptr<broker::MailBatch>>& mail_between(std::uint16_t from, std::uint16_t to) {
+    return mail_[std::size_t{from} * workers_.size() + to];
+  }
 
   [[nodiscard]] broker::Counters counters() const;
   [[nodiscard]] std::uint16_t worker_count() const { return static_cast<std::uint16_t>(workers_.size()); }
