@@ -42,7 +42,6 @@ struct PendingSuback {
   mqtt::PacketId packet_id{};
   std::vector<mqtt::ReasonCode> codes;
   std::uint32_t awaited = 0;
-  std::vector<std::string> replays;  // subscriptions whose retained messages follow the SUBACK
 };
 
 // Topic Aliases towards the client: the least recently used one is given to a new topic.
@@ -99,6 +98,10 @@ class Connection {
 
   [[nodiscard]] bool is_v5() const { return version == mqtt::Version::k5; }
   [[nodiscard]] bool is_open() const { return state != State::kClosed; }
+  // The client's Maximum Packet Size holds for every packet it is sent [MQTT-3.1.2-24].
+  [[nodiscard]] bool takes(std::size_t packet_bytes) const {
+    return packet_bytes_max == 0 || packet_bytes <= packet_bytes_max;
+  }
 
   // The transport of the network layer, for its own use.
   Transport& transport() { return *transport_; }
@@ -110,13 +113,15 @@ class Connection {
   bool is_to_resume = false;              // unread bytes are to be parsed at the end of the turn
   bool is_awaiting_auth = false;          // kAuthenticating, and the client's AUTH is expected
   bool is_authenticating_again = false;
+  bool is_answer_pending = false;  // of a re-authentication
   std::uint16_t keep_alive_s = 0;
   std::uint16_t receive_maximum = mqtt::kReceiveMaximumDefault;  // the client's
   std::uint32_t packet_bytes_max = 0;                            // the client's; 0: none
   std::uint32_t sent_unacknowledged = 0;  // PUBLISH with QoS 1, 2 on this connection, not acknowledged
   std::uint64_t sent_unacknowledged_bytes = 0;
-  std::size_t stranger_bytes = 0;  // counted in the strangers' budget
-  const std::uint64_t serial;      // never reused
+  std::size_t stranger_bytes = 0;       // counted in the strangers' budget
+  std::size_t unread_answer_bytes = 0;  // written since the output went above its limit
+  const std::uint64_t serial;           // never reused
   const ListenerPolicy* policy;
   WorkerState* worker = nullptr;  // where it is now
   Session* session = nullptr;

@@ -21,19 +21,14 @@ ByteBuffer reason_string(std::string_view why) {
   return properties;
 }
 
-// The client's Maximum Packet Size holds for every packet we send it [MQTT-3.1.2-24].
-bool fits(const Connection& connection, std::size_t packet_bytes) {
-  return connection.packet_bytes_max == 0 || packet_bytes <= connection.packet_bytes_max;
-}
-
 void send_disconnect(WorkerState& worker, Connection& connection, const Close& close) {
   ByteBuffer packet;
   mqtt::write_disconnect(packet, connection.version, close.code, reason_string(close.why).view());
-  if (!fits(connection, packet.size())) {
+  if (!connection.takes(packet.size())) {
     packet.clear();
     mqtt::write_disconnect(packet, connection.version, close.code);
   }
-  if (!fits(connection, packet.size())) return;
+  if (!connection.takes(packet.size())) return;
   connection.transport().output().append(packet.view());
   ++worker.counters.packets_sent;
   worker.counters.bytes_sent += packet.size();
@@ -135,7 +130,7 @@ void refuse_connection(WorkerState& worker, Connection& connection, ReasonCode c
   if (has_word) {
     ByteBuffer packet;
     mqtt::write_connack(packet, connection.version, false, code, reason_string(why).view());
-    if (!fits(connection, packet.size())) {
+    if (!connection.takes(packet.size())) {
       packet.clear();
       mqtt::write_connack(packet, connection.version, false, code, {});
     }

@@ -227,12 +227,17 @@ void complete_connect(WorkerState& worker, Connection& connection) {
   count_stranger_bytes(worker, connection, 0);
   arm_keep_alive(worker, connection);
   ++worker.counters.clients_connected;
-  ByteBuffer& output = connection.transport().output();
-  const std::size_t before = output.size();
+  ByteBuffer connack;
   mqtt::write_connack(
-      output, connection.version, opened.is_present, ReasonCode::kSuccess,
+      connack, connection.version, opened.is_present, ReasonCode::kSuccess,
       connection.is_v5() ? connack_properties(connection, session, *request).view() : ByteView{});
-  worker.counters.bytes_sent += output.size() - before;
+  if (!connection.takes(connack.size())) {
+    // Without a code: no DISCONNECT may come before CONNACK [MQTT-3.2.0-1].
+    close_connection(worker, connection, {.why = "CONNACK exceeds its Maximum Packet Size [MQTT-3.1.2-24]"});
+    return;
+  }
+  connection.transport().output().append(connack.view());
+  worker.counters.bytes_sent += connack.size();
   ++worker.counters.packets_sent;
   connection.transport().flush_later();
   session.will = std::move(request->will);  // armed from here on

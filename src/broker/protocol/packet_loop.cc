@@ -57,6 +57,8 @@ void fail(WorkerState& worker, Connection& connection, const mqtt::Violation& vi
   ++worker.counters.protocol_errors;
   if (connection.state == State::kConnected) {
     close_connection(worker, connection, {.code = violation.code, .why = violation.why});
+  } else if (connection.is_awaiting_auth) {
+    refuse_connection(worker, connection, violation.code, violation.why);
   } else {
     // Not yet a client: nothing tells that this is MQTT at all [MQTT-3.1.4-1].
     close_connection(worker, connection, {.code = violation.code, .why = violation.why, .is_expected = true});
@@ -74,7 +76,7 @@ void act_for_stranger(WorkerState& worker, Connection& connection, const mqtt::F
                                 ? on_auth(worker, connection, frame)
                                 : mqtt::Violation{mqtt::ReasonCode::kProtocolError,
                                                   "only AUTH or DISCONNECT may come before CONNACK"};
-    if (outcome) refuse_connection(worker, connection, outcome->code, outcome->why);
+    if (outcome) fail(worker, connection, *outcome);
     return;
   }
   if (frame.type != PacketType::kConnect) {
@@ -124,12 +126,30 @@ void check_stranger(WorkerState& worker, Connection& connection) {
   }
 }
 
+// Output above its limit grows only by answers (deliveries stop there). A client that asks on without reading
+// them is let go before they cost more than this.
+constexpr std::size_t kUnreadAnswerBytesMax = 64 * 1024;
+
+void check_answers(WorkerState& worker, Connection& connection, std::size_t unsent_before) {
+  const std::size_t unsent = connection.transport().unsent_bytes();
+  if (unsent_before <= connection.policy->output_bytes_max) {
+    connection.unread_answer_bytes = 0;
+    return;
+  }
+  if (unsent > unsent_before) connection.unread_answer_bytes += unsent - unsent_before;
+  if (connection.unread_answer_bytes > kUnreadAnswerBytesMax) {
+    close_connection(worker, connection,
+                     {.code = mqtt::ReasonCode::kQuotaExceeded, .why = "it does not read what it is sent"});
+  }
+}
+
 }  // namespace
 
 void receive(WorkerState& worker, Connection& connection, ByteView bytes) {
   worker.counters.bytes_received += bytes.size();
   connection.last_received = worker.now;
   if (!connection.is_open()) return;
+  const std::size_t unsent_before = connection.transport().unsent_bytes();
   if (connection.unread.empty()) {
     const std::size_t used = parse(worker, connection, bytes);
     if (connection.is_open()) connection.unread.append(bytes.subspan(used));
@@ -141,8 +161,9 @@ void receive(WorkerState& worker, Connection& connection, ByteView bytes) {
   if (connection.unread.empty()) {
     connection.unread.release();
   }
-  if (connection.state == State::kAwaitConnect || connection.is_awaiting_auth)
+  if (connection.state == State::kAwaitConnect || connection.state == State::kAuthenticating)
     check_stranger(worker, connection);
+  if (connection.state == State::kConnected) check_answers(worker, connection, unsent_before);
 }
 
 void resume_later(WorkerState& worker, Connection& connection) {

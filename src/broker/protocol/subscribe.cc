@@ -90,6 +90,7 @@ void begin_replay(Request& request, Subscription& subscription, bool is_new) {
                 [&](const RetainedReplay& r) { return r.subscription == subscription.text; });
   RetainedReplay replay;
   replay.subscription = subscription.text;
+  replay.behind_place = session.outbox.last_place();
   replay.version = request.worker.node.retained().begin_replay();
   // A subscription that existed before may have live messages of older versions on their way: it gets them
   // twice rather than not at all [MQTT-3.8.4-4].
@@ -121,14 +122,19 @@ void answer_when_complete(WorkerState& worker, Connection& connection, PendingSu
     connection.pending_subacks.push_back(std::move(answer));
     return;
   }
-  ByteBuffer& output = connection.transport().output();
-  const std::size_t before = output.size();
+  ByteBuffer packet;
   if (answer.is_unsubscribe) {
-    mqtt::write_unsuback(output, connection.version, answer.packet_id, answer.codes);
+    mqtt::write_unsuback(packet, connection.version, answer.packet_id, answer.codes);
   } else {
-    mqtt::write_suback(output, connection.version, answer.packet_id, answer.codes);
+    mqtt::write_suback(packet, connection.version, answer.packet_id, answer.codes);
   }
-  worker.counters.bytes_sent += output.size() - before;
+  if (!connection.takes(packet.size())) {
+    worker.to_close.push_back({&connection, ReasonCode::kPacketTooLarge,
+                               "the answer exceeds its Maximum Packet Size [MQTT-3.1.2-24]"});
+    return;
+  }
+  connection.transport().output().append(packet.view());
+  worker.counters.bytes_sent += packet.size();
   ++worker.counters.packets_sent;
   connection.transport().flush_later();
 }

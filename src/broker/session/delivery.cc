@@ -12,10 +12,9 @@ namespace {
 
 using mqtt::Qos;
 
-// A pump stops at this much unsent output and goes on when most of it has left: enough to keep a link busy,
-// little enough that a thousand pumping sessions stay small.
+// A pump stops at this much unsent output and goes on when three quarters of it have left: enough to keep a
+// link busy, little enough that a thousand pumping sessions stay small.
 constexpr std::size_t kPumpHighWater = 256 * 1024;
-constexpr std::size_t kPumpLowWater = 64 * 1024;
 // Retained messages read per step, so that a large replay shares the worker with everybody else.
 constexpr std::size_t kReplayStep = 64;
 constexpr int kReplayStepsPerPump = 16;
@@ -31,8 +30,9 @@ bool has_window(const Connection& connection, const Session& session) {
 }
 
 bool has_room(Connection& connection) {
-  if (connection.transport().unsent_bytes() < kPumpHighWater) return true;
-  connection.transport().notify_when_drained(kPumpLowWater);
+  const std::size_t high_water = std::min<std::size_t>(kPumpHighWater, connection.policy->output_bytes_max);
+  if (connection.transport().unsent_bytes() < high_water) return true;
+  connection.transport().notify_when_drained(high_water / 4);
   return false;
 }
 
@@ -142,6 +142,7 @@ void append(WorkerState& worker, Session& session, Delivery delivery) {
 // The queue has no room for `delivery`.
 mqtt::ReasonCode overflow(WorkerState& worker, Session& session, Delivery delivery) {
   const QueueLimits& limits = session.policy->queue;
+  delivery.enqueued = worker.now;
   const OverflowPolicy policy = delivery.qos == Qos::kAtMostOnce ? OverflowPolicy::kDropNew : limits.overflow;
   switch (policy) {
     case OverflowPolicy::kConflate:
@@ -154,6 +155,7 @@ mqtt::ReasonCode overflow(WorkerState& worker, Session& session, Delivery delive
       while (!session.outbox.empty() && session.outbox.is_full(limits, delivery.message->size())) {
         drop_oldest(worker, session);
       }
+      if (limits.messages_max == 0) break;
       append(worker, session, std::move(delivery));
       return mqtt::ReasonCode::kSuccess;
     case OverflowPolicy::kDisconnect:
@@ -197,8 +199,10 @@ bool pump_resend(WorkerState& worker, Session& session) {
     }
     if (!has_room(connection)) return false;
     if (entry->state == InFlight::State::kReleased) {
-      mqtt::write_publish_ack(connection.transport().output(), connection.version, mqtt::PacketType::kPubrel,
-                              entry->packet_id);
+      ByteBuffer& output = connection.transport().output();
+      const std::size_t before = output.size();
+      mqtt::write_publish_ack(output, connection.version, mqtt::PacketType::kPubrel, entry->packet_id);
+      worker.counters.bytes_sent += output.size() - before;
       ++worker.counters.packets_sent;
       connection.transport().flush_later();
     } else {
@@ -223,6 +227,10 @@ bool send_ready(WorkerState& worker, Session& session, RetainedReplay& replay,
                 const Subscription& subscription) {
   while (replay.next_ready < replay.ready.size()) {
     MessageRef& message = replay.ready[replay.next_ready];
+    if (message->expires() <= worker.now) {  // while it waited for the client
+      ++replay.next_ready;
+      continue;
+    }
     const Qos qos = std::min(message->qos(), subscription.qos);
     if (!has_room(*session.connection)) return false;
     if (qos != Qos::kAtMostOnce && !has_window(*session.connection, session)) return false;
@@ -243,9 +251,33 @@ bool send_ready(WorkerState& worker, Session& session, RetainedReplay& replay,
   return true;
 }
 
+// Sends what waits in the outbox up to `last_place`. False if window or room ran out.
+bool pump_outbox(WorkerState& worker, Session& session, std::uint64_t last_place) {
+  const Duration age_max = session.policy->queue.age_max;
+  while (!session.outbox.empty() && session.outbox.front().place <= last_place) {
+    Delivery& first = session.outbox.front();
+    const bool is_expired =
+        first.message->expires() <= worker.now || (age_max.ms > 0 && first.enqueued + age_max <= worker.now);
+    if (!is_expired) {
+      if (!has_room(*session.connection)) return false;
+      if (first.qos != Qos::kAtMostOnce && !has_window(*session.connection, session)) return false;
+    }
+    Delivery delivery = session.outbox.pop();
+    --worker.ledger().waiting;
+    if (is_expired) {
+      drop(worker, session, delivery, DropReason::kExpired);
+    } else {
+      send_now(worker, session, std::move(delivery));
+    }
+  }
+  if (session.outbox.empty()) session.warned_queue_high = false;
+  return true;
+}
+
 bool pump_replays(WorkerState& worker, Session& session) {
   for (int steps = 0; !session.replays.empty(); ++steps) {
     RetainedReplay& replay = session.replays.front();
+    if (!pump_outbox(worker, session, replay.behind_place)) return false;
     const Subscription* subscription = session.subscriptions.find(replay.subscription);
     if (subscription != nullptr) {
       if (!send_ready(worker, session, replay, *subscription)) return false;
@@ -264,27 +296,6 @@ bool pump_replays(WorkerState& worker, Session& session) {
   return true;
 }
 
-void pump_outbox(WorkerState& worker, Session& session) {
-  const Duration age_max = session.policy->queue.age_max;
-  while (!session.outbox.empty()) {
-    Delivery& first = session.outbox.front();
-    const bool is_expired =
-        first.message->expires() <= worker.now || (age_max.ms > 0 && first.enqueued + age_max <= worker.now);
-    if (!is_expired) {
-      if (!has_room(*session.connection)) return;
-      if (first.qos != Qos::kAtMostOnce && !has_window(*session.connection, session)) return;
-    }
-    Delivery delivery = session.outbox.pop();
-    --worker.ledger().waiting;
-    if (is_expired) {
-      drop(worker, session, delivery, DropReason::kExpired);
-    } else {
-      send_now(worker, session, std::move(delivery));
-    }
-  }
-  session.warned_queue_high = false;
-}
-
 }  // namespace
 
 mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery delivery) {
@@ -295,6 +306,11 @@ mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery deliver
       drop(worker, session, delivery, DropReason::kDenied);
       return mqtt::ReasonCode::kSuccess;
     }
+  }
+  // On its way here its time may have passed [MQTT-3.3.2-5].
+  if (delivery.message->expires() < worker.now) {
+    drop(worker, session, delivery, DropReason::kExpired);
+    return mqtt::ReasonCode::kSuccess;
   }
   const bool is_qos0 = delivery.qos == Qos::kAtMostOnce;
   if (session.connection == nullptr) {
@@ -307,10 +323,7 @@ mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery deliver
   if (!session.is_caught_up()) return enqueue(worker, session, std::move(delivery));
   Connection& connection = *session.connection;
   if (is_output_full(connection, delivery.message->size())) {
-    if (!is_qos0) {
-      connection.transport().notify_when_drained(kPumpLowWater);
-      return enqueue(worker, session, std::move(delivery));
-    }
+    if (!is_qos0) return enqueue(worker, session, std::move(delivery));
     drop(worker, session, delivery, DropReason::kOutputFull);
     return mqtt::ReasonCode::kSuccess;
   }
@@ -323,7 +336,7 @@ void pump(WorkerState& worker, Session& session) {
   if (session.connection == nullptr) return;
   if (!pump_resend(worker, session)) return;
   if (!pump_replays(worker, session)) return;
-  pump_outbox(worker, session);
+  pump_outbox(worker, session, session.outbox.last_place());
 }
 
 void drop(WorkerState& worker, Session& session, const Delivery& delivery, DropReason reason) {

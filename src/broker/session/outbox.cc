@@ -59,12 +59,8 @@ bool Outbox::is_full(const QueueLimits& limits, std::size_t size) const {
 
 void Outbox::push(Delivery delivery) {
   bytes_ += delivery.message->size();
+  delivery.place = ++last_place_;
   waiting_.push_back(std::move(delivery));
-}
-
-void Outbox::push_front(Delivery delivery) {
-  bytes_ += delivery.message->size();
-  waiting_.push_front(std::move(delivery));
 }
 
 Delivery Outbox::pop() {
@@ -79,7 +75,10 @@ Delivery Outbox::conflate(const Delivery& newer) {
   for (Delivery& waiting : waiting_) {
     if (waiting.message->topic() != newer.message->topic()) continue;
     bytes_ += newer.message->size() - waiting.message->size();
-    return std::exchange(waiting, newer);
+    const std::uint64_t place = waiting.place;
+    Delivery older = std::exchange(waiting, newer);
+    waiting.place = place;
+    return older;
   }
   return {};
 }

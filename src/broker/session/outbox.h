@@ -26,6 +26,7 @@ struct Delivery {
   mqtt::Qos qos = mqtt::Qos::kAtMostOnce;
   bool retain = false;  // the RETAIN flag as this client gets it
   MonoTime enqueued{};
+  std::uint64_t place = 0;       // in the outbox: counts pushes
   SubscriptionIds subscription_ids;
   GroupKeyRef group;  // assigned by a shared group, which waits to hear of it
   std::uint64_t group_sequence = 0;
@@ -84,12 +85,12 @@ class Outbox {
   [[nodiscard]] bool empty() const { return waiting_.empty(); }
   [[nodiscard]] std::size_t size() const { return waiting_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  // Delivery::place of the message pushed last; 0 before the first.
+  [[nodiscard]] std::uint64_t last_place() const { return last_place_; }
   // True if one more message of `size` bytes would exceed the limits.
   [[nodiscard]] bool is_full(const QueueLimits& limits, std::size_t size) const;
 
   void push(Delivery delivery);
-  // In front of everything: a message that comes back.
-  void push_front(Delivery delivery);
   [[nodiscard]] Delivery& front() { return waiting_.front(); }
   Delivery pop();
   // Replaces the waiting message of the same topic; gives the old one back, or an empty delivery if there is
@@ -102,6 +103,7 @@ class Outbox {
  private:
   DeliveryQueue waiting_;
   std::size_t bytes_ = 0;
+  std::uint64_t last_place_ = 0;
 };
 
 }  // namespace nightjar::broker

@@ -33,6 +33,8 @@ inline constexpr std::uint32_t kExpiryNever = 0xFFFF'FFFF;
 struct RetainedReplay {
   std::string subscription;  // its text
   std::uint64_t version = 0;
+  // What waited in the outbox before goes out first, or an old value would follow a newer retained one.
+  std::uint64_t behind_place = 0;
   RetainedCursor cursor;
   std::vector<MessageRef> ready;  // read but not sent, from `next_ready` on
   std::size_t next_ready = 0;
