@@ -35,22 +35,19 @@ void give_back(WorkerState& worker, const Session& session, Delivery delivery) {
   post(worker, std::move(mail));
 }
 
-bool same_group(const GroupKeyRef& a, const GroupKey& b) {
-  return a && a->share_name == b.share_name && a->filter == b.filter;
-}
-
-// Unsent messages and unacknowledged QoS 1 go back; a QoS 2 message in delivery stays [MQTT-4.8.2-4].
-void give_back_all(WorkerState& worker, Session& session, const GroupKey& group) {
+// Unacknowledged QoS 1 messages of all groups, also of those that the client has left since, when there is no
+// connection any more that could acknowledge them. A QoS 2 message in delivery stays [MQTT-4.8.2-4].
+void give_back_unacknowledged(WorkerState& worker, Session& session) {
+  if (session.in_flight.empty()) return;
   for (InFlight::Entry* entry : session.in_flight.in_order()) {
-    if (!same_group(entry->delivery.group, group) || entry->delivery.qos != mqtt::Qos::kAtLeastOnce) continue;
+    if (!entry->delivery.group || entry->delivery.qos != mqtt::Qos::kAtLeastOnce) continue;
     --worker.ledger().in_flight;
     give_back(worker, session, entry->delivery);
-    if (session.connection != nullptr) {
-      finish(worker, session, *entry);
-    } else {
-      session.in_flight.erase(*entry);
-    }
+    session.in_flight.erase(*entry);
   }
+}
+
+void give_back_unsent(WorkerState& worker, Session& session, const GroupKey& group) {
   for (Delivery& waiting : session.outbox.take_group(group)) {
     --worker.ledger().waiting;
     give_back(worker, session, std::move(waiting));
@@ -100,7 +97,7 @@ void leave_group(WorkerState& worker, Session& session, const Subscription& subs
                  std::uint32_t operation) {
   // Offline first, so that the group does not choose this member for what comes back.
   post(worker, mail_from(session, GroupMail::Kind::kOffline, subscription.group));
-  give_back_all(worker, session, *subscription.group);
+  give_back_unsent(worker, session, *subscription.group);
   GroupMail mail = mail_from(session, GroupMail::Kind::kLeave, subscription.group);
   mail.operation = operation;
   post(worker, std::move(mail));
@@ -117,11 +114,16 @@ void groups_online(WorkerState& worker, Session& session) {
 }
 
 void groups_offline(WorkerState& worker, Session& session) {
-  if (session.shared_count == 0) return;
+  const bool is_member = session.shared_count != 0;
   for (const auto& subscription : session.subscriptions) {
-    if (!subscription->group) continue;
+    if (!is_member || !subscription->group) continue;
     post(worker, mail_from(session, GroupMail::Kind::kOffline, subscription->group));
-    give_back_all(worker, session, *subscription->group);
+  }
+  // In the order of the group: what was sent before what was not.
+  give_back_unacknowledged(worker, session);
+  for (const auto& subscription : session.subscriptions) {
+    if (!is_member || !subscription->group) continue;
+    give_back_unsent(worker, session, *subscription->group);
   }
 }
 

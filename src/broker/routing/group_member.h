@@ -14,7 +14,8 @@ struct WorkerState;
 // kJoin and kLeave carry an operation (not 0) when a SUBACK or UNSUBACK waits for the answer.
 void join_group(WorkerState& worker, Session& session, const Subscription& subscription,
                 std::uint32_t operation);
-// Also gives back what the group assigned and this client has not got.
+// Also gives back what the group assigned and was not sent. What was sent is completed with this client
+// [MQTT-3.10.4-3], or goes back at QoS 1 when its connection ends first.
 void leave_group(WorkerState& worker, Session& session, const Subscription& subscription,
                  std::uint32_t operation);
 // All groups of the session: a connection came, or went.

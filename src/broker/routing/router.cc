@@ -62,6 +62,7 @@ mqtt::ReasonCode deliver_local(WorkerState& worker, const DeliverMail& mail,
                                std::span<const FilterId> filters) {
   ++worker.route_mark;
   worker.receivers.clear();
+  mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess;
   const bool is_direct = mail.scope == DeliverMail::Scope::kAll;
   if (is_direct) worker.moves.forward_departed(worker, mail, filters);
   for (const FilterId filter : filters) {
@@ -75,13 +76,15 @@ mqtt::ReasonCode deliver_local(WorkerState& worker, const DeliverMail& mail,
         continue;
       }
       if (subscription->shared_group != nullptr) {
-        subscription->shared_group->push(worker, mail.message);
+        const mqtt::ReasonCode answer = subscription->shared_group->push(worker, mail.message);
+        if (answer != mqtt::ReasonCode::kSuccess) code = answer;
       } else {
         gather(worker, *subscription);
       }
     }
   }
-  return deliver_gathered(worker, mail.message);
+  const mqtt::ReasonCode answer = deliver_gathered(worker, mail.message);
+  return answer != mqtt::ReasonCode::kSuccess ? answer : code;
 }
 
 RouteOutcome route(WorkerState& worker, const MessageRef& message, const ReportTo& report) {

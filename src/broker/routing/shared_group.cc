@@ -79,25 +79,44 @@ SharedGroup::Member* SharedGroup::choose_by_hash(std::size_t hash) {
   return online.empty() ? nullptr : online[hash % online.size()];
 }
 
-bool SharedGroup::push(WorkerState& worker, const MessageRef& message) {
+bool SharedGroup::is_full(const QueueLimits& limits, std::size_t size) const {
+  return waiting_.size() >= limits.messages_max ||
+         (!waiting_.empty() && waiting_bytes_ + size > limits.bytes_max);
+}
+
+mqtt::ReasonCode SharedGroup::push(WorkerState& worker, const MessageRef& message) {
   ++worker.ledger().routed;
-  if (message->qos() == mqtt::Qos::kAtMostOnce) return assign_unacknowledged(worker, message);
+  if (message->qos() == mqtt::Qos::kAtMostOnce) {
+    assign_unacknowledged(worker, message);
+    return mqtt::ReasonCode::kSuccess;
+  }
   const QueueLimits& limits = worker.node.policy().shared_queue;
-  const bool is_full = waiting_.size() >= limits.messages_max ||
-                       (!waiting_.empty() && waiting_bytes_ + message->size() > limits.bytes_max);
-  if (is_full) {
+  const auto drop_full = [&worker] {
     ++worker.ledger().dropped[static_cast<std::size_t>(DropReason::kQueueFull)];
-    return false;
+  };
+  // Of the policies that have no meaning for a group, kConflate is kDropOld and kDisconnect is kDropNew.
+  const bool drops_old =
+      limits.overflow == OverflowPolicy::kDropOld || limits.overflow == OverflowPolicy::kConflate;
+  while (drops_old && !waiting_.empty() && is_full(limits, message->size())) {
+    waiting_bytes_ -= waiting_.front().message->size();
+    waiting_.pop_front();
+    --worker.ledger().waiting;
+    drop_full();
+  }
+  if (is_full(limits, message->size())) {
+    drop_full();
+    return limits.overflow == OverflowPolicy::kReject ? mqtt::ReasonCode::kQuotaExceeded
+                                                      : mqtt::ReasonCode::kSuccess;
   }
   waiting_.push_back({next_sequence_++, message, worker.now});
   waiting_bytes_ += message->size();
   ++worker.ledger().waiting;
   dispatch(worker);
-  return true;
+  return mqtt::ReasonCode::kSuccess;
 }
 
 // QoS 0 goes to a connected member whatever its window, or nowhere: no queue holds it.
-bool SharedGroup::assign_unacknowledged(WorkerState& worker, const MessageRef& message) {
+void SharedGroup::assign_unacknowledged(WorkerState& worker, const MessageRef& message) {
   Member* member = choose(worker.node.policy().shared_strategy, *message);
   if (member == nullptr) {
     const auto at =
@@ -106,10 +125,9 @@ bool SharedGroup::assign_unacknowledged(WorkerState& worker, const MessageRef& m
   }
   if (member == nullptr) {
     ++worker.ledger().dropped[static_cast<std::size_t>(DropReason::kNoMember)];
-    return true;
+    return;
   }
   assign(worker, *member, message, 0);
-  return true;
 }
 
 void SharedGroup::dispatch(WorkerState& worker) {

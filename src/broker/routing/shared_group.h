@@ -40,8 +40,9 @@ class SharedGroup {
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
 
-  // A message that matched the group's filter. False if the queue was full and the message was dropped.
-  bool push(WorkerState& worker, const MessageRef& message);
+  // A message that matched the group's filter. Answers kQuotaExceeded if the queue is full and its policy is
+  // to refuse the publisher.
+  mqtt::ReasonCode push(WorkerState& worker, const MessageRef& message);
   void on_mail(WorkerState& worker, GroupMail mail);
   // Drops what waits; the group is about to go.
   void drop_all(WorkerState& worker);
@@ -63,7 +64,8 @@ class SharedGroup {
   void dispatch(WorkerState& worker);
   void assign(WorkerState& worker, Member& member, MessageRef message, std::uint64_t sequence);
   void take_back(WorkerState& worker, GroupMail mail);
-  bool assign_unacknowledged(WorkerState& worker, const MessageRef& message);
+  void assign_unacknowledged(WorkerState& worker, const MessageRef& message);
+  [[nodiscard]] bool is_full(const QueueLimits& limits, std::size_t size) const;
   void answer(WorkerState& worker, const GroupMail& mail, MemberMail::Kind kind);
 
   GroupKeyRef key_;
