@@ -16,6 +16,11 @@ namespace {
 // A connection arrives at its home: its unread bytes are parsed before anything new is read (rules: 16).
 void welcome(WorkerState& worker, std::unique_ptr<Connection> arriving) {
   Connection& connection = adopt_connection(worker, std::move(arriving));
+  if (worker.is_draining) {
+    refuse_connection(worker, connection, mqtt::ReasonCode::kServerUnavailable,
+                      "the broker is shutting down");
+    return;
+  }
   protocol::complete_connect(worker, connection);
   protocol::resume_later(worker, connection);
 }

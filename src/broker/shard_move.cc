@@ -13,6 +13,8 @@
 namespace nightjar::broker {
 namespace {
 
+constexpr std::string_view kShutdown = "the broker is shutting down";
+
 ShardMail step(ShardMail::Kind kind, const ShardMail& of) {
   return {.kind = kind,
           .shard = of.shard,
@@ -41,6 +43,21 @@ void account(WorkerState& worker, const Session& session, int sign) {
   worker.counters.shared_subscriptions += sign * static_cast<std::int64_t>(session.shared_count);
 }
 
+// An authenticator answers on the worker that asked: a client whose re-authentication waits for such an
+// answer can't come along.
+void close_unanswered(WorkerState& worker, ShardId shard) {
+  std::vector<Connection*> unanswered;
+  for (const auto& [id, session] : worker.sessions) {
+    Connection* connection = session->shard == shard ? session->connection : nullptr;
+    if (connection != nullptr && connection->is_answer_pending) unanswered.push_back(connection);
+  }
+  for (Connection* connection : unanswered) {
+    close_connection(worker, *connection,
+                     {.code = mqtt::ReasonCode::kServerBusy,
+                      .why = "its shard moves while a re-authentication is pending"});
+  }
+}
+
 }  // namespace
 
 ShardState::ShardState() = default;
@@ -54,6 +71,7 @@ bool ShardMoves::start(WorkerState& worker, ShardId shard, WorkerIndex to) {
                     .old_owner = self_,
                     .new_owner = to,
                     .state = std::make_unique<ShardState>()};
+  close_unanswered(worker, shard);
   status_[shard.value] = Status::kElsewhere;
   worker.node.set_owner(shard, to);
   pack_sessions(worker, shard, *arrives.state, departing);
@@ -116,6 +134,7 @@ void ShardMoves::install(WorkerState& worker, ShardMail mail) {
   std::vector<Subscription*> moved;
   for (auto& session : mail.state->sessions) {
     session->worker = &worker;
+    session->route_mark = 0;  // it was of the other worker's messages
     account(worker, *session, +1);
     for (const auto& subscription : session->subscriptions) {
       if (subscription->group) continue;
@@ -138,6 +157,8 @@ void ShardMoves::install(WorkerState& worker, ShardMail mail) {
     Connection& here = adopt_connection(worker, std::move(connection));
     here.transport().pause_reading();
     ++worker.counters.clients_connected;
+    if (worker.is_draining)
+      worker.to_close.push_back({&here, mqtt::ReasonCode::kServerShuttingDown, kShutdown});
   }
   worker.mailer.post(mail.old_owner, step(ShardMail::Kind::kFence, mail));
   for (std::uint16_t other = 0; other < worker.node.worker_count(); ++other) {

@@ -16,6 +16,7 @@ using mqtt::ReasonCode;
 void on_reauthentication(Connection& connection, const AuthVerdict& verdict) {
   if (connection.state != Connection::State::kConnected) return;
   WorkerState& worker = *connection.worker;
+  connection.is_answer_pending = false;
   switch (verdict.kind) {
     case AuthVerdict::Kind::kContinue:
       send_auth(worker, connection, ReasonCode::kContinueAuthentication, verdict.data);
@@ -25,7 +26,13 @@ void on_reauthentication(Connection& connection, const AuthVerdict& verdict) {
       send_auth(worker, connection, ReasonCode::kSuccess, verdict.data);
       return;
     case AuthVerdict::Kind::kRefuse:
-      worker.to_close.push_back({&connection, verdict.code, "re-authentication failed"});
+      // Not every code of CONNACK may stand in DISCONNECT.
+      worker.to_close.push_back(
+          {&connection,
+           mqtt::is_allowed(verdict.code, mqtt::PacketType::kDisconnect, mqtt::Sender::kServer)
+               ? verdict.code
+               : ReasonCode::kNotAuthorized,
+           "re-authentication failed"});
       return;
   }
 }
@@ -35,10 +42,14 @@ Outcome reauthenticate(WorkerState& worker, Connection& connection, const mqtt::
                             ? packet.properties.authentication_data
                             : ByteView{};
   const auto answer = [&connection](const AuthVerdict& verdict) { on_reauthentication(connection, verdict); };
+  if (connection.is_answer_pending) {
+    return mqtt::Violation{ReasonCode::kProtocolError, "AUTH before the answer to the one before"};
+  }
   if (packet.code == ReasonCode::kContinueAuthentication) {
     if (!connection.is_authenticating_again) {
       return mqtt::Violation{ReasonCode::kProtocolError, "AUTH continues nothing [section 4.12.1]"};
     }
+    connection.is_answer_pending = true;
     connection.exchange->proceed(data, answer);
     return {};
   }
@@ -46,7 +57,7 @@ Outcome reauthenticate(WorkerState& worker, Connection& connection, const mqtt::
   if (!connection.exchange) {
     return mqtt::Violation{ReasonCode::kBadAuthenticationMethod, "unknown authentication method"};
   }
-  connection.is_authenticating_again = true;
+  connection.is_authenticating_again = connection.is_answer_pending = true;
   connection.exchange->start({.client_id = connection.session->client_id,
                               .method = connection.auth_method,
                               .data = data,

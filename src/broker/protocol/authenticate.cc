@@ -42,8 +42,11 @@ void begin_authentication(WorkerState& worker, Connection& connection) {
        .listener = connection.policy->name,
        .listener_allows_anonymous = connection.policy->allow_anonymous},
       [&connection](AuthVerdict verdict) { on_verdict(connection, std::move(verdict)); });
-  // Nothing more is read while the answer is pending (rules: 16).
-  if (connection.state == Connection::State::kAuthenticating) connection.transport().pause_reading();
+  if (connection.state == Connection::State::kAuthenticating) {
+    connection.transport().pause_reading();  // nothing more is read while the answer is pending (rules: 16)
+  } else {
+    connection.exchange.reset();  // answered at once
+  }
 }
 
 void on_verdict(Connection& connection, AuthVerdict verdict) {

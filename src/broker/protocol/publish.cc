@@ -93,6 +93,7 @@ MessageRef make_message(WorkerState& worker, const Connection& connection, const
 
 struct Published {
   ReasonCode code;
+  bool is_routed = false;
   std::uint32_t awaited = 0;
 };
 
@@ -101,10 +102,11 @@ Published publish(WorkerState& worker, Connection& connection, const mqtt::Publi
   const MessageRef message = make_message(worker, connection, packet);
   if (packet.retain && !worker.node.retained().store(message)) {
     log::warn(
-        "message refused: the limit of retained messages is reached (retained_messages_max, "
+        "message not retained: the limit of retained messages is reached (retained_messages_max, "
         "retained_bytes_max)",
         {{"client", connection.session->client_id}, {"topic", std::string{packet.topic}}});
-    return {ReasonCode::kQuotaExceeded};
+    // At QoS 0 a server may discard the retained copy at any time [section 3.3.1.3]; the others get theirs.
+    if (packet.qos != Qos::kAtMostOnce) return {ReasonCode::kQuotaExceeded};
   }
   const bool wants_reports = place != 0 && worker.node.awaits_reports();
   const RouteOutcome outcome =
@@ -112,8 +114,8 @@ Published publish(WorkerState& worker, Connection& connection, const mqtt::Publi
             wants_reports ? ReportTo{.worker = worker.index, .connection = connection.serial, .ack = place}
                           : ReportTo{});
   if (!outcome.is_matched)
-    return {connection.is_v5() ? ReasonCode::kNoMatchingSubscribers : ReasonCode::kSuccess};
-  return {outcome.code, outcome.awaited};
+    return {connection.is_v5() ? ReasonCode::kNoMatchingSubscribers : ReasonCode::kSuccess, true};
+  return {outcome.code, true, outcome.awaited};
 }
 
 // A message that the server does not take. 3.x has no word for it: a denied message is acknowledged and
@@ -170,6 +172,14 @@ Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Fram
   if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.insert(packet.packet_id.value);
   const std::uint64_t place = next_place(connection);
   const Published published = publish(worker, connection, packet, place);
+  if (published.code == ReasonCode::kQuotaExceeded && !published.is_routed) {
+    ++worker.counters.publish_refused;
+    if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.erase(packet.packet_id.value);
+    // 3.x has no word for "no space": what is not stored is not acknowledged either (rules: 7).
+    if (!connection.is_v5()) {
+      return mqtt::Violation{published.code, "the limit of retained messages is reached"};
+    }
+  }
   const auto type = packet.qos == Qos::kAtLeastOnce ? mqtt::PacketType::kPuback : mqtt::PacketType::kPubrec;
   acknowledge(worker, connection, place, type, packet.packet_id, published.code, published.awaited);
   return {};
