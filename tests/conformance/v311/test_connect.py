@@ -110,7 +110,8 @@ def a_silent_client_loses_its_connection(t):
     began = time.monotonic()
     client.connect(t.id("silent"), keep_alive=1)
     client.expect_closed()
-    assert time.monotonic() - began >= 1.5, "the connection ended before one and a half Keep Alive times"
+    # A server reads its clock once for many packets, so what it counts may begin a little before the CONNECT came.
+    assert time.monotonic() - began >= 1.4, "the connection ended before one and a half Keep Alive times"
 
 
 @statement("MQTT-3.1.2-24")
@@ -128,12 +129,16 @@ def deliveries_do_not_count_as_signs_of_life(t):
 
 @statement("MQTT-3.1.2-24")
 def any_packet_is_a_sign_of_life(t):
-    silent = clean(t, "silent", keep_alive=2)
     pinging = clean(t, "pinging", keep_alive=2)
     publishing = clean(t, "publishing", keep_alive=2)
-    while not has_ended(silent):
-        pinging.expect_nothing()
-        publishing.publish(t.topic(), b"x", qos=1)
+    # Two silent clients, one after the other, tell that the others have long outlived their first interval.
+    for name, keep_alive in (("first", 2), ("second", 1)):
+        silent = clean(t, name, keep_alive=keep_alive)
+        deadline = time.monotonic() + wire.DEFAULT_TIMEOUT_S
+        while not has_ended(silent):
+            assert time.monotonic() < deadline, "a silent client was kept"
+            pinging.expect_nothing()
+            publishing.publish(t.topic(), b"x", qos=1)
     pinging.expect_nothing()
     publishing.publish(t.topic(), b"x", qos=1)
 

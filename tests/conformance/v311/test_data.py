@@ -56,6 +56,18 @@ def a_null_character_in_a_packet_ends_the_connection(t):
             expect_end(t, packet)
 
 
+@statement("MQTT-1.5.3-1", "MQTT-1.5.3-2")
+def bad_bytes_are_found_wherever_they_stand(t):
+    # Servers check strings in steps of several bytes; each place of a step, and its ends, is another case.
+    for bad in (b"\0", b"\x80", b"\xff", b"\xed\xa0\x80", b"\xc0\x80"):
+        for before in (0, 1, 6, 7, 8, 9, 14, 15, 16, 31, 32, 63, 64):
+            for after in (0, 1, 7, 8, 33):
+                text = b"a" * before + bad + b"b" * after
+                expect_end(t, wire.publish(V311, text, b"x"))
+                expect_end(t, wire.subscribe(V311, 1, [(text, 0)]))
+                expect_no_connack(t, wire.connect(V311, t.id(), username=text))
+
+
 @statement("MQTT-1.5.3-2", "MQTT-3.1.4-1")
 def a_null_character_in_connect_ends_the_connection(t):
     for bad in (b"\0", b"a\0b"):

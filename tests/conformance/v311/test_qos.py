@@ -275,6 +275,44 @@ def order_holds_for_a_slow_subscriber(t):
     assert delivered == payloads
 
 
+@statement("MQTT-4.6.0-6", "MQTT-3.1.2-5")
+def order_holds_while_a_backlog_is_delivered(t):
+    publisher = clean(t)
+    first = fresh_kept(t)
+    first.subscribe(t.topic(), qos=1)
+    first.disconnect()
+    half = 300
+    payloads = [b"%d" % n for n in range(2 * half)]
+    for packet_id in publish_burst(publisher, t.topic(), payloads[:half], 1):
+        publisher.expect(wire.PUBACK, packet_id=packet_id)
+    # The session comes back, and new messages come while its queue is on the way.
+    again = t.raw(V311, "kept")
+    again.send(wire.connect(V311, first.client_id, clean=False))
+    waiting = iter(payloads[half:])
+    again.expect(wire.CONNACK, session_present=True)
+    for payload in payloads:
+        live = next(waiting, None)
+        if live is not None:
+            publisher.send(wire.publish(V311, t.topic(), live, 1, packet_id=publisher.packet_id()))
+        again.receive(t.topic(), payload, qos=1)
+
+
+@statement("MQTT-4.6.0-6")
+def order_holds_behind_a_full_window(t):
+    publisher, client = clean(t), clean(t)
+    client.subscribe(t.topic(), qos=2)
+    payloads = [b"%d" % n for n in range(400)]
+    for packet_id in publish_burst(publisher, t.topic(), payloads[:300], 1):
+        publisher.expect(wire.PUBACK, packet_id=packet_id)
+    # The window opens place by place while further messages arrive.
+    waiting = iter(payloads[300:])
+    for n, payload in enumerate(payloads):
+        live = next(waiting, None) if n % 2 else None
+        if live is not None:
+            publisher.send(wire.publish(V311, t.topic(), live, 1, packet_id=publisher.packet_id()))
+        client.receive(t.topic(), payload, qos=1)
+
+
 @scenario
 def acknowledgements_of_nothing_are_survived(t):
     # 3.1.1 names no error for them. Others notice nothing, whatever becomes of this connection.
