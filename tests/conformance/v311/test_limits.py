@@ -117,6 +117,34 @@ def a_small_window_keeps_order_and_identifiers(t):
     client.expect_nothing()
 
 
+@statement("MQTT-4.6.0-5", "MQTT-4.6.0-6")
+def order_holds_while_places_of_the_window_come_free(t):
+    # Acknowledgements and new messages reach the broker together, while others wait in the queue.
+    window, rounds = 8, 60
+    broker = limited(t, "max_inflight = %d" % window)
+    client = t.client(version=V311, broker=broker)
+    publisher = t.client(version=V311, broker=broker)
+    client.subscribe(t.topic(), qos=1)
+    numbers = iter(range(window * rounds))
+
+    def publish_some():
+        publisher.send(b"".join(wire.publish(V311, t.topic(), b"%d" % next(numbers), 1, packet_id=publisher.packet_id())
+                                for _ in range(window)))
+        for _ in range(window):
+            publisher.expect(wire.PUBACK)
+    publish_some()
+    publish_some()
+    publish_some()
+    seen = []
+    for n in range(rounds):
+        found = [client.expect(wire.PUBLISH) for _ in range(window)]
+        seen += [int(one.payload) for one in found]
+        client.send(b"".join(wire.ack(wire.PUBACK, one.packet_id) for one in found))
+        if n < rounds - 3:
+            publish_some()
+    assert seen == list(range(window * rounds)), seen
+
+
 @statement("MQTT-3.1.2-24")
 def a_server_limit_does_not_shorten_the_keep_alive_of_a_client_that_cannot_be_told(t):
     broker = limited(t, 'max_keep_alive = "1s"')

@@ -297,22 +297,6 @@ def order_holds_while_a_backlog_is_delivered(t):
         again.receive(t.topic(), payload, qos=1)
 
 
-@statement("MQTT-4.6.0-6")
-def order_holds_behind_a_full_window(t):
-    publisher, client = clean(t), clean(t)
-    client.subscribe(t.topic(), qos=2)
-    payloads = [b"%d" % n for n in range(400)]
-    for packet_id in publish_burst(publisher, t.topic(), payloads[:300], 1):
-        publisher.expect(wire.PUBACK, packet_id=packet_id)
-    # The window opens place by place while further messages arrive.
-    waiting = iter(payloads[300:])
-    for n, payload in enumerate(payloads):
-        live = next(waiting, None) if n % 2 else None
-        if live is not None:
-            publisher.send(wire.publish(V311, t.topic(), live, 1, packet_id=publisher.packet_id()))
-        client.receive(t.topic(), payload, qos=1)
-
-
 @scenario
 def acknowledgements_of_nothing_are_survived(t):
     # 3.1.1 names no error for them. Others notice nothing, whatever becomes of this connection.
