@@ -130,6 +130,39 @@ def a_repeated_qos_2_publish_is_delivered_once(t):
     t.fence(publisher, watcher)
 
 
+@statement("MQTT-3.6.1-1", "MQTT-2.2.2-2")
+def pubrel_with_other_flags_ends_the_connection_and_the_exchange_stays(t):
+    watcher = clean(t)
+    watcher.subscribe(t.topic(), qos=2)
+    for flags in range(16):
+        client = t.client("flags%d" % flags, V311, clean=False)
+        client.send(wire.publish(V311, t.topic(), b"%d" % flags, 2, packet_id=8))
+        client.expect(wire.PUBREC, packet_id=8)
+        client.send(wire.ack(wire.PUBREL, 8, flags=flags))
+        if flags == 2:
+            client.expect(wire.PUBCOMP, packet_id=8)
+        else:
+            client.expect_closed()
+            client = t.client("flags%d" % flags, V311, clean=False)
+            client.send(wire.publish(V311, t.topic(), b"%d" % flags, 2, dup=True, packet_id=8))
+            client.expect(wire.PUBREC, packet_id=8)
+            client.send(wire.ack(wire.PUBREL, 8))
+            client.expect(wire.PUBCOMP, packet_id=8)
+        watcher.receive(t.topic(), b"%d" % flags, qos=2)
+        t.fence(client, watcher)
+
+
+@statement("MQTT-3.6.1-1")
+def pubrel_of_the_server_has_its_flags(t):
+    watcher, publisher = clean(t), clean(t)
+    watcher.subscribe(t.topic(), qos=2)
+    publisher.publish(t.topic(), b"x", qos=2)
+    delivered = watcher.expect(wire.PUBLISH)
+    watcher.send(wire.ack(wire.PUBREC, delivered.packet_id))
+    found = watcher.expect(wire.PUBREL)
+    assert found.raw == b"\x62\x02" + wire.u16(delivered.packet_id), found.raw.hex()
+
+
 @statement("MQTT-4.3.3-2")
 def a_repeated_pubrel_is_answered_with_pubcomp(t):
     watcher, publisher = clean(t), clean(t)
