@@ -23,7 +23,9 @@ constexpr const char* kCtlExamples =
     "\nExamples:\n"
     "  nightjar ctl stats                             counters, loss ledger, sessions, memory\n"
     "  nightjar ctl stats --data /var/lib/nightjar    of the broker on that data directory\n"
-    "  nightjar ctl stats --json | jq .total.ledger   for programs\n\n";
+    "  nightjar ctl stats --json | jq .total.ledger   for programs\n"
+    "  nightjar ctl kick pump-17                      end the connection of a client\n"
+    "  nightjar ctl shard-move 5 0                    serve shard 5 on worker 0 from now on\n\n";
 
 // CLI11 reports by exception; here that becomes a value, and its message is printed.
 template <typename Options>
@@ -57,16 +59,25 @@ Result<ServeOptions, int> parse_serve(int argc, const char* const* argv) {
 
 Result<CtlOptions, int> parse_ctl(int argc, const char* const* argv) {
   CtlOptions options;
-  CLI::App app{"Looks into a running broker.", "nightjar ctl"};
+  CLI::App app{"Looks into a running broker and steers it.", "nightjar ctl"};
   app.footer(kCtlExamples);
   app.fallthrough();
   app.require_subcommand(1);
   app.add_option("--data", options.data_dir, "Data directory of the broker (default ./data)")
       ->type_name("DIR");
   app.add_flag("--json", options.is_json, "Print the broker's answer as one JSON object");
-  app.add_subcommand("stats", "Counters of all workers, the loss ledger, sessions and memory")->callback([&] {
-    options.command = "stats";
-  });
+  app.add_subcommand("stats", "Counters of all workers, the loss ledger, sessions and memory");
+  app.add_subcommand("kick", "End the connection of a client (a 5.0 client is told 0x98)")
+      ->add_option("client", options.client_id, "Client id")
+      ->required();
+  CLI::App* move = app.add_subcommand("shard-move", "Give a shard, with its clients, to another worker");
+  move->add_option("shard", options.shard, "Shard, counted from 0")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
+  move->add_option("worker", options.worker, "Worker, counted from 0")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
+  app.parse_complete_callback([&] { options.command = app.get_subcommands().front()->get_name(); });
   return parse(app, argc, argv, options);
 }
 

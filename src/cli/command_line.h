@@ -18,7 +18,10 @@ struct ServeOptions {
 };
 
 struct CtlOptions {
-  std::string command;
+  std::string command;     // as the control socket knows it
+  std::string client_id;   // kick
+  std::int64_t shard = 0;  // shard-move
+  std::int64_t worker = 0;
   std::string data_dir = "./data";
   bool is_json = false;
 };

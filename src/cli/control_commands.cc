@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <optional>
 #include <utility>
 
+#include "broker/control.h"
+#include "cli/ask_worker.h"
 #include "cli/stats.h"
 
 namespace nightjar::cli {
@@ -15,6 +18,16 @@ namespace json = boost::json;
 
 std::string failure(std::string_view text) {
   return json::serialize(json::object{{"ok", false}, {"error", text}});
+}
+
+std::string success() { return json::serialize(json::object{{"ok", true}}); }
+
+constexpr std::string_view kNoAnswer = "a worker did not answer in time; the machine is overloaded";
+
+// A number that is missing is none of the broker's shards or workers.
+std::int64_t number_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_int64() ? value->get_int64() : -1;
 }
 
 std::string_view text_member(const json::object& object, std::string_view name) {
@@ -31,19 +44,50 @@ std::string ControlCommands::answer(std::string_view request) {
   json::error_code error;
   const json::value parsed = json::parse(request, error);
   if (error || !parsed.is_object()) return failure("the request is not a JSON object");
-  const std::string_view command = text_member(parsed.get_object(), "command");
+  const json::object& asked = parsed.get_object();
+  const std::string_view command = text_member(asked, "command");
   if (command == "stats") return stats();
+  if (command == "kick") return kick(text_member(asked, "client"));
+  if (command == "shard-move")
+    return move_shard(number_member(asked, "shard"), number_member(asked, "worker"));
   return failure(fmt::format("this broker does not know the command \"{}\"", command));
 }
 
 std::string ControlCommands::stats() {
   auto counters = collect_counters(mail_);
-  if (!counters) return failure("a worker did not answer in time; the machine is overloaded");
+  if (!counters) return failure(kNoAnswer);
   return to_json({.version = node_.policy().version,
                   .process_id = ::getpid(),
                   .uptime_s = (node_.ports().clock.now() - started_).ms / 1000,
                   .resident_bytes = resident_bytes(),
                   .workers = std::move(*counters)});
+}
+
+std::string ControlCommands::kick(std::string_view client_id) {
+  const broker::WorkerIndex home = node_.owner_of(node_.shard_of(client_id));
+  auto asked = ask_worker(mail_, home, [id = std::string(client_id)](broker::Worker& worker) {
+    return broker::kick(worker, id);
+  });
+  const std::optional<bool> was_there = asked.wait();
+  if (!was_there) return failure(kNoAnswer);
+  return *was_there ? success() : failure(fmt::format("no client \"{}\" is connected", client_id));
+}
+
+std::string ControlCommands::move_shard(std::int64_t shard, std::int64_t worker) {
+  if (shard < 0 || shard >= node_.policy().shards) {
+    return failure(fmt::format("shards are numbered from 0 to {}", node_.policy().shards - 1));
+  }
+  if (worker < 0 || worker >= node_.worker_count()) {
+    return failure(fmt::format("workers are numbered from 0 to {}", node_.worker_count() - 1));
+  }
+  const broker::ShardId id{static_cast<std::uint16_t>(shard)};
+  const broker::WorkerIndex to{static_cast<std::uint16_t>(worker)};
+  if (node_.owner_of(id) == to) return success();
+  auto asked = ask_worker(mail_, node_.owner_of(id),
+                          [id, to](broker::Worker& owner) { return broker::move_shard(owner, id, to); });
+  const std::optional<bool> has_begun = asked.wait();
+  if (!has_begun) return failure(kNoAnswer);
+  return *has_begun ? success() : failure(fmt::format("shard {} is on the move already; try again", shard));
 }
 
 }  // namespace nightjar::cli

@@ -19,6 +19,8 @@ class ControlCommands {
 
  private:
   std::string stats();
+  std::string kick(std::string_view client_id);
+  std::string move_shard(std::int64_t shard, std::int64_t worker);
 
   broker::Node& node_;
   net::MailRoom& mail_;

@@ -17,7 +17,10 @@ namespace {
 namespace json = boost::json;
 
 Result<std::string> ask(const CtlOptions& options) {
-  json::object request{{"command", options.command}};
+  const json::object request{{"command", options.command},
+                             {"client", options.client_id},
+                             {"shard", options.shard},
+                             {"worker", options.worker}};
   const auto socket = std::filesystem::absolute(options.data_dir) / kControlSocketName;
   NJ_TRY(const net::Fd connection, connect_to(socket));
   NJ_CHECK(send_line(connection, json::serialize(request)));
@@ -38,7 +41,7 @@ Result<std::string> run(const CtlOptions& options) {
   NJ_TRY(const std::string answer, ask(options));
   NJ_CHECK(check(answer));
   if (options.is_json) return answer + "\n";
-  return stats_table(answer);
+  return options.command == "stats" ? stats_table(answer) : "done\n";
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -36,6 +37,7 @@ namespace {
 
 constexpr int kCannotStart = 1;
 constexpr int kWrongConfiguration = 3;
+constexpr std::string_view kUsualConfigFile = "nightjar.toml";
 
 // Saying goodbye may take this long; with what follows it stays under the 10 seconds that service managers
 // and people wait.
@@ -124,10 +126,19 @@ class Broker {
   std::unique_ptr<ControlServer> control_;
 };
 
-Result<void> serve(const config::Config& config) {
+// Reading a file that nobody named would surprise; leaving it out silently does too.
+void mention_unread_file(const ServeOptions& options) {
+  std::error_code ignored;
+  if (options.config_file || !std::filesystem::exists(kUsualConfigFile, ignored)) return;
+  log::warn(
+      fmt::format("{0} in this directory is not read; \"nightjar serve -c {0}\" uses it", kUsualConfigFile));
+}
+
+Result<void> serve(const config::Config& config, const ServeOptions& options) {
   NJ_TRY(Signals signals, Signals::catch_them());
   NJ_TRY(DataDir data, DataDir::open(config.node.data_dir));
   NJ_CHECK(install_log(config.log));
+  mention_unread_file(options);
   const std::uint64_t open_files = raise_file_limit();
   NJ_TRY(const auto broker, Broker::open(config, data));
   broker->start();
@@ -164,7 +175,7 @@ int run_serve(int argc, char** argv) {
     for (const std::string& problem : config.error()) complain(problem, 0);
     return kWrongConfiguration;
   }
-  const auto ended = serve(*config);
+  const auto ended = serve(*config, *options);
   return ended ? 0 : complain(ended.error().message, kCannotStart);
 }
 

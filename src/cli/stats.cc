@@ -3,14 +3,11 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
-#include <chrono>
-#include <condition_variable>
 #include <fstream>
-#include <memory>
-#include <mutex>
 #include <string_view>
 
 #include "broker/worker.h"
+#include "cli/ask_worker.h"
 
 namespace nightjar::cli {
 namespace {
@@ -62,11 +59,9 @@ json::object ledger_object(const broker::Ledger& ledger) {
   for (std::size_t i = 0; i < broker::kDropReasons; ++i) {
     dropped[to_string(static_cast<broker::DropReason>(i))] = ledger.dropped[i];
   }
-  return {{"routed", ledger.routed},
-          {"delivered", ledger.delivered},
-          {"waiting", ledger.waiting},
-          {"in_flight", ledger.in_flight},
-          {"dropped", std::move(dropped)}};
+  return {{"routed", ledger.routed},         {"delivered", ledger.delivered},
+          {"waiting", ledger.waiting},       {"in_flight", ledger.in_flight},
+          {"imbalance", ledger.imbalance()}, {"dropped", std::move(dropped)}};
 }
 
 json::object counters_object(const Counters& counters) {
@@ -80,29 +75,17 @@ json::object counters_object(const Counters& counters) {
 }  // namespace
 
 std::optional<std::vector<Counters>> collect_counters(net::MailRoom& mail) {
-  // Shared, because a worker may answer after this call gave up.
-  struct Answers {
-    std::mutex mutex;
-    std::condition_variable arrived;
-    std::vector<Counters> counters;
-    std::size_t awaited = 0;
-  };
-  auto answers = std::make_shared<Answers>();
-  answers->counters.resize(mail.workers());
-  answers->awaited = mail.workers();
+  std::vector<Asked<Counters>> asked;
   for (std::uint16_t i = 0; i < mail.workers(); ++i) {
-    mail.run_on({i}, [answers, i](broker::Worker& worker) {
-      const std::lock_guard lock(answers->mutex);
-      answers->counters[i] = worker.counters();
-      if (--answers->awaited == 0) answers->arrived.notify_all();
-    });
+    asked.push_back(ask_worker(mail, {i}, [](broker::Worker& worker) { return worker.counters(); }));
   }
-  std::unique_lock lock(answers->mutex);
-  if (!answers->arrived.wait_for(lock, std::chrono::milliseconds(kStatsPatience.ms),
-                                 [&] { return answers->awaited == 0; })) {
-    return std::nullopt;
+  std::vector<Counters> counters;
+  for (Asked<Counters>& each : asked) {
+    const std::optional<Counters> answer = each.wait();
+    if (!answer) return std::nullopt;
+    counters.push_back(*answer);
   }
-  return answers->counters;
+  return counters;
 }
 
 std::uint64_t resident_bytes() {

@@ -22,9 +22,6 @@ struct Stats {
   std::vector<broker::Counters> workers;
 };
 
-// How long a worker may take to answer before stats gives up.
-inline constexpr Duration kStatsPatience = Duration::seconds(3);
-
 // Nothing if a worker did not answer in time.
 std::optional<std::vector<broker::Counters>> collect_counters(net::MailRoom& mail);
 // Resident memory of this process.

@@ -29,7 +29,7 @@ constexpr std::array kCommands{
     Command{"serve", "run the broker (also without any subcommand)", run_serve},
     Command{"pub", "publish messages", run_pub},
     Command{"sub", "subscribe and print messages", run_sub},
-    Command{"ctl", "look into a running broker", run_ctl},
+    Command{"ctl", "look into a running broker, kick clients", run_ctl},
 };
 
 constexpr std::string_view kExamples = R"(

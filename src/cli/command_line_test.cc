@@ -1,0 +1,77 @@
+#include "cli/command_line.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace nightjar::cli {
+namespace {
+
+auto serve(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "serve");
+  return parse_serve(static_cast<int>(arguments.size()), arguments.data());
+}
+auto ctl(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "ctl");
+  return parse_ctl(static_cast<int>(arguments.size()), arguments.data());
+}
+
+TEST(ServeOptions, AreOptional) {
+  const auto options = serve({});
+  ASSERT_TRUE(options.has_value());
+  EXPECT_FALSE(options->config_file.has_value());
+  EXPECT_FALSE(options->port.has_value());
+  EXPECT_FALSE(options->data_dir.has_value());
+  EXPECT_FALSE(options->workers.has_value());
+}
+
+TEST(ServeOptions, AreTaken) {
+  const auto options = serve({"-c", "n.toml", "-p", "1884", "--data", "/d", "--workers", "3"});
+  ASSERT_TRUE(options.has_value());
+  EXPECT_EQ(options->config_file, "n.toml");
+  EXPECT_EQ(options->port, 1884);
+  EXPECT_EQ(options->data_dir, "/d");
+  EXPECT_EQ(options->workers, 3);
+}
+
+TEST(ServeOptions, HelpIsNoErrorAndNonsenseIs) {
+  EXPECT_EQ(serve({"--help"}).error(), 0);
+  EXPECT_EQ(serve({"--prot", "1"}).error(), 1);
+  EXPECT_EQ(serve({"-p", "0"}).error(), 1);
+  EXPECT_EQ(serve({"-p", "65536"}).error(), 1);
+  EXPECT_EQ(serve({"--workers", "65"}).error(), 1);
+  EXPECT_EQ(serve({"stray"}).error(), 1);
+}
+
+TEST(CtlOptions, StandBeforeOrBehindTheCommand) {
+  for (const auto& options :
+       {ctl({"stats", "--data", "/d", "--json"}), ctl({"--data", "/d", "--json", "stats"})}) {
+    ASSERT_TRUE(options.has_value());
+    EXPECT_EQ(options->command, "stats");
+    EXPECT_EQ(options->data_dir, "/d");
+    EXPECT_TRUE(options->is_json);
+  }
+}
+
+TEST(CtlOptions, CommandsTakeTheirArguments) {
+  const auto kick = ctl({"kick", "pump-17"});
+  ASSERT_TRUE(kick.has_value());
+  EXPECT_EQ(kick->command, "kick");
+  EXPECT_EQ(kick->client_id, "pump-17");
+  const auto move = ctl({"shard-move", "5", "1"});
+  ASSERT_TRUE(move.has_value());
+  EXPECT_EQ(move->command, "shard-move");
+  EXPECT_EQ(move->shard, 5);
+  EXPECT_EQ(move->worker, 1);
+}
+
+TEST(CtlOptions, NeedACommandAndItsArguments) {
+  EXPECT_EQ(ctl({}).error(), 1);
+  EXPECT_EQ(ctl({"kick"}).error(), 1);
+  EXPECT_EQ(ctl({"shard-move", "5"}).error(), 1);
+  EXPECT_EQ(ctl({"dance"}).error(), 1);
+  EXPECT_EQ(ctl({"stats", "--help"}).error(), 0);
+}
+
+}  // namespace
+}  // namespace nightjar::cli

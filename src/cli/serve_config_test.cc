@@ -1,0 +1,80 @@
+#include "cli/serve_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace nightjar::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct ServeConfigTest : testing::Test {
+  // Options that name a file with this content.
+  ServeOptions with_file(std::string_view content) {
+    std::ofstream(path) << content;
+    return {.config_file = path};
+  }
+  ~ServeConfigTest() override { std::filesystem::remove(path); }
+  std::string path = testing::TempDir() + "/nightjar_serve_config_test.toml";
+};
+
+TEST_F(ServeConfigTest, WithoutAnythingItServesThisMachineToAnybodyOnIt) {
+  const auto config = serve_config({});
+  ASSERT_TRUE(config.has_value());
+  ASSERT_EQ(config->listeners.size(), 1u);
+  EXPECT_EQ(config->listeners[0].address, "localhost");
+  EXPECT_EQ(config->listeners[0].port, 1883);
+  EXPECT_TRUE(config->listeners[0].policy.allow_anonymous);
+  EXPECT_EQ(config->node.data_dir, "./data");
+}
+
+TEST_F(ServeConfigTest, TheCommandLineOverridesTheFile) {
+  ServeOptions options = with_file("[node]\ndata = \"/a\"\nworkers = 2\n[[listener]]\nport = 1900\n");
+  options.port = 1901;
+  options.data_dir = "/b";
+  options.workers = 3;
+  const auto config = serve_config(options);
+  ASSERT_TRUE(config.has_value());
+  EXPECT_EQ(config->listeners.at(0).port, 1901);
+  EXPECT_EQ(config->node.data_dir, "/b");
+  EXPECT_EQ(config->node.workers, 3);
+}
+
+TEST_F(ServeConfigTest, APortWithoutAListenerIsForTheLocalOneWithTheLimitsOfTheFile) {
+  ServeOptions options = with_file("[limits]\nmaximum_qos = 1\n");
+  options.port = 1901;
+  const auto config = serve_config(options);
+  ASSERT_TRUE(config.has_value());
+  EXPECT_EQ(config->listeners.at(0).address, "localhost");
+  EXPECT_EQ(config->listeners.at(0).port, 1901);
+  EXPECT_EQ(config->listeners.at(0).policy.maximum_qos, mqtt::Qos::kAtLeastOnce);
+}
+
+TEST_F(ServeConfigTest, APortForSeveralListenersIsRefused) {
+  ServeOptions options = with_file("[[listener]]\nport = 1900\n[[listener]]\nport = 1901\n");
+  options.port = 1902;
+  const auto config = serve_config(options);
+  ASSERT_FALSE(config.has_value());
+  EXPECT_THAT(config.error(), ElementsAre(HasSubstr("which of the 2 listeners")));
+}
+
+TEST_F(ServeConfigTest, MoreWorkersThanShardsAreRefused) {
+  ServeOptions options = with_file("[node]\nshards = 2\n");
+  options.workers = 4;
+  const auto config = serve_config(options);
+  ASSERT_FALSE(config.has_value());
+  EXPECT_THAT(config.error(), ElementsAre(HasSubstr("use at most 2")));
+}
+
+TEST_F(ServeConfigTest, ProblemsOfTheFileComeThrough) {
+  const auto config = serve_config(with_file("[log]\nlevle = 1\n"));
+  ASSERT_FALSE(config.has_value());
+  EXPECT_THAT(config.error(), ElementsAre(HasSubstr(":2:1: unknown key \"levle\"")));
+}
+
+}  // namespace
+}  // namespace nightjar::cli

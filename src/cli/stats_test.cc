@@ -1,0 +1,77 @@
+#include "cli/stats.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/log_sink.h"
+#include "cli/stats_table.h"
+
+namespace nightjar::cli {
+namespace {
+
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+Stats two_workers() {
+  Stats stats{.version = "1.2.3",
+              .process_id = 4711,
+              .uptime_s = 7325,
+              .resident_bytes = 3 << 20,
+              .workers = {{}, {}}};
+  stats.workers[0].connections = 5;
+  stats.workers[1].connections = 2;
+  stats.workers[0].ledger.routed = 10;
+  stats.workers[0].ledger.delivered = 9;
+  stats.workers[0].ledger.dropped[static_cast<std::size_t>(broker::DropReason::kExpired)] = 1;
+  return stats;
+}
+
+TEST(Stats, SumsTheWorkersAndShowsEach) {
+  const auto table = stats_table(to_json(two_workers()));
+  ASSERT_TRUE(table.has_value()) << table.error().message;
+  EXPECT_THAT(*table, HasSubstr("nightjar 1.2.3, process 4711, up 2 h 2 min, 3.0 MiB resident"));
+  EXPECT_THAT(*table, ContainsRegex("connections +7 +5 +2\n"));
+  EXPECT_THAT(*table, ContainsRegex("  routed +10 +10 +0\n"));
+  EXPECT_THAT(*table, ContainsRegex("  imbalance +0 +0 +0\n"));
+  EXPECT_THAT(*table, ContainsRegex("    expired +1 +1 +0\n"));
+}
+
+TEST(Stats, OneWorkerNeedsNoColumnOfItsOwn) {
+  Stats stats = two_workers();
+  stats.workers.pop_back();
+  const auto table = stats_table(to_json(stats));
+  ASSERT_TRUE(table.has_value());
+  EXPECT_THAT(*table, Not(HasSubstr("worker 0")));
+}
+
+TEST(Stats, EveryDropReasonIsShown) {
+  const std::string text = to_json(two_workers());
+  for (std::size_t i = 0; i < broker::kDropReasons; ++i) {
+    EXPECT_THAT(text, HasSubstr(std::string(to_string(static_cast<broker::DropReason>(i)))));
+  }
+}
+
+TEST(Stats, AnAnswerOfAnotherVersionIsNotGuessedAt) {
+  for (const char* strange :
+       {"", "[]", "{}", R"({"ok":true,"node":{},"total":{},"workers":[]})", "{\"node\":3}"}) {
+    EXPECT_FALSE(stats_table(strange).has_value()) << strange;
+  }
+}
+
+TEST(Stats, TheProcessKnowsItsMemory) { EXPECT_GT(resident_bytes(), 100'000u); }
+
+TEST(LogLine, TextQuotesWhatCouldForgeALine) {
+  const log::Field fields[] = {
+      {"client", "pump-17"}, {"cause", "timed out"}, {"topic", "a\nb"}, {"user", ""}};
+  EXPECT_EQ(text_line("client gone", fields),
+            R"(client gone client=pump-17 cause="timed out" topic="a\nb" user="")");
+}
+
+TEST(LogLine, JsonIsMembersOfAnObject) {
+  const log::Field fields[] = {{"client", "say \"hi\""}};
+  EXPECT_EQ(json_members("client gone", fields), R"("message":"client gone","client":"say \"hi\"")");
+}
+
+}  // namespace
+}  // namespace nightjar::cli
