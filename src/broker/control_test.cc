@@ -1,0 +1,73 @@
+#include "broker/control.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/client.h"
+#include "tests/support/world.h"
+
+namespace nightjar::testing {
+namespace {
+
+using mqtt::ReasonCode;
+
+// Runs `task` on a worker as an operator's command comes: by mail, inside a turn.
+void run_on(World& world, broker::WorkerIndex worker, std::function<void(broker::Worker&)> task) {
+  world.mail_between(worker.value, worker.value).push_back(broker::task_batch(std::move(task)));
+  world.settle();
+}
+
+TEST(Kick, TellsTheClientAndPublishesItsWill) {
+  World world{{.workers = 2}};
+  Client watcher{world, "watcher"};
+  watcher.connect();
+  watcher.run();
+  watcher.subscribe("status/#");
+  watcher.run();
+  Client device{world, "device"};
+  device.connect({.will = WillOptions{.topic = "status/device", .payload = "gone"}});
+  device.run();
+  const broker::WorkerIndex home = world.node().owner_of(world.node().shard_of("device"));
+  bool was_there = false;
+  run_on(world, home, [&](broker::Worker& worker) { was_there = broker::kick(worker, "device"); });
+  device.run();
+  watcher.run();
+  EXPECT_TRUE(was_there);
+  EXPECT_EQ(device.disconnect_code, ReasonCode::kAdministrativeAction);
+  EXPECT_TRUE(device.is_closed());
+  ASSERT_EQ(watcher.received.size(), 1U);
+  EXPECT_EQ(watcher.received[0].payload, "gone");
+}
+
+TEST(Kick, KnowsWhoIsNotThere) {
+  World world{{.workers = 1}};
+  Client away{world, "away"};
+  away.connect({.session_expiry_s = 100});
+  away.run();
+  away.disconnect();
+  away.run();
+  bool was_there = true;
+  run_on(world, {0}, [&](broker::Worker& worker) { was_there = broker::kick(worker, "away"); });
+  EXPECT_FALSE(was_there) << "a session without a connection";
+  was_there = true;
+  run_on(world, {0}, [&](broker::Worker& worker) { was_there = broker::kick(worker, "nobody"); });
+  EXPECT_FALSE(was_there);
+}
+
+TEST(MoveShard, OnlyItsOwnerGivesItAway) {
+  World world{{.workers = 2}};
+  const broker::ShardId shard = world.node().shard_of("client");
+  const broker::WorkerIndex owner = world.node().owner_of(shard);
+  const broker::WorkerIndex other{static_cast<std::uint16_t>(1 - owner.value)};
+  bool has_begun = true;
+  run_on(world, other, [&](broker::Worker& worker) { has_begun = broker::move_shard(worker, shard, owner); });
+  EXPECT_FALSE(has_begun);
+  run_on(world, owner, [&](broker::Worker& worker) { has_begun = broker::move_shard(worker, shard, owner); });
+  EXPECT_FALSE(has_begun) << "it is there already";
+  run_on(world, owner, [&](broker::Worker& worker) { has_begun = broker::move_shard(worker, shard, other); });
+  EXPECT_TRUE(has_begun);
+  EXPECT_EQ(world.node().owner_of(shard), other);
+}
+
+}  // namespace
+}  // namespace nightjar::testing
