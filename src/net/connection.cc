@@ -217,7 +217,7 @@ void Connection::retire(std::unique_ptr<broker::Transport> self) {
   is_ended_ = true;
   drain_low_water_ = kNoDrainWanted;
   if (filter_ != nullptr) {
-    filter_->send(output_.view());
+    if (!output_.empty()) filter_->send(output_.view());
     filter_->finish();
     output_.release();
   }

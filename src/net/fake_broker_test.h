@@ -84,8 +84,8 @@ struct FakeWorker {
     Connections::set_current(&connections);
     const std::size_t events = loop->wait(longest);
     const bool has_work = connections.next_deadline() <= now;
-    if (listener) listener->begin_turn(now, connections.closed_count());
     connections.begin_turn(now);
+    if (listener) listener->begin_turn(now, connections.closed_count());
     loop->dispatch();
     connections.finish_turn();
     return events != 0 || has_work;

@@ -114,8 +114,8 @@ void Listener::begin_turn(MonoTime now, std::uint64_t closed_count) {
   const bool may_resume = now >= resume_at_ || closed_count != closed_count_;
   closed_count_ = closed_count;
   if (resume_at_ == kNever || !may_resume) return;
-  resume_at_ = kNever;
-  loop_.add(socket_.get(), EPOLLIN, *this);
+  // The kernel may be too short of memory even for that.
+  resume_at_ = loop_.add(socket_.get(), EPOLLIN, *this) ? kNever : now + kAcceptPause;
 }
 
 void Listener::on_events(std::uint32_t) {

@@ -28,8 +28,8 @@ void WorkerLoop::turn(Duration longest_wait) {
   wait(longest_wait);
   const MonoTime now = clock_.now();
   worker_.begin_turn(now);
-  for (const auto& listener : listeners_) listener->begin_turn(now, connections_.closed_count());
   connections_.begin_turn(now);
+  for (const auto& listener : listeners_) listener->begin_turn(now, connections_.closed_count());
   loop_.dispatch();
   mailbox_.take([this](std::unique_ptr<broker::MailBatch> batch) { worker_.on_mail(std::move(batch)); });
   worker_.end_turn();
