@@ -78,6 +78,7 @@ void Actor::connect(bool wants_clean) {
   // A graceful end counts as such if the broker has certainly read it.
   if (graceful_at_ != 0 && stage_.settled_at > graceful_at_ && !stage_.wills.empty()) close_will(true, true);
   graceful_at_ = 0;
+  has_ghost_ = ghost_at_ != 0 && stage_.settled_at <= ghost_at_;
   has_will_ = !role_.is_watcher && world.below(2) == 0;
   is_will_armed_ = false;
   if (has_will_) {
@@ -94,6 +95,7 @@ void Actor::connect(bool wants_clean) {
   }
   client_.connect(options);
   if (role_.is_slow) client_.wire().capacity = 700;
+  if (world.below(4) == 0) ping();  // does not wait for CONNACK
   state_ = State::kConnecting;
 }
 
@@ -102,7 +104,7 @@ void Actor::close_will(bool is_graceful, bool session_ends) {
   if (!has_will_) return;
   for (auto at = stage_.wills.rbegin(); at != stage_.wills.rend(); ++at) {
     if (stage_.model.at(at->publication).topic == "w/" + role_.id) {
-      if (is_graceful && !stage_.model.may_disconnect) {
+      if (is_graceful && !stage_.model.may_disconnect && !has_ghost_) {
         at->most = 0;
       } else if (!is_graceful && is_will_armed_ && (will_delay_s_ == 0 || session_ends)) {
         at->least = 1;
@@ -118,6 +120,7 @@ void Actor::forget_connection() {
   pings_.clear();
   subscribing_.clear();
   unsubscribing_.clear();
+  if (state_ == State::kConnecting) ghost_at_ = stage_.now;
   state_ = State::kOff;
 }
 
@@ -398,6 +401,10 @@ void Actor::check_at_end() {
   if (session->drops) {
     for (const std::uint32_t count : *session->drops) dropped += count;
   }
+  if (!session->in_flight.empty()) throw Violation(role_.id + ": exchanges that never end");
+  if (!pings_.empty()) throw Violation(role_.id + ": PINGREQ without an answer");
+  if (!subscribing_.empty() || !unsubscribing_.empty())
+    throw Violation(role_.id + ": SUBSCRIBE without an answer");
   std::string example;
   const std::uint64_t missing = stage_.model.missing(epoch_, role_.is_watcher, example);
   if (missing > dropped) {

@@ -99,7 +99,9 @@ class Actor {
   bool must_start_clean_ = false;
   bool asked_clean_ = false;
   MonoTime left_at_{};
-  Tick graceful_at_ = 0;  // a DISCONNECT that may not have been read yet
+  Tick ghost_at_ = 0;       // a link left behind before its CONNACK: its CONNECT may still be served
+  bool has_ghost_ = false;  // it may take over the present connection
+  Tick graceful_at_ = 0;    // a DISCONNECT that may not have been read yet
   Epoch epoch_;
   std::vector<Outgoing> outgoing_;
   std::map<std::uint16_t, std::size_t> subscribing_;  // packet id -> place in the epoch's subscriptions

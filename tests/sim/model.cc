@@ -94,6 +94,8 @@ void Model::receive_retained(const std::string& client, Epoch& epoch, const Copy
   }
   for (std::size_t later = copy.publication + 1; later < publications_.size(); ++later) {
     const Publication& p = publications_[later];
+    // A refused message that was sent again is stored again.
+    if (may_refuse && publication.was_resent) break;
     if (p.topic == copy.topic && p.retain && p.acknowledged < first_sent) {
       throw Violation(fmt::format("{} got the stale retained value {}, {} was stored long before", client,
                                   describe(copy.publication), describe(later)));
@@ -162,10 +164,13 @@ std::uint64_t Model::missing(const Epoch& epoch, bool all_qos0, std::string& exa
         std::any_of(epoch.subscriptions.begin(), epoch.subscriptions.end(), [&](const Subscription& s) {
           if (mqtt::is_shared(s.filter) || !mqtt::matches(s.filter, p.topic)) return false;
           if (std::min(p.qos, s.qos) == Qos::kAtMostOnce && !all_qos0) return false;
-          return p.sent > s.acknowledged && p.acknowledged < s.unsubscribe_sent;
+          if (p.sent <= s.acknowledged) return false;
+          // What is on its way between workers when the UNSUBSCRIBE comes need not arrive any more.
+          const auto rest = std::lower_bound(settled.begin(), settled.end(), p.acknowledged);
+          return s.unsubscribe_sent == kOpen || (rest != settled.end() && *rest < s.unsubscribe_sent);
         });
     if (!must) continue;
-    if (count++ == 0) example = describe(i);
+    if (count++ == 0) example = describe(i) + "; " + describe(epoch, p.topic);
   }
   return count;
 }

@@ -84,6 +84,8 @@ class Model {
   // Messages to the shared group since `since` that no member got.
   [[nodiscard]] std::uint64_t missing_shared(Tick since, std::string& example) const;
 
+  // Ticks at which nothing moved any more.
+  std::vector<Tick> settled;
   // Queues are small: a message may be dropped at first and arrive when its publisher sends it again.
   bool has_small_queues = false;
   // A receiver may refuse a message that others took: the publisher may send it again, and they get it again.

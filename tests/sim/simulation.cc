@@ -88,6 +88,7 @@ class Simulation {
     } else if (dice < 994) {
       world_.settle();
       stage_.settled_at = stage_.now;
+      model_.settled.push_back(stage_.now);
     } else {
       world_.jump(Duration{static_cast<std::int64_t>(world_.below(100))});
     }
