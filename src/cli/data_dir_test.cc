@@ -54,7 +54,8 @@ class NotRoot {
  public:
   NotRoot() { is_changed_ = ::geteuid() == 0 && ::seteuid(kNobody) == 0; }
   ~NotRoot() {
-    if (is_changed_) EXPECT_EQ(::seteuid(0), 0);
+    if (!is_changed_) return;
+    EXPECT_EQ(::seteuid(0), 0);
   }
 
  private:
