@@ -29,7 +29,10 @@ def compile_alone(header):
     # Twice: a header without an include guard fails too.
     text = f'#include "{header}"\n#include "{header}"\n'
     done = subprocess.run([COMPILER, *FLAGS], input=text, cwd=REPOSITORY, capture_output=True, text=True)
-    return None if done.returncode == 0 else f"{header}: does not compile alone\n{done.stderr}"
+    if done.returncode == 0:
+        return None
+    errors = [line for line in done.stderr.splitlines() if "error:" in line]
+    return "\n    ".join([f"{header}: does not compile alone", *(errors or done.stderr.splitlines())])
 
 
 def main():

@@ -63,7 +63,7 @@ tidy() {
     printf '%s\0' "${files[@]}" |
       xargs -0 -n 1 -P "$(nproc)" clang-tidy-14 --quiet -p build/release \
         --extra-arg=-fsized-deallocation 2>&1 |
-      { grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed |^Use -header-filter' || true; }
+      { grep -vE '^[0-9]+ (warning|error)s?( and [0-9]+ errors?)? (generated|treated)|^Suppressed |^Use -header-filter' || true; }
   fi
   echo "${#files[@]} files"
 }
