@@ -181,6 +181,44 @@ def ctl_stats_counts_what_happens(case):
     wait_until(lambda: grown()["clients_connected"] == 0, "the client to be gone from the counters")
 
 
+def expect_balance(case, broker):
+    """Every message times its receivers is delivered, waiting, in flight, or dropped for a reason that is counted."""
+    ledger = stats_of(case, broker)["total"]["ledger"]
+    accounted = ledger["delivered"] + ledger["waiting"] + ledger["in_flight"] + sum(ledger["dropped"].values())
+    expect_equal(accounted, ledger["routed"], f"sum of the ledger {ledger}")
+    return ledger
+
+
+@case("operator/ledger")
+def the_ledger_accounts_for_every_message(case):
+    broker = case.start_broker()
+    publisher = connected(case, "publisher", port=broker.port)
+    # One receives, one is away and comes back, one is away and its session is thrown away.
+    present = connected(case, "present", port=broker.port)
+    present.subscribe("ledger/#", qos=1)
+    for name in ("back", "lost"):
+        away = connected(case, name, wire.V311, broker.port, clean=False)
+        away.subscribe("ledger/#", qos=1)
+        away.disconnect()
+    for n in range(10):
+        publisher.publish(f"ledger/{n}", b"x", qos=n % 2)
+        present.receive(f"ledger/{n}")
+    present.expect_nothing()
+    wait_until(lambda: stats_of(case, broker)["total"]["ledger"]["routed"] == 30, "30 routed messages")
+    ledger = expect_balance(case, broker)
+    expect_equal((ledger["delivered"], ledger["waiting"]), (10, 10), "delivered and waiting")
+    expect_equal(ledger["dropped"]["offline"], 10, "QoS 0 messages for absent clients")
+
+    back = connected(case, "back", wire.V311, broker.port, clean=False)
+    for _ in range(5):
+        back.receive()
+    back.expect_nothing()
+    connected(case, "lost", wire.V311, broker.port, clean=True).expect_nothing()
+    wait_until(lambda: stats_of(case, broker)["total"]["ledger"]["waiting"] == 0, "empty queues")
+    ledger = expect_balance(case, broker)
+    expect_equal((ledger["delivered"], ledger["dropped"]["session_ended"]), (15, 5), "delivered and thrown away")
+
+
 @case("operator/stats_table")
 def ctl_stats_prints_a_table_for_people(case):
     broker = case.start_broker()

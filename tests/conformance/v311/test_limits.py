@@ -70,6 +70,25 @@ def an_anonymous_client_is_refused_with_return_code_5(t):
             client.expect_closed()
 
 
+@statement("MQTT-3.2.2-6")
+def a_will_that_no_return_code_can_refuse_ends_the_connection(t):
+    broker = limited(t, "maximum_qos = 1", "retain_available = false", "max_topic_levels = 10")
+    for will in (Will(t.topic(), b"x", 2), Will(t.topic(), b"x", 1, retain=True), Will(t.topic("a/" * 20), b"x", 1)):
+        for version in (V31, V311):
+            client = t.raw(version, broker=broker)
+            client.send(wire.connect(version, t.id(), will=will))
+            assert client.bytes_until_closed() == b""
+    accepted = t.client(version=V311, broker=broker, will=Will(t.topic(), b"x", 1))
+    accepted.disconnect()
+
+
+@statement("MQTT-3.2.2-6", "MQTT-3.2.2-5")
+def a_will_for_the_topics_of_the_server_is_refused(t):
+    client = t.raw(V311)
+    client.send(wire.connect(V311, t.id(), will=Will("$SYS/broker/version", b"forged", retain=True)))
+    assert client.bytes_until_closed() in (b"", b"\x20\x02\x00\x05")
+
+
 @scenario
 def a_3_1_client_is_never_told_0x80(t):
     # 3.1 has no such code, and clients of that time take it for a QoS. What is refused looks granted but is silent.
