@@ -103,6 +103,7 @@ void unsubscribe(WorkerState& worker, Session& session, std::string_view text, s
 
 void end_session(WorkerState& worker, Session& session) {
   if (session.will) publish_will(worker, session);
+  session.replays.clear();  // at once: unsubscribe() would search them for each subscription
   while (!session.subscriptions.empty()) {
     const std::string text = (*session.subscriptions.begin())->text;
     unsubscribe(worker, session, text, 0);
