@@ -42,6 +42,8 @@ constexpr std::string_view kUsualConfigFile = "nightjar.toml";
 // Saying goodbye may take this long; with what follows it stays under the 10 seconds that service managers
 // and people wait.
 constexpr Duration kDrainTime = Duration::seconds(8);
+// When the process is gone at the latest after it was asked to end.
+constexpr unsigned kEndTimeS = 10;
 
 // Every connection is an open file, so the broker takes as many as it may have.
 std::uint64_t raise_file_limit() {
@@ -150,6 +152,7 @@ Result<void> serve(const config::Config& config, const ServeOptions& options) {
                 .listening = broker->listening()});
   const std::string_view signal = signals.wait_for_end();
   signals.release();
+  Signals::end_process_after(kEndTimeS);
   log::info(fmt::format("{}: saying goodbye to the clients", signal));
   const bool all_gone = broker->drain();
   log::info(all_gone ? "stopped" : "stopped; some connections were cut because their clients did not read");

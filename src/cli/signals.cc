@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -20,6 +21,13 @@ sigset_t our_signals() {
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGHUP);
   return set;
+}
+
+// In a signal handler nothing but system calls is allowed.
+void end_process(int) {
+  constexpr std::string_view kText = "nightjar: a worker did not end in time; the process ends without it\n";
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kText.data(), kText.size());
+  ::_exit(1);
 }
 
 }  // namespace
@@ -48,6 +56,11 @@ std::string_view Signals::wait_for_end() {
 void Signals::release() {
   const sigset_t set = our_signals();
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+void Signals::end_process_after(unsigned seconds) {
+  std::signal(SIGALRM, end_process);
+  ::alarm(seconds);
 }
 
 }  // namespace nightjar::cli

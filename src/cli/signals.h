@@ -18,6 +18,8 @@ class Signals {
   std::string_view wait_for_end();
   // From now on a further signal ends the process at once.
   void release();
+  // Ends the process with status 1 when that much time has passed, whatever its threads do then.
+  static void end_process_after(unsigned seconds);
 
  private:
   explicit Signals(net::Fd fd);
