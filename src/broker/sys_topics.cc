@@ -110,7 +110,6 @@ void on_interval(void* context) {
   WorkerState& worker = *static_cast<WorkerState*>(context);
   SysTopics& sys = *worker.sys_topics;
   worker.timers.arm(*worker.sys_timer, worker.now + worker.node.policy().sys_interval);
-  worker.node.retained().sweep(worker.now);
   // A worker that is too busy to have answered yet delays the next round rather than mixing two.
   if (sys.answers_missing != 0) return;
   sys.sum = {};

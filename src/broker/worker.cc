@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/connections.h"
+#include "broker/housekeeping.h"
 #include "broker/protocol/packet_loop.h"
 #include "broker/receive_mail.h"
 #include "broker/session/delivery.h"
@@ -85,7 +86,9 @@ void WorkerState::forget_pump(Session& session) {
 }
 
 Worker::Worker(Node& node, WorkerIndex index) : state_(std::make_unique<WorkerState>(*this, node, index)) {
-  if (index.value == 0) start_sys_topics(*state_);
+  if (index.value != 0) return;
+  start_sys_topics(*state_);
+  start_housekeeping(*state_);
 }
 
 Worker::~Worker() = default;

@@ -81,6 +81,7 @@ struct WorkerState {
   std::uint64_t last_serial = 0;
   std::uint64_t route_mark = 0;
   std::unique_ptr<Timer> sys_timer;
+  std::unique_ptr<Timer> housekeeping;
   MonoTime started{};
   std::unique_ptr<SysTopics> sys_topics;
 
