@@ -16,6 +16,7 @@ using mqtt::PacketType;
 using mqtt::Qos;
 using mqtt::ReasonCode;
 using mqtt::Version;
+using Requests = std::vector<mqtt::SubscriptionRequest>;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -421,7 +422,7 @@ TEST(SharedGroup, MovesWithItsShardAndItsQueue) {
 TEST(SharedGroup, OptionsOfTheMemberHold) {
   World world{with(SharedStrategy::kRoundRobin)};
   Client a = joined(world, "a");
-  a.subscribe({{.filter = kGroup, .qos = Qos::kAtLeastOnce, .retain_as_published = true}}, 7);
+  a.subscribe(Requests{{.filter = kGroup, .qos = Qos::kAtLeastOnce, .retain_as_published = true}}, 7);
   a.run();
   Client publisher = joined(world, "publisher");
   publisher.publish("jobs/1", "kept", {.qos = Qos::kAtLeastOnce, .retain = true});
@@ -430,7 +431,7 @@ TEST(SharedGroup, OptionsOfTheMemberHold) {
   EXPECT_TRUE(a.received[0].retain);
   EXPECT_THAT(a.received[0].subscription_ids, ElementsAre(7U));
   // Subscribed again with other options; and no retained messages for shared subscriptions.
-  a.subscribe({{.filter = kGroup, .qos = Qos::kAtMostOnce}}, 8);
+  a.subscribe(Requests{{.filter = kGroup, .qos = Qos::kAtMostOnce}}, 8);
   a.run();
   EXPECT_THAT(a.received, SizeIs(1));
   publisher.publish("jobs/1", "more", {.qos = Qos::kAtLeastOnce});

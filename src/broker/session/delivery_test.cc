@@ -433,7 +433,8 @@ TEST(Overflow, RejectsThePublisherWhereverItsReceiverLives) {
       World world{with_queue(OverflowPolicy::kReject)};
       Client client = subscriber_of(world, id_at(world, at), Qos::kExactlyOnce);
       client.drop_link();
-      Client other = subscriber_of(world, id_at(world, static_cast<std::uint16_t>((at + 1) % 3)), Qos::kExactlyOnce);
+      Client other =
+          subscriber_of(world, id_at(world, static_cast<std::uint16_t>((at + 1) % 3)), Qos::kExactlyOnce);
       Client publisher = joined(world, id_at(world, 0, "p"));
       publish_numbers(publisher, 1, 5, qos);
       run_all({&publisher, &other});
