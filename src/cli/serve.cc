@@ -62,6 +62,19 @@ std::uint16_t worker_count(const config::Config& config) {
   return static_cast<std::uint16_t>(std::min<unsigned>({cores, broker::kWorkersMax, config.policy.shards}));
 }
 
+// The policy of the node, with what it has to know about its listeners.
+broker::NodePolicy node_policy(const config::Config& config) {
+  const auto refuses = [](const broker::QueueLimits& queue) {
+    return queue.overflow == broker::OverflowPolicy::kReject;
+  };
+  broker::NodePolicy policy = config.policy;
+  policy.refuses_when_full =
+      refuses(policy.shared_queue) ||
+      std::any_of(config.listeners.begin(), config.listeners.end(),
+                  [&](const auto& listener) { return refuses(listener.policy.queue); });
+  return policy;
+}
+
 // The parts of a running broker, in the order they are made; they end in the opposite order.
 class Broker {
  public:
@@ -92,7 +105,7 @@ class Broker {
   Broker(const config::Config& config, std::unique_ptr<net::MailRoom> mail)
       : config_(config),
         mail_(std::move(mail)),
-        node_(config.policy, {clock_, *mail_, store_, authenticator_, authorizer_, entropy_},
+        node_(node_policy(config), {clock_, *mail_, store_, authenticator_, authorizer_, entropy_},
               mail_->workers()),
         workers_(node_, *mail_),
         commands_(std::make_unique<ControlCommands>(node_, *mail_)) {}
