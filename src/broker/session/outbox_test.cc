@@ -1,0 +1,134 @@
+// The data structures of a delivery: packet ids in flight, the queue and its limits, topic aliases.
+#include "broker/session/outbox.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "broker/connection.h"
+
+namespace nightjar::broker {
+namespace {
+
+using ::testing::ElementsAre;
+
+Delivery delivery_of(std::string_view topic, std::string_view payload = "") {
+  return {.message =
+              Message::make({.topic = topic, .payload = as_bytes(payload), .qos = mqtt::Qos::kAtLeastOnce}),
+          .qos = mqtt::Qos::kAtLeastOnce};
+}
+
+TEST(InFlight, GivesEveryFreeIdBeforeOneComesAgain) {
+  InFlight in_flight;
+  std::set<std::uint16_t> ids;
+  for (int i = 0; i < 0xFFFF; ++i) {
+    InFlight::Entry& entry = in_flight.add(delivery_of("a"));
+    ids.insert(entry.packet_id.value);
+    in_flight.erase(entry);
+  }
+  EXPECT_EQ(ids.size(), 0xFFFFU);
+  EXPECT_FALSE(ids.contains(0));  // [MQTT-2.2.1-3]
+  EXPECT_EQ(in_flight.add(delivery_of("a")).packet_id.value, 1);
+}
+
+TEST(InFlight, HoldsAllIdsAtOnceAndFindsEach) {
+  InFlight in_flight;
+  std::set<std::uint16_t> ids;
+  for (int i = 0; i < 0xFFFF; ++i) ids.insert(in_flight.add(delivery_of("a")).packet_id.value);
+  EXPECT_EQ(ids.size(), 0xFFFFU);
+  EXPECT_EQ(in_flight.size(), 0xFFFFU);
+  for (std::uint32_t id = 1; id <= 0xFFFF; ++id) {
+    InFlight::Entry* entry = in_flight.find({static_cast<std::uint16_t>(id)});
+    ASSERT_NE(entry, nullptr);
+    ASSERT_EQ(entry->packet_id.value, id);
+  }
+  EXPECT_EQ(in_flight.find({0}), nullptr);
+  in_flight.erase(*in_flight.find({77}));
+  EXPECT_EQ(in_flight.find({77}), nullptr);
+  EXPECT_EQ(in_flight.add(delivery_of("b")).packet_id.value, 77) << "the only free one";
+}
+
+TEST(InFlight, KeepsTheOrderOfSendingWhateverTheIds) {
+  InFlight in_flight;
+  std::vector<std::uint16_t> left;
+  for (int i = 0; i < 20; ++i) left.push_back(in_flight.add(delivery_of("a")).packet_id.value);
+  for (int i = 0; i < 0xFFFF - 30; ++i) in_flight.erase(in_flight.add(delivery_of("x")));
+  for (int i = 0; i < 20; ++i) left.push_back(in_flight.add(delivery_of("a")).packet_id.value);
+  std::vector<std::uint16_t> order;
+  for (const InFlight::Entry* entry : in_flight.in_order()) order.push_back(entry->packet_id.value);
+  EXPECT_EQ(order, left);
+  EXPECT_FALSE(std::is_sorted(order.begin(), order.end())) << "the ids have wrapped";
+}
+
+TEST(InFlight, NobodyIsFoundInAnEmptyOne) {
+  InFlight in_flight;
+  EXPECT_EQ(in_flight.find({1}), nullptr);
+  EXPECT_TRUE(in_flight.empty());
+  EXPECT_TRUE(in_flight.in_order().empty());
+}
+
+TEST(Outbox, CountsBytesAndKnowsItsLimits) {
+  Outbox outbox;
+  const QueueLimits limits{.messages_max = 3, .bytes_max = 10};
+  EXPECT_FALSE(outbox.is_full(limits, 100)) << "one always fits";
+  outbox.push(delivery_of("a", "1234"));
+  EXPECT_EQ(outbox.bytes(), 5U);
+  EXPECT_FALSE(outbox.is_full(limits, 5));
+  EXPECT_TRUE(outbox.is_full(limits, 6));
+  outbox.push(delivery_of("a"));
+  outbox.push(delivery_of("b"));
+  EXPECT_TRUE(outbox.is_full(limits, 0));
+  EXPECT_EQ(outbox.pop().message->payload().size(), 4U);
+  EXPECT_EQ(outbox.bytes(), 2U);
+  EXPECT_EQ(outbox.size(), 2U);
+}
+
+TEST(Outbox, ConflatesInPlace) {
+  Outbox outbox;
+  outbox.push(delivery_of("a", "old"));
+  outbox.push(delivery_of("b", "other"));
+  const Delivery old = outbox.conflate(delivery_of("a", "newer"));
+  ASSERT_TRUE(old.message);
+  EXPECT_EQ(as_text(old.message->payload()), "old");
+  EXPECT_EQ(outbox.bytes(), 12U);
+  EXPECT_EQ(as_text(outbox.front().message->payload()), "newer");
+  EXPECT_FALSE(outbox.conflate(delivery_of("c", "x")).message);
+  EXPECT_EQ(outbox.size(), 2U);
+}
+
+TEST(Outbox, GivesBackWhatAGroupAssigned) {
+  const auto group = [](std::string name) {
+    return std::make_shared<const GroupKey>(GroupKey{std::move(name), "f", {}});
+  };
+  Outbox outbox;
+  for (const char* name : {"one", "two", "one"}) {
+    Delivery delivery = delivery_of("f", name);
+    delivery.group = group(name);
+    outbox.push(std::move(delivery));
+  }
+  outbox.push(delivery_of("f", "own"));
+  EXPECT_EQ(outbox.take_group(*group("one")).size(), 2U);
+  EXPECT_TRUE(outbox.take_group(*group("one")).empty());
+  EXPECT_EQ(outbox.size(), 2U);
+  EXPECT_EQ(outbox.bytes(), 8U);
+  EXPECT_EQ(as_text(outbox.pop().message->payload()), "two");
+}
+
+TEST(OutgoingAliases, ReplaceTheLeastRecentlyUsed) {
+  OutgoingAliases aliases{2};
+  std::vector<int> given;
+  std::vector<bool> known;
+  for (const char* topic : {"a", "b", "a", "c", "b", "a"}) {
+    const auto choice = aliases.choose(topic);
+    given.push_back(choice.alias);
+    known.push_back(choice.is_known);
+  }
+  EXPECT_THAT(given, ElementsAre(1, 2, 1, 2, 1, 2));
+  EXPECT_THAT(known, ElementsAre(false, false, true, false, false, false));
+  EXPECT_EQ(OutgoingAliases{0}.choose("a").alias, 0);
+}
+
+}  // namespace
+}  // namespace nightjar::broker
