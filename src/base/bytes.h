@@ -74,6 +74,8 @@ class ByteBuffer {
     begin_ += count;
     if (begin_ == end_) begin_ = end_ = 0;
   }
+  // Drops what lies behind the first `size` bytes.
+  void truncate(std::size_t size) { end_ = begin_ + size; }
   void clear() { begin_ = end_ = 0; }
   // Gives the heap memory back; call when empty and expected to stay so.
   void release() {

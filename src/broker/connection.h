@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <deque>
 #include <list>
@@ -32,6 +33,7 @@ struct PendingAck {
   mqtt::PacketType type = mqtt::PacketType::kPuback;
   mqtt::PacketId packet_id{};
   mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess;
+  std::string_view why;       // of an error; a literal
   std::uint32_t awaited = 0;  // reports still to come
 };
 
@@ -132,6 +134,9 @@ class Connection {
   std::unique_ptr<AuthExchange> exchange;
   std::string auth_method;                    // of CONNECT, for re-authentication
   std::vector<std::string> incoming_aliases;  // topic of alias n at n - 1
+  // QoS 2 packet ids of the session that came on earlier connections: they take no room of this one's Receive
+  // Maximum [section 4.9].
+  boost::unordered_flat_set<std::uint16_t> earlier_ids;
   std::unique_ptr<OutgoingAliases> outgoing_aliases;
   std::unique_ptr<std::deque<PendingAck>> pending_acks;
   std::uint64_t next_ack_place = 1;

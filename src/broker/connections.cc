@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "broker/protocol/acknowledge.h"
 #include "broker/routing/group_member.h"
+#include "broker/send_packet.h"
 #include "broker/session/lifecycle.h"
 #include "broker/worker_state.h"
 #include "mqtt/writer.h"
@@ -14,24 +15,10 @@ namespace {
 
 using mqtt::ReasonCode;
 
-// A Reason String that explains, as one encoded property; longer than any of our texts is not needed.
-ByteBuffer reason_string(std::string_view why) {
-  ByteBuffer properties;
-  if (!why.empty()) mqtt::PropertyWriter{properties}.text(mqtt::PropertyId::kReasonString, why);
-  return properties;
-}
-
 void send_disconnect(WorkerState& worker, Connection& connection, const Close& close) {
-  ByteBuffer packet;
-  mqtt::write_disconnect(packet, connection.version, close.code, reason_string(close.why).view());
-  if (!connection.takes(packet.size())) {
-    packet.clear();
-    mqtt::write_disconnect(packet, connection.version, close.code);
-  }
-  if (!connection.takes(packet.size())) return;
-  connection.transport().output().append(packet.view());
-  ++worker.counters.packets_sent;
-  worker.counters.bytes_sent += packet.size();
+  send_packet(worker, connection, close.why, [&](ByteBuffer& output, ByteView properties) {
+    mqtt::write_disconnect(output, connection.version, close.code, properties);
+  });
 }
 
 void log_end(WorkerState& worker, const Connection& connection, const Close& close, std::string_view peer) {
@@ -128,16 +115,9 @@ void refuse_connection(WorkerState& worker, Connection& connection, ReasonCode c
   ++worker.counters.connections_refused;
   const bool has_word = connection.is_v5() || mqtt::has_connack_return_code(code);
   if (has_word) {
-    ByteBuffer packet;
-    mqtt::write_connack(packet, connection.version, false, code, reason_string(why).view());
-    if (!connection.takes(packet.size())) {
-      packet.clear();
-      mqtt::write_connack(packet, connection.version, false, code, {});
-    }
-    connection.transport().output().append(packet.view());
-    connection.transport().flush_later();
-    ++worker.counters.packets_sent;
-    worker.counters.bytes_sent += packet.size();
+    send_packet(worker, connection, why, [&](ByteBuffer& output, ByteView properties) {
+      mqtt::write_connack(output, connection.version, false, code, properties);
+    });
   }
   close_connection(worker, connection, {.code = code, .why = why});
 }

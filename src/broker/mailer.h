@@ -6,9 +6,11 @@
 #include <span>
 #include <vector>
 
+#include "broker/connection.h"
 #include "broker/ids.h"
 #include "broker/mail.h"
 #include "broker/ports.h"
+#include "broker/shard_move.h"
 
 namespace nightjar::broker {
 

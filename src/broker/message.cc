@@ -16,7 +16,6 @@ MessageRef Message::make(const Parts& parts) {
   message->retain_ = parts.retain;
   message->expires_ = parts.expires;
   message->origin_ = parts.origin;
-  message->origin_hash_ = parts.origin_hash;
   char* at = reinterpret_cast<char*>(message + 1);
   const auto put = [&at](const void* from, std::size_t size) {
     if (size != 0) std::memcpy(at, from, size);

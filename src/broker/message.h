@@ -27,8 +27,7 @@ class Message {
     mqtt::Qos qos = mqtt::Qos::kAtMostOnce;
     bool retain = false;
     MonoTime expires = kNever;
-    SessionSerial origin{};         // the publishing session, for No Local; 0 for the broker itself
-    std::uint32_t origin_hash = 0;  // hash of the publisher's client id
+    std::uint64_t origin = 0;  // hash of the publisher's client id, for No Local; 0 for the broker itself
   };
   static MessageRef make(const Parts& parts);
 
@@ -44,8 +43,7 @@ class Message {
   [[nodiscard]] mqtt::Qos qos() const { return qos_; }
   [[nodiscard]] bool retain() const { return retain_; }
   [[nodiscard]] MonoTime expires() const { return expires_; }
-  [[nodiscard]] SessionSerial origin() const { return origin_; }
-  [[nodiscard]] std::uint32_t origin_hash() const { return origin_hash_; }
+  [[nodiscard]] std::uint64_t origin() const { return origin_; }
   // Set once, by the retained store, before the message is routed; 0 if it was not stored there.
   [[nodiscard]] std::uint64_t retained_version() const { return retained_version_; }
   void set_retained_version(std::uint64_t version) { retained_version_ = version; }
@@ -59,14 +57,13 @@ class Message {
   [[nodiscard]] const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
 
   std::atomic<std::uint32_t> references_{1};
-  std::uint32_t origin_hash_ = 0;
   std::uint32_t payload_size_ = 0;
   std::uint32_t properties_size_ = 0;
   std::uint16_t topic_size_ = 0;
   mqtt::Qos qos_ = mqtt::Qos::kAtMostOnce;
   bool retain_ = false;
   MonoTime expires_ = kNever;
-  SessionSerial origin_{};
+  std::uint64_t origin_ = 0;
   std::uint64_t retained_version_ = 0;
 };
 

@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/connection.h"
 #include "broker/ids.h"
 #include "broker/mail.h"
 

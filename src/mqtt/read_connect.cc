@@ -133,6 +133,17 @@ Parsed<Connect> read_connect(const Frame& frame, Version& version) {
   return result;
 }
 
+std::uint32_t announced_packet_bytes_max(const Frame& frame) {
+  Cursor in{frame.body};
+  Connect packet;
+  Version version = Version::k311;
+  if (!read_protocol(in, packet, version) || version != Version::k5) return 0;
+  if (!in.u8() || !in.u16()) return 0;  // flags and keep alive
+  const auto properties = read_properties(in.rest(), PropertyContext::kConnect);
+  const bool has_it = properties && properties->has(PropertyId::kMaximumPacketSize);
+  return has_it ? properties->maximum_packet_size : 0;
+}
+
 Parsed<Connack> read_connack(const Frame& frame, Version version) {
   Parsed<Connack> result;
   if (const auto filled = fill(*result, frame, version); !filled)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/send_packet.h"
 #include "broker/worker_state.h"
 #include "mqtt/writer.h"
 
@@ -9,17 +10,17 @@ namespace nightjar::broker::protocol {
 namespace {
 
 void write(WorkerState& worker, Connection& connection, const PendingAck& ack) {
-  ByteBuffer& output = connection.transport().output();
-  const std::size_t before = output.size();
+  const bool is_error = static_cast<std::uint8_t>(ack.code) >= 0x80;
   // A PUBREC with an error ends the exchange: the packet id is free again [MQTT-4.3.3-9].
-  if (ack.type == mqtt::PacketType::kPubrec && static_cast<std::uint8_t>(ack.code) >= 0x80 &&
-      connection.is_v5()) {
+  if (ack.type == mqtt::PacketType::kPubrec && is_error && connection.is_v5()) {
     connection.session->incoming_ids.erase(ack.packet_id.value);
   }
-  mqtt::write_publish_ack(output, connection.version, ack.type, ack.packet_id, ack.code);
-  worker.counters.bytes_sent += output.size() - before;
-  ++worker.counters.packets_sent;
-  connection.transport().flush_later();
+  const std::string_view why = ack.why.empty() ? to_string(ack.code) : ack.why;
+  const bool explains = is_error && connection.wants_problem_information;
+  send_packet(
+      worker, connection, explains ? why : std::string_view{}, [&](ByteBuffer& output, ByteView properties) {
+        mqtt::write_publish_ack(output, connection.version, ack.type, ack.packet_id, ack.code, properties);
+      });
 }
 
 void flush(WorkerState& worker, Connection& connection) {
@@ -44,8 +45,9 @@ std::size_t unacknowledged_qos1(const Connection& connection) {
 }
 
 void acknowledge(WorkerState& worker, Connection& connection, std::uint64_t place, mqtt::PacketType type,
-                 mqtt::PacketId id, mqtt::ReasonCode code, std::uint32_t awaited) {
-  const PendingAck ack{.place = place, .type = type, .packet_id = id, .code = code, .awaited = awaited};
+                 mqtt::PacketId id, mqtt::ReasonCode code, std::uint32_t awaited, std::string_view why) {
+  const PendingAck ack{
+      .place = place, .type = type, .packet_id = id, .code = code, .why = why, .awaited = awaited};
   if (!connection.pending_acks) {
     if (awaited == 0) return write(worker, connection, ack);
     connection.pending_acks = std::make_unique<std::deque<PendingAck>>();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "broker/mail.h"
 #include "mqtt/types.h"
@@ -16,9 +17,10 @@ namespace nightjar::broker::protocol {
 
 // Reserves the next place in the order of acknowledgements.
 std::uint64_t next_place(Connection& connection);
+// `why` explains an error to a 5.0 client: a string literal; without it the name of the code does.
 // The message of `place` was routed: `awaited` reports of other workers are still to come.
 void acknowledge(WorkerState& worker, Connection& connection, std::uint64_t place, mqtt::PacketType type,
-                 mqtt::PacketId id, mqtt::ReasonCode code, std::uint32_t awaited);
+                 mqtt::PacketId id, mqtt::ReasonCode code, std::uint32_t awaited, std::string_view why = {});
 // QoS 1 PUBLISH packets received and not acknowledged yet.
 std::size_t unacknowledged_qos1(const Connection& connection);
 void on_report(WorkerState& worker, const ReportMail& report);

@@ -3,6 +3,7 @@
 #include "broker/protocol/authenticate.h"
 #include "broker/protocol/handlers.h"
 #include "broker/protocol/send_auth.h"
+#include "broker/send_packet.h"
 #include "broker/worker_state.h"
 #include "mqtt/writer.h"
 
@@ -75,12 +76,8 @@ void send_auth(WorkerState& worker, Connection& connection, ReasonCode code, std
   mqtt::PropertyWriter writer{properties};
   writer.text(PropertyId::kAuthenticationMethod, connection.auth_method);
   if (!data.empty()) writer.binary(PropertyId::kAuthenticationData, as_bytes(data));
-  ByteBuffer& output = connection.transport().output();
-  const std::size_t before = output.size();
-  mqtt::write_auth(output, code, properties.view());
-  worker.counters.bytes_sent += output.size() - before;
-  ++worker.counters.packets_sent;
-  connection.transport().flush_later();
+  send_packet(worker, connection, {},
+              [&](ByteBuffer& output, ByteView) { mqtt::write_auth(output, code, properties.view()); });
 }
 
 Outcome on_auth(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {

@@ -11,6 +11,7 @@
 #include "broker/protocol/handlers.h"
 #include "broker/protocol/packet_loop.h"
 #include "broker/routing/group_member.h"
+#include "broker/send_packet.h"
 #include "broker/session/delivery.h"
 #include "broker/session/lifecycle.h"
 #include "broker/worker_state.h"
@@ -24,7 +25,8 @@ using mqtt::PropertyId;
 using mqtt::ReasonCode;
 using mqtt::Version;
 
-void refuse_unreadable(WorkerState& worker, Connection& connection, const mqtt::Violation& violation) {
+void refuse_unreadable(WorkerState& worker, Connection& connection, const mqtt::Frame& frame,
+                       const mqtt::Violation& violation) {
   const bool is_structural =
       violation.code == ReasonCode::kMalformedPacket || violation.code == ReasonCode::kProtocolError;
   ++worker.counters.protocol_errors;
@@ -32,6 +34,7 @@ void refuse_unreadable(WorkerState& worker, Connection& connection, const mqtt::
     // 3.x closes without CONNACK on what it cannot read [MQTT-3.1.4-1].
     close_connection(worker, connection, {.code = violation.code, .why = violation.why, .is_expected = true});
   } else {
+    connection.packet_bytes_max = mqtt::announced_packet_bytes_max(frame);
     refuse_connection(worker, connection, violation.code, violation.why);
   }
 }
@@ -199,12 +202,20 @@ bool take_over(WorkerState& worker, Connection& connection) {
 
 void on_connect(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
   const auto packet = mqtt::read_connect(frame, connection.version);
-  if (!packet) return refuse_unreadable(worker, connection, packet.error());
+  if (!packet) return refuse_unreadable(worker, connection, frame, packet.error());
   connection.version = packet->version;
   if (connection.is_v5()) take_client_limits(connection, packet->properties);
   Outcome refusal = check_client_id(*packet);
   if (!refusal) refusal = check_will(*packet, *connection.policy);
   if (refusal) return refuse_connection(worker, connection, refusal->code, refusal->why);
+  const bool has_empty_method = connection.is_v5() &&
+                                packet->properties.has(PropertyId::kAuthenticationMethod) &&
+                                packet->properties.authentication_method.empty();
+  if (has_empty_method) {
+    refuse_connection(worker, connection, ReasonCode::kBadAuthenticationMethod,
+                      "empty authentication method");
+    return;
+  }
   connection.connect = copy_request(worker, *packet);
   connection.auth_method = connection.connect->auth_method;
   begin_authentication(worker, connection);
@@ -220,6 +231,7 @@ void complete_connect(WorkerState& worker, Connection& connection) {
   session.expiry_s = std::min(request->expiry_s, connection.policy->session_expiry_max_s);
   session.user_name = request->user_name;
   session.drops_logged = {INT64_MIN};
+  connection.earlier_ids = session.incoming_ids;
   connection.session = &session;
   connection.state = Connection::State::kConnected;
   connection.keep_alive_s = effective_keep_alive(connection, *request);
@@ -227,19 +239,17 @@ void complete_connect(WorkerState& worker, Connection& connection) {
   count_stranger_bytes(worker, connection, 0);
   arm_keep_alive(worker, connection);
   ++worker.counters.clients_connected;
-  ByteBuffer connack;
-  mqtt::write_connack(
-      connack, connection.version, opened.is_present, ReasonCode::kSuccess,
-      connection.is_v5() ? connack_properties(connection, session, *request).view() : ByteView{});
-  if (!connection.takes(connack.size())) {
+  const ByteBuffer properties =
+      connection.is_v5() ? connack_properties(connection, session, *request) : ByteBuffer{};
+  const bool is_sent = send_packet(worker, connection, {}, [&](ByteBuffer& output, ByteView) {
+    mqtt::write_connack(output, connection.version, opened.is_present, ReasonCode::kSuccess,
+                        properties.view());
+  });
+  if (!is_sent) {
     // Without a code: no DISCONNECT may come before CONNACK [MQTT-3.2.0-1].
     close_connection(worker, connection, {.why = "CONNACK exceeds its Maximum Packet Size [MQTT-3.1.2-24]"});
     return;
   }
-  connection.transport().output().append(connack.view());
-  worker.counters.bytes_sent += connack.size();
-  ++worker.counters.packets_sent;
-  connection.transport().flush_later();
   session.will = std::move(request->will);  // armed from here on
   log_connected(connection, session, opened.is_present);
   groups_online(worker, session);

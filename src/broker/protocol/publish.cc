@@ -63,7 +63,7 @@ Refusal check_topic(WorkerState& worker, const Connection& connection, const mqt
   if (packet.topic.starts_with("$SYS/")) return {ReasonCode::kNotAuthorized, "$SYS is the broker's own"};
   if (mqtt::level_count(packet.topic) > connection.policy->topic_levels_max) {
     return {ReasonCode::kTopicNameInvalid,
-            "topic with more levels than the listener takes (topic_levels_max)"};
+            "topic with more levels than the listener takes (max_topic_levels)"};
   }
   const Session& session = *connection.session;
   const ClientIdentity who{session.client_id, session.user_name, connection.policy->name};
@@ -78,8 +78,7 @@ MessageRef make_message(WorkerState& worker, const Connection& connection, const
                        .payload = packet.payload,
                        .qos = packet.qos,
                        .retain = packet.retain,
-                       .origin = connection.session->serial,
-                       .origin_hash = connection.session->client_id_hash};
+                       .origin = connection.session->client_id_hash};
   if (connection.is_v5() && !packet.properties.empty()) {
     worker.properties.clear();
     append_forwarded(worker.properties, packet.properties);
@@ -102,8 +101,8 @@ Published publish(WorkerState& worker, Connection& connection, const mqtt::Publi
   const MessageRef message = make_message(worker, connection, packet);
   if (packet.retain && !worker.node.retained().store(message)) {
     log::warn(
-        "message not retained: the limit of retained messages is reached (retained_messages_max, "
-        "retained_bytes_max)",
+        "message not retained: the limit of retained messages is reached (max_retained_messages, "
+        "max_retained_bytes)",
         {{"client", connection.session->client_id}, {"topic", std::string{packet.topic}}});
     // At QoS 0 a server may discard the retained copy at any time [section 3.3.1.3]; the others get theirs.
     if (packet.qos != Qos::kAtMostOnce) return {ReasonCode::kQuotaExceeded};
@@ -133,7 +132,8 @@ Outcome refuse(WorkerState& worker, Connection& connection, const mqtt::Publish&
   }
   if (!connection.is_v5() && !is_denied) return mqtt::Violation{refusal.code, refusal.why};
   const auto type = packet.qos == Qos::kAtLeastOnce ? mqtt::PacketType::kPuback : mqtt::PacketType::kPubrec;
-  acknowledge(worker, connection, next_place(connection), type, packet.packet_id, refusal.code, 0);
+  acknowledge(worker, connection, next_place(connection), type, packet.packet_id, refusal.code, 0,
+              refusal.why);
   return {};
 }
 
@@ -151,12 +151,16 @@ Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Fram
   Session& session = *connection.session;
   const bool is_known =
       packet.qos == Qos::kExactlyOnce && session.incoming_ids.contains(packet.packet_id.value);
-  if (packet.qos != Qos::kAtMostOnce && !is_known && connection.is_v5() &&
-      session.incoming_ids.size() + unacknowledged_qos1(connection) >= connection.policy->receive_maximum) {
+  const bool is_counted = is_known && !connection.earlier_ids.contains(packet.packet_id.value);
+  const std::size_t in_flight =
+      session.incoming_ids.size() - connection.earlier_ids.size() + unacknowledged_qos1(connection);
+  if (packet.qos != Qos::kAtMostOnce && !is_counted && connection.is_v5() &&
+      in_flight >= connection.policy->receive_maximum) {
     return mqtt::Violation{ReasonCode::kReceiveMaximumExceeded,
                            "more PUBLISH in flight than Receive Maximum [MQTT-3.3.4-9]"};
   }
   if (is_known) {
+    connection.earlier_ids.erase(packet.packet_id.value);
     // Sent again: it was routed the first time [MQTT-4.3.3-10].
     acknowledge(worker, connection, next_place(connection), mqtt::PacketType::kPubrec, packet.packet_id,
                 ReasonCode::kSuccess, 0);

@@ -1,5 +1,6 @@
 // PUBREC from a client: it has the QoS 2 message; PUBREL follows (section 3.5).
 #include "broker/protocol/handlers.h"
+#include "broker/send_packet.h"
 #include "broker/session/delivery.h"
 #include "broker/worker_state.h"
 #include "mqtt/writer.h"
@@ -8,12 +9,12 @@ namespace nightjar::broker::protocol {
 namespace {
 
 void send_pubrel(WorkerState& worker, Connection& connection, mqtt::PacketId id, mqtt::ReasonCode code) {
-  ByteBuffer& output = connection.transport().output();
-  const std::size_t before = output.size();
-  mqtt::write_publish_ack(output, connection.version, mqtt::PacketType::kPubrel, id, code);
-  worker.counters.bytes_sent += output.size() - before;
-  ++worker.counters.packets_sent;
-  connection.transport().flush_later();
+  const bool explains = code != mqtt::ReasonCode::kSuccess && connection.wants_problem_information;
+  send_packet(
+      worker, connection, explains ? "no message is in flight with this packet id" : std::string_view{},
+      [&](ByteBuffer& output, ByteView properties) {
+        mqtt::write_publish_ack(output, connection.version, mqtt::PacketType::kPubrel, id, code, properties);
+      });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // PUBREL from a client: its QoS 2 packet id is free again (section 3.6).
 #include "broker/protocol/handlers.h"
+#include "broker/send_packet.h"
 #include "broker/worker_state.h"
 #include "mqtt/writer.h"
 
@@ -7,14 +8,15 @@ namespace nightjar::broker::protocol {
 
 Outcome on_pubrel(WorkerState& worker, Connection& connection, const mqtt::PublishAck& ack) {
   const bool is_known = connection.session->incoming_ids.erase(ack.packet_id.value) != 0;
-  ByteBuffer& output = connection.transport().output();
-  const std::size_t before = output.size();
-  mqtt::write_publish_ack(
-      output, connection.version, mqtt::PacketType::kPubcomp, ack.packet_id,
-      is_known ? mqtt::ReasonCode::kSuccess : mqtt::ReasonCode::kPacketIdentifierNotFound);
-  worker.counters.bytes_sent += output.size() - before;
-  ++worker.counters.packets_sent;
-  connection.transport().flush_later();
+  connection.earlier_ids.erase(ack.packet_id.value);
+  const bool explains = !is_known && connection.wants_problem_information;
+  send_packet(
+      worker, connection, explains ? "no message waits for release with this packet id" : std::string_view{},
+      [&](ByteBuffer& output, ByteView properties) {
+        mqtt::write_publish_ack(
+            output, connection.version, mqtt::PacketType::kPubcomp, ack.packet_id,
+            is_known ? mqtt::ReasonCode::kSuccess : mqtt::ReasonCode::kPacketIdentifierNotFound, properties);
+      });
   return {};
 }
 

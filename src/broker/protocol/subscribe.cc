@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "broker/protocol/handlers.h"
 #include "broker/routing/group_member.h"
+#include "broker/send_packet.h"
 #include "broker/worker_state.h"
 #include "mqtt/topic.h"
 #include "mqtt/writer.h"
@@ -17,6 +18,8 @@ namespace {
 using mqtt::ReasonCode;
 using mqtt::RetainHandling;
 using mqtt::SubscriptionRequest;
+
+bool is_error(ReasonCode code) { return static_cast<std::uint8_t>(code) >= 0x80; }
 
 // What one SUBSCRIBE is about, for the functions below.
 struct Request {
@@ -47,7 +50,10 @@ ReasonCode check(const Request& request, const SubscriptionRequest& wanted, mqtt
   if (!is_valid) return ReasonCode::kTopicFilterInvalid;
   const std::string_view filter = is_shared ? shared.filter : wanted.filter;
   const ListenerPolicy& policy = *request.connection.policy;
-  if (mqtt::level_count(filter) > policy.topic_levels_max) return ReasonCode::kTopicFilterInvalid;
+  if (mqtt::level_count(filter) > policy.topic_levels_max) {
+    // Correct but not for this listener: of the two, 3.x gets the code that does not end the connection.
+    return request.connection.is_v5() ? ReasonCode::kTopicFilterInvalid : ReasonCode::kQuotaExceeded;
+  }
   if (const ReasonCode code = check_offer(request, wanted, is_shared); code != ReasonCode::kSuccess)
     return code;
   const Session& session = request.session;
@@ -122,21 +128,20 @@ void answer_when_complete(WorkerState& worker, Connection& connection, PendingSu
     connection.pending_subacks.push_back(std::move(answer));
     return;
   }
-  ByteBuffer packet;
-  if (answer.is_unsubscribe) {
-    mqtt::write_unsuback(packet, connection.version, answer.packet_id, answer.codes);
-  } else {
-    mqtt::write_suback(packet, connection.version, answer.packet_id, answer.codes);
-  }
-  if (!connection.takes(packet.size())) {
-    worker.to_close.push_back({&connection, ReasonCode::kPacketTooLarge,
-                               "the answer exceeds its Maximum Packet Size [MQTT-3.1.2-24]"});
-    return;
-  }
-  connection.transport().output().append(packet.view());
-  worker.counters.bytes_sent += packet.size();
-  ++worker.counters.packets_sent;
-  connection.transport().flush_later();
+  const auto refused = std::find_if(answer.codes.begin(), answer.codes.end(), is_error);
+  const bool explains = refused != answer.codes.end() && connection.wants_problem_information;
+  const bool is_sent = send_packet(
+      worker, connection, explains ? to_string(*refused) : std::string_view{},
+      [&](ByteBuffer& output, ByteView properties) {
+        if (answer.is_unsubscribe) {
+          mqtt::write_unsuback(output, connection.version, answer.packet_id, answer.codes, properties);
+        } else {
+          mqtt::write_suback(output, connection.version, answer.packet_id, answer.codes, properties);
+        }
+      });
+  if (is_sent) return;
+  worker.to_close.push_back({&connection, ReasonCode::kPacketTooLarge,
+                             "the answer exceeds its Maximum Packet Size [MQTT-3.1.2-24]"});
 }
 
 void on_group_answer(WorkerState& worker, Connection& connection, std::uint32_t operation) {
@@ -166,12 +171,15 @@ Outcome on_subscribe(WorkerState& worker, Connection& connection, const mqtt::Fr
     if (code == ReasonCode::kTopicFilterInvalid && !connection.is_v5()) {
       return mqtt::Violation{code, "invalid Topic Filter in SUBSCRIBE"};
     }
-    if (static_cast<std::uint8_t>(code) >= 0x80) {
+    if (is_error(code)) {
       log::warn("subscription refused", {{"client", request.session.client_id},
                                          {"filter", std::string{wanted.filter}},
                                          {"code", std::string{to_string(code)}}});
     }
-    request.answer.codes.push_back(code);
+    // 0x80 came with 3.1.1; a 3.1 client would take it for a QoS. To it, what is refused looks granted and is
+    // silent.
+    const bool has_no_word = is_error(code) && connection.version == mqtt::Version::k31;
+    request.answer.codes.push_back(has_no_word ? ReasonCode::kSuccess : code);
   }
   answer_when_complete(worker, connection, std::move(request.answer));
   return {};

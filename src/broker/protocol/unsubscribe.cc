@@ -3,8 +3,17 @@
 #include "broker/protocol/subscribe.h"
 #include "broker/session/lifecycle.h"
 #include "broker/worker_state.h"
+#include "mqtt/topic.h"
 
 namespace nightjar::broker::protocol {
+namespace {
+
+bool is_valid(std::string_view filter) {
+  mqtt::SharedFilter shared;
+  return mqtt::is_shared(filter) ? mqtt::parse_shared(filter, shared) : mqtt::is_valid_topic_filter(filter);
+}
+
+}  // namespace
 
 Outcome on_unsubscribe(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
   const auto packet = mqtt::read_unsubscribe(frame, connection.version);
@@ -13,6 +22,15 @@ Outcome on_unsubscribe(WorkerState& worker, Connection& connection, const mqtt::
       .operation = ++connection.last_operation, .is_unsubscribe = true, .packet_id = packet->packet_id};
   Session& session = *connection.session;
   for (const std::string_view filter : packet->filters) {
+    if (!is_valid(filter)) {
+      // 3.x has no code for a filter that breaks the syntax: the connection ends [MQTT-4.7.1-2],
+      // [MQTT-4.7.1-3].
+      if (!connection.is_v5()) {
+        return mqtt::Violation{mqtt::ReasonCode::kTopicFilterInvalid, "invalid Topic Filter in UNSUBSCRIBE"};
+      }
+      answer.codes.push_back(mqtt::ReasonCode::kTopicFilterInvalid);
+      continue;
+    }
     const Subscription* subscription = session.subscriptions.find(filter);
     answer.codes.push_back(subscription != nullptr ? mqtt::ReasonCode::kSuccess
                                                    : mqtt::ReasonCode::kNoSubscriptionExisted);

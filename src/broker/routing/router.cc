@@ -18,7 +18,7 @@ bool accepts(const Subscription& subscription, const DeliverMail& mail, ShardId 
     return false;
   }
   const Message& message = *mail.message;
-  if (subscription.no_local && subscription.session->serial == message.origin()) return false;
+  if (subscription.no_local && subscription.session->client_id_hash == message.origin()) return false;
   return message.retained_version() == 0 || message.retained_version() > subscription.retained_floor;
 }
 

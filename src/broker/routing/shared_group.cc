@@ -27,7 +27,7 @@ SharedGroup::Member* SharedGroup::choose(SharedStrategy strategy, const Message&
     case SharedStrategy::kSticky:
       return choose_sticky();
     case SharedStrategy::kHashByClient:
-      return choose_by_hash(message.origin_hash());
+      return choose_by_hash(message.origin());
     case SharedStrategy::kHashByTopic:
       return choose_by_hash(std::hash<std::string_view>{}(message.topic()));
   }
@@ -91,6 +91,7 @@ mqtt::ReasonCode SharedGroup::push(WorkerState& worker, const MessageRef& messag
     return mqtt::ReasonCode::kSuccess;
   }
   const QueueLimits& limits = worker.node.policy().shared_queue;
+  if (is_full(limits, message->size())) dispatch(worker);  // what is too old makes room
   const auto drop_full = [&worker] {
     ++worker.ledger().dropped[static_cast<std::size_t>(DropReason::kQueueFull)];
   };

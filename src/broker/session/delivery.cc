@@ -172,8 +172,21 @@ mqtt::ReasonCode overflow(WorkerState& worker, Session& session, Delivery delive
   return policy == OverflowPolicy::kReject ? mqtt::ReasonCode::kQuotaExceeded : mqtt::ReasonCode::kSuccess;
 }
 
+// Its Message Expiry Interval has passed, or it waited longer than the queue's limit.
+bool is_expired(const WorkerState& worker, const Session& session, const Delivery& waiting) {
+  const Duration age_max = session.policy->queue.age_max;
+  return waiting.message->expires() <= worker.now ||
+         (age_max.ms > 0 && waiting.enqueued + age_max <= worker.now);
+}
+
 mqtt::ReasonCode enqueue(WorkerState& worker, Session& session, Delivery delivery) {
   const QueueLimits& limits = session.policy->queue;
+  // What is too old makes room before anything younger is lost.
+  while (!session.outbox.empty() && session.outbox.is_full(limits, delivery.message->size()) &&
+         is_expired(worker, session, session.outbox.front())) {
+    --worker.ledger().waiting;
+    drop(worker, session, session.outbox.pop(), DropReason::kExpired);
+  }
   if (session.outbox.is_full(limits, delivery.message->size())) {
     return overflow(worker, session, std::move(delivery));
   }
@@ -227,7 +240,9 @@ bool send_ready(WorkerState& worker, Session& session, RetainedReplay& replay,
                 const Subscription& subscription) {
   while (replay.next_ready < replay.ready.size()) {
     MessageRef& message = replay.ready[replay.next_ready];
-    if (message->expires() <= worker.now) {  // while it waited for the client
+    const bool is_own =
+        subscription.no_local && message->origin() == session.client_id_hash;  // [MQTT-3.8.3-3]
+    if (is_own || message->expires() <= worker.now) {  // expired while it waited for the client
       ++replay.next_ready;
       continue;
     }
@@ -264,7 +279,7 @@ bool pump_outbox(WorkerState& worker, Session& session, std::uint64_t last_place
     }
     Delivery delivery = session.outbox.pop();
     --worker.ledger().waiting;
-    if (is_expired) {
+    if (is_too_late) {
       drop(worker, session, delivery, DropReason::kExpired);
     } else {
       send_now(worker, session, std::move(delivery));

@@ -24,8 +24,7 @@ void publish_will(WorkerState& worker, Session& session) {
                      .qos = will->qos,
                      .retain = will->retain,
                      .expires = will->has_expiry ? worker.now + Duration::seconds(will->expiry_s) : kNever,
-                     .origin = session.serial,
-                     .origin_hash = session.client_id_hash});
+                     .origin = session.client_id_hash});
   if (will->retain && !worker.node.retained().store(message)) {
     log::warn("will not retained: the limit of retained messages is reached",
               {{"client", session.client_id}, {"topic", will->topic}});

@@ -28,7 +28,7 @@ Session::Session(WorkerState& home, std::string id, ShardId shard_id, SessionSer
                  const ListenerPolicy& listener)
     : worker(&home),
       client_id(std::move(id)),
-      client_id_hash(static_cast<std::uint32_t>(std::hash<std::string>{}(client_id))),
+      client_id_hash(std::hash<std::string>{}(client_id)),
       shard(shard_id),
       serial(session_serial),
       policy(&listener),

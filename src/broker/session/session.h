@@ -59,7 +59,7 @@ class Session {
 
   WorkerState* worker;  // changes with a shard move
   const std::string client_id;
-  const std::uint32_t client_id_hash;
+  const std::uint64_t client_id_hash;
   const ShardId shard;
   const SessionSerial serial;
   const ListenerPolicy* policy;  // of the listener that the last connection used
