@@ -81,6 +81,7 @@ struct PendingConnect {
   std::string auth_data;  // from the client; after success, for the client
   std::unique_ptr<Will> will;
   std::uint64_t ordinal = 0;
+  std::size_t bytes = 0;  // of the packet: about what this holds
 };
 
 class Connection {

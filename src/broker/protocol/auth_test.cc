@@ -207,6 +207,26 @@ TEST(SlowAuthentication, TakesOverOnlyAfterSuccess) {
   EXPECT_EQ(door.world.counters().takeovers, 0U);
 }
 
+TEST(SlowAuthentication, CountsInTheBudgetOfStrangers) {
+  Doorkeeper keeper;
+  keeper.is_slow = true;
+  World world{{.workers = 1,
+               .node = {.strangers_bytes_max = 1000, .sys_interval = Duration{0}},
+               .authenticator = &keeper}};
+  std::vector<Client> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back(world, "client" + std::to_string(i));
+    clients.back().connect({.user_name = std::string(350, 'x'), .password = "secret"});
+    world.settle();
+  }
+  EXPECT_EQ(world.counters().connections, 2);
+  EXPECT_GT(world.counters().stranger_bytes, 700);
+  keeper.answer(world, 0);
+  world.settle();
+  EXPECT_EQ(world.counters().clients_connected, 2);
+  EXPECT_EQ(world.counters().stranger_bytes, 0);
+}
+
 TEST(SlowAuthentication, IsGivenUpAfterAWhile) {
   Door door;
   door.keeper.is_slow = true;

@@ -217,6 +217,7 @@ void on_connect(WorkerState& worker, Connection& connection, const mqtt::Frame& 
     return;
   }
   connection.connect = copy_request(worker, *packet);
+  connection.connect->bytes = frame.size;
   connection.auth_method = connection.connect->auth_method;
   begin_authentication(worker, connection);
 }

@@ -116,7 +116,8 @@ std::size_t parse(WorkerState& worker, Connection& connection, ByteView bytes) {
 // What strangers may hold is bounded: each for itself by its CONNECT limit, all together by the node's
 // budget.
 void check_stranger(WorkerState& worker, Connection& connection) {
-  count_stranger_bytes(worker, connection, connection.unread.size());
+  const std::size_t request_bytes = connection.connect ? connection.connect->bytes : 0;
+  count_stranger_bytes(worker, connection, connection.unread.size() + request_bytes);
   const auto held = worker.node.stranger_bytes().load(std::memory_order_relaxed);
   if (held > static_cast<std::int64_t>(worker.node.policy().strangers_bytes_max)) {
     close_connection(worker, connection,

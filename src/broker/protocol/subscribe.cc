@@ -92,12 +92,11 @@ Subscription& enter(Request& request, const SubscriptionRequest& wanted, const m
 // live.
 void begin_replay(Request& request, Subscription& subscription, bool is_new) {
   Session& session = request.session;
-  std::erase_if(session.replays,
-                [&](const RetainedReplay& r) { return r.subscription == subscription.text; });
   RetainedReplay replay;
   replay.subscription = subscription.text;
   replay.behind_place = session.outbox.last_place();
   replay.version = request.worker.node.retained().begin_replay();
+  subscription.replay_version = replay.version;  // an older replay of it is void
   // A subscription that existed before may have live messages of older versions on their way: it gets them
   // twice rather than not at all [MQTT-3.8.4-4].
   if (is_new) subscription.retained_floor = replay.version;

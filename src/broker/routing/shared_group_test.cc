@@ -328,6 +328,23 @@ TEST(SharedGroup, ItsQueueHasLimits) {
   expect_balanced(world);
 }
 
+TEST(SharedGroup, WhatIsTooOldMakesRoomInItsQueue) {
+  WorldOptions options = with(SharedStrategy::kLeastInFlight);
+  options.node.shared_queue.messages_max = 3;
+  options.node.shared_queue.age_max = Duration::seconds(10);
+  World world{options};
+  Client a = member(world, "a", Qos::kAtLeastOnce, {.session_expiry_s = 1000});
+  a.drop_link();
+  Client publisher = joined(world, "publisher");
+  publish_numbers(publisher, 1, 3, Qos::kAtLeastOnce);
+  world.advance(Duration::seconds(10));
+  publish_numbers(publisher, 4, 6, Qos::kAtLeastOnce);
+  a.connect({.clean_start = false});
+  a.run();
+  EXPECT_EQ(payloads(a), numbers(4, 6));
+  expect_balanced(world);
+}
+
 TEST(SharedGroup, ItsQueueHasALimitInBytes) {
   WorldOptions options = with(SharedStrategy::kLeastInFlight);
   options.node.shared_queue.bytes_max = 1000;

@@ -268,12 +268,10 @@ bool send_ready(WorkerState& worker, Session& session, RetainedReplay& replay,
 
 // Sends what waits in the outbox up to `last_place`. False if window or room ran out.
 bool pump_outbox(WorkerState& worker, Session& session, std::uint64_t last_place) {
-  const Duration age_max = session.policy->queue.age_max;
   while (!session.outbox.empty() && session.outbox.front().place <= last_place) {
-    Delivery& first = session.outbox.front();
-    const bool is_expired =
-        first.message->expires() <= worker.now || (age_max.ms > 0 && first.enqueued + age_max <= worker.now);
-    if (!is_expired) {
+    const Delivery& first = session.outbox.front();
+    const bool is_too_late = is_expired(worker, session, first);
+    if (!is_too_late) {
       if (!has_room(*session.connection)) return false;
       if (first.qos != Qos::kAtMostOnce && !has_window(*session.connection, session)) return false;
     }
@@ -294,7 +292,7 @@ bool pump_replays(WorkerState& worker, Session& session) {
     RetainedReplay& replay = session.replays.front();
     if (!pump_outbox(worker, session, replay.behind_place)) return false;
     const Subscription* subscription = session.subscriptions.find(replay.subscription);
-    if (subscription != nullptr) {
+    if (subscription != nullptr && subscription->replay_version == replay.version) {
       if (!send_ready(worker, session, replay, *subscription)) return false;
       if (!replay.is_read) {
         if (steps == kReplayStepsPerPump) {
@@ -306,7 +304,7 @@ bool pump_replays(WorkerState& worker, Session& session) {
         continue;
       }
     }
-    session.replays.erase(session.replays.begin());
+    session.replays.pop_front();
   }
   return true;
 }

@@ -550,6 +550,24 @@ TEST(Age, OfTheQueueDropsWhatWaitedTooLong) {
   expect_balanced(world);
 }
 
+TEST(Age, MakesRoomInAFullQueue) {
+  for (const OverflowPolicy policy : {OverflowPolicy::kDropNew, OverflowPolicy::kReject}) {
+    WorldOptions options = with_queue(policy);
+    options.listener.queue.age_max = Duration::seconds(10);
+    World world{options};
+    Client client = subscriber_of(world, "client", Qos::kAtLeastOnce);
+    client.drop_link();
+    Client publisher = joined(world, "publisher");
+    publish_numbers(publisher, 1, 3, Qos::kAtLeastOnce);
+    world.advance(Duration::seconds(10));
+    publish_numbers(publisher, 4, 5, Qos::kAtLeastOnce);
+    EXPECT_EQ(after_return(client), numbers(4, 5));
+    EXPECT_EQ(dropped(world, DropReason::kExpired), 3U);
+    EXPECT_EQ(dropped(world, DropReason::kQueueFull), 0U);
+    expect_balanced(world);
+  }
+}
+
 TEST(Expiry, IsPatchedToWhatRemains) {
   World world;
   Client client = subscriber_of(world, "client", Qos::kAtLeastOnce);

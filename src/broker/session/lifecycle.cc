@@ -90,8 +90,6 @@ void unsubscribe(WorkerState& worker, Session& session, std::string_view text, s
   const std::unique_ptr<Subscription> gone = session.subscriptions.take(text);
   if (!gone) return;
   --worker.counters.subscriptions;
-  std::erase_if(session.replays,
-                [&](const RetainedReplay& replay) { return replay.subscription == gone->text; });
   if (gone->group) {
     --worker.counters.shared_subscriptions;
     --session.shared_count;
@@ -103,7 +101,6 @@ void unsubscribe(WorkerState& worker, Session& session, std::string_view text, s
 
 void end_session(WorkerState& worker, Session& session) {
   if (session.will) publish_will(worker, session);
-  session.replays.clear();  // at once: unsubscribe() would search them for each subscription
   while (!session.subscriptions.empty()) {
     const std::string text = (*session.subscriptions.begin())->text;
     unsubscribe(worker, session, text, 0);

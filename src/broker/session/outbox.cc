@@ -44,9 +44,10 @@ std::vector<InFlight::Entry*> InFlight::in_order() {
 }
 
 void InFlight::grow() {
-  // Twice the entries, so that a few old ids never block the next ones for long; all ids fit in 65 536 slots.
-  std::vector<Entry> larger(slots_.empty() ? 4 : std::min<std::size_t>(slots_.size() * 2, 65'536));
-  if (larger.size() == slots_.size()) return;
+  constexpr std::size_t kSlotsMax = 65'536;  // room for every id
+  if (slots_.size() == kSlotsMax) return;
+  // Twice the entries, so that a few old ids never block the next ones for long.
+  std::vector<Entry> larger(slots_.empty() ? 4 : slots_.size() * 2);
   for (Entry& entry : slots_) {
     if (entry.state != State::kFree) larger[entry.packet_id.value & (larger.size() - 1)] = std::move(entry);
   }

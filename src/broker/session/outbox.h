@@ -26,7 +26,7 @@ struct Delivery {
   mqtt::Qos qos = mqtt::Qos::kAtMostOnce;
   bool retain = false;  // the RETAIN flag as this client gets it
   MonoTime enqueued{};
-  std::uint64_t place = 0;       // in the outbox: counts pushes
+  std::uint64_t place = 0;  // in the outbox: counts pushes
   SubscriptionIds subscription_ids;
   GroupKeyRef group;  // assigned by a shared group, which waits to hear of it
   std::uint64_t group_sequence = 0;

@@ -76,7 +76,7 @@ class Session {
   // [MQTT-4.4.0-1].
   std::vector<mqtt::PacketId> resend;
   std::size_t next_resend = 0;
-  std::vector<RetainedReplay> replays;
+  boost::container::deque<RetainedReplay> replays;
   // Packet ids of QoS 2 PUBLISH packets received and not yet released [MQTT-4.3.3-10].
   boost::unordered_flat_set<std::uint16_t> incoming_ids;
   std::unique_ptr<Will> will;
