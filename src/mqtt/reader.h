@@ -37,8 +37,8 @@ FrameResult next_frame(ByteView in, std::size_t packet_bytes_max, Version versio
 // A CONNECT of an unknown protocol level gives kUnsupportedProtocolVersion, with *`version` telling which
 // kind of CONNACK the peer will understand: the level it asked for, if at least 5, else 3.1.1.
 Parsed<Connect> read_connect(const Frame& frame, Version& version);
-// Maximum Packet Size of a 5.0 CONNECT that read_connect refused, as far as it can be read; 0 if it cannot, or is
-// absent. So that even the refusal keeps to it [MQTT-3.1.2-24].
+// Maximum Packet Size of a 5.0 CONNECT that read_connect refused, as far as it can be read; 0 if it cannot,
+// or is absent. So that even the refusal keeps to it [MQTT-3.1.2-24].
 std::uint32_t announced_packet_bytes_max(const Frame& frame);
 Parsed<Publish> read_publish(const Frame& frame, Version version);
 Parsed<PublishAck> read_publish_ack(const Frame& frame, Version version);

@@ -1,5 +1,6 @@
 // Writes the corpora of the codec's fuzz targets from the packet cases: make_corpus DIR
-// makes DIR/reader, DIR/properties and DIR/topic_filter; files that are there already are left or replaced.
+// makes DIR/reader, DIR/connection, DIR/properties and DIR/topic_filter; files that are there already are
+// left or replaced.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -25,6 +26,17 @@ void write_packets(const std::filesystem::path& directory) {
     const char version = static_cast<char>(static_cast<int>(c.version) - static_cast<int>(Version::k31));
     const char sender = c.sender == Sender::kClient ? 0 : 1;
     write(directory, c.name, std::string{version, sender} + bytes_of(c.bytes));
+  }
+}
+
+// The input of `connection`: version, an accepted CONNECT first or not, size of the pieces, packet.
+void write_connections(const std::filesystem::path& directory) {
+  for (const PacketCase& c : packet_cases()) {
+    if (c.sender != Sender::kClient) continue;
+    const std::string bytes = bytes_of(c.bytes);
+    const bool is_connect = !bytes.empty() && (static_cast<unsigned char>(bytes[0]) >> 4) == 1;
+    const char version = static_cast<char>(static_cast<int>(c.version) - static_cast<int>(Version::k31));
+    write(directory, c.name, std::string{version, static_cast<char>(is_connect ? 0 : 1), 6} + bytes);
   }
 }
 
@@ -100,6 +112,7 @@ int main(int argc, char** argv) {
   }
   const std::filesystem::path corpus{argv[1]};
   write_packets(corpus / "reader");
+  write_connections(corpus / "connection");
   write_property_lists(corpus / "properties");
   write_topic_filters(corpus / "topic_filter");
   return 0;

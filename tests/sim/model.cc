@@ -181,8 +181,8 @@ void Model::check_last_values(const std::string& client, const Epoch& epoch) con
     if (publications_[i].retain && publications_[i].acknowledged != kOpen) last[publications_[i].topic] = i;
   }
   for (const auto& [topic, index] : last) {
-    const bool covered =
-        std::any_of(epoch.subscriptions.begin(), epoch.subscriptions.end(), [&, &topic = topic](const Subscription& s) {
+    const bool covered = std::any_of(
+        epoch.subscriptions.begin(), epoch.subscriptions.end(), [&, &topic = topic](const Subscription& s) {
           return !mqtt::is_shared(s.filter) && mqtt::matches(s.filter, topic) && s.acknowledged != kOpen &&
                  s.unsubscribe_sent == kOpen && s.qos != Qos::kAtMostOnce;
         });

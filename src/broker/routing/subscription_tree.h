@@ -1,10 +1,10 @@
-// All topic filters of the node, in one tree shared by its workers. For each filter it knows which workers have
-// subscribers; who they are is kept by each worker for itself (LocalSubscribers).
+// All topic filters of the node, in one tree shared by its workers. For each filter it knows which workers
+// have subscribers; who they are is kept by each worker for itself (LocalSubscribers).
 //
 // Threads: match() and version() may be called by every worker at any time, take no lock and write no shared
-// line. add() and remove() may be called by every worker; they take the writer's lock for a short time. Memory
-// that a reader may still see is reclaimed only when every worker has passed a turn boundary (quiescent()) or
-// sleeps (offline()).
+// line. add() and remove() may be called by every worker; they take the writer's lock for a short time.
+// Memory that a reader may still see is reclaimed only when every worker has passed a turn boundary
+// (quiescent()) or sleeps (offline()).
 #pragma once
 
 #include <atomic>
@@ -39,7 +39,8 @@ class SubscriptionTree {
   RouteVersion advance_version() { return version_.fetch_add(1, std::memory_order_acq_rel) + 1; }
   [[nodiscard]] RouteVersion version() const { return version_.load(std::memory_order_acquire); }
 
-  // Appends every filter that matches the valid topic name to `out`. A topic of thousands of levels costs no stack.
+  // Appends every filter that matches the valid topic name to `out`. A topic of thousands of levels costs no
+  // stack.
   void match(std::string_view topic, std::vector<Match>& out) const;
 
   // `worker` holds no pointer into the tree at this moment.
