@@ -31,6 +31,7 @@ function(nightjar_test name)
   find_package(GTest REQUIRED)
   include(GoogleTest)
   add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})  # tests/support
   # rapidcheck has no CMake package in Debian.
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} nightjar::options GTest::gmock GTest::gtest_main rapidcheck)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120

@@ -10,7 +10,6 @@ namespace nightjar::testing {
 namespace {
 
 using mqtt::Qos;
-using ::testing::Each;
 using ::testing::IsEmpty;
 
 using Values = std::map<std::string, std::string>;

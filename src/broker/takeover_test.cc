@@ -11,7 +11,6 @@ using mqtt::Qos;
 using mqtt::ReasonCode;
 using mqtt::Version;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 TEST(Takeover, ClosesTheOldConnectionOnTheSameWorkerAndFromAnother) {

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <vector>
 
+#include "tests/support/temp_dir.h"
+
 namespace nightjar::cli {
 namespace {
 
@@ -72,7 +74,8 @@ TEST(PubOptions, WantExactlyOneSourceOfThePayload) {
 }
 
 TEST(PubOptions, ReadThePayloadFromAFile) {
-  const std::string path = testing::TempDir() + "nightjar-pub-payload";
+  const test_support::TempDir directory;
+  const std::string path = directory.path() / "payload";
   std::ofstream{path} << "line\nend";
   const auto settings = pub({"-t", "a", "-f", path.c_str()});
   ASSERT_TRUE(settings) << settings.error().message;
@@ -195,7 +198,8 @@ TEST(ConnectionOptions, RefuseUrlsThatNameNoBroker) {
 }
 
 TEST(ConnectionOptions, PreferTheTypedPasswordThenTheFileThenTheEnvironment) {
-  const std::string path = testing::TempDir() + "nightjar-password";
+  const test_support::TempDir directory;
+  const std::string path = directory.path() / "password";
   std::ofstream{path} << "from file\nsecond line\n";
   ASSERT_EQ(setenv("NIGHTJAR_PASSWORD", "from environment", 1), 0);
   const auto typed = sub({"-t", "a", "-u", "joe", "-P", "typed", "--password-file", path.c_str()});

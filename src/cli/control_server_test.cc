@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "cli/control_socket.h"
+#include "tests/support/temp_dir.h"
 
 namespace nightjar::cli {
 namespace {
@@ -17,12 +18,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 struct ControlServerTest : testing::Test {
-  ControlServerTest() {
-    fs::remove_all(root);
-    fs::create_directories(root);
-  }
-  ~ControlServerTest() override { fs::remove_all(root); }
-
   static std::string ask(const fs::path& socket, std::string_view request) {
     const auto connection = connect_to(socket);
     if (!connection) return connection.error().message;
@@ -32,7 +27,8 @@ struct ControlServerTest : testing::Test {
   }
   static std::string echo(std::string_view request) { return "you said " + std::string(request); }
 
-  fs::path root = fs::path(testing::TempDir()) / "nightjar_control_server_test";
+  test_support::TempDir directory;
+  fs::path root = directory.path();
 };
 
 TEST_F(ControlServerTest, AnswersOneLineWithOneLine) {

@@ -6,6 +6,8 @@
 
 #include <fstream>
 
+#include "tests/support/temp_dir.h"
+
 namespace nightjar::cli {
 namespace {
 
@@ -14,9 +16,8 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 struct DataDirTest : testing::Test {
-  DataDirTest() { fs::remove_all(root); }
-  ~DataDirTest() override { fs::remove_all(root); }
-  fs::path root = fs::path(testing::TempDir()) / "nightjar_data_dir_test";
+  test_support::TempDir directory;
+  fs::path root = directory.path() / "data";
 };
 
 TEST_F(DataDirTest, IsMadeWithItsParentsForItsOwnerOnly) {

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/temp_dir.h"
+
 namespace nightjar::cli {
 namespace {
 
@@ -18,8 +20,8 @@ struct ServeConfigTest : testing::Test {
     std::ofstream(path) << content;
     return {.config_file = path};
   }
-  ~ServeConfigTest() override { std::filesystem::remove(path); }
-  std::string path = testing::TempDir() + "/nightjar_serve_config_test.toml";
+  test_support::TempDir directory;
+  std::string path = directory.path() / "nightjar.toml";
 };
 
 TEST_F(ServeConfigTest, WithoutAnythingItServesThisMachineToAnybodyOnIt) {

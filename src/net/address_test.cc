@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "net/port_holder.h"
+#include "tests/support/temp_dir.h"
 
 namespace nightjar::net {
 namespace {
@@ -48,8 +49,6 @@ TEST(Address, NamesAreRefusedWithWhatWouldBeRight) {
 struct PortHolderTest : testing::Test {
   PortHolderTest() {
     namespace fs = std::filesystem;
-    proc = fs::path(testing::TempDir()) / "nightjar_port_holder_test";
-    fs::remove_all(proc);
     fs::create_directories(proc / "net");
     fs::create_directories(proc / "4711/fd");
     fs::create_directories(proc / "self");
@@ -63,8 +62,8 @@ struct PortHolderTest : testing::Test {
                                        "   1: 0100007F:075C 0100007F:075B 01 00000000:00000000 00:00000000 "
                                        "00000000     0        0 9999 1\n";
   }
-  ~PortHolderTest() override { std::filesystem::remove_all(proc); }
-  std::filesystem::path proc;
+  test_support::TempDir directory;
+  std::filesystem::path proc = directory.path();
 };
 
 TEST_F(PortHolderTest, NamesTheProcessThatListens) {

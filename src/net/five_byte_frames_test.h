@@ -23,13 +23,13 @@ class FiveByteFrames final : public StreamFilter {
       buffered_.erase(0, 1);
       wire_.append(std::string_view(&kGreeting, 1));
     }
-    return buffered_.empty() || static_cast<std::size_t>(buffered_[0]) <= kFrameMax;
+    return buffered_.empty() || static_cast<unsigned char>(buffered_[0]) <= kFrameMax;
   }
   [[nodiscard]] bool has_plain() const override {
-    return !buffered_.empty() && buffered_.size() > static_cast<std::size_t>(buffered_[0]);
+    return !buffered_.empty() && buffered_.size() > static_cast<unsigned char>(buffered_[0]);
   }
   ByteView next_plain() override {
-    const auto size = static_cast<std::size_t>(buffered_[0]);
+    const std::size_t size = static_cast<unsigned char>(buffered_[0]);
     plain_ = buffered_.substr(1, size);
     std::reverse(plain_.begin(), plain_.end());
     buffered_.erase(0, 1 + size);

@@ -86,7 +86,7 @@ def run(command, **options):
 
 
 def build(copy):
-    return run(["ninja", "-C", str(copy / "build"), "nightjar_sim"])
+    return run(["ninja", "-j", "2", "-C", str(copy / "build"), "nightjar_sim"])
 
 
 def main():

@@ -11,7 +11,6 @@ namespace {
 using broker::AuthRequest;
 using broker::AuthVerdict;
 using mqtt::PacketType;
-using mqtt::Qos;
 using mqtt::ReasonCode;
 using mqtt::Version;
 using ::testing::ElementsAre;

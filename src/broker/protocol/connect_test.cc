@@ -12,7 +12,6 @@ using mqtt::ReasonCode;
 using mqtt::Version;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::SizeIs;
 
 // The CONNACK as it lies on the wire.
 mqtt::Connack connack_on(Client& client) {

@@ -7,7 +7,6 @@
 namespace nightjar::testing {
 namespace {
 
-using broker::DropReason;
 using mqtt::PacketType;
 using mqtt::Qos;
 using mqtt::ReasonCode;

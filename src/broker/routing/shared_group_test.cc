@@ -15,13 +15,11 @@ using broker::SharedStrategy;
 using mqtt::PacketType;
 using mqtt::Qos;
 using mqtt::ReasonCode;
-using mqtt::Version;
 using Requests = std::vector<mqtt::SubscriptionRequest>;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using ::testing::UnorderedElementsAre;
 
 const std::string kGroup = "$share/team/jobs/#";
 
@@ -29,7 +27,8 @@ WorldOptions with(SharedStrategy strategy, std::uint16_t workers = 3) {
   return {.workers = workers, .node = {.shared_strategy = strategy, .sys_interval = Duration{0}}};
 }
 
-Client member(World& world, const std::string& id, Qos qos = Qos::kExactlyOnce, ConnectOptions options = {}) {
+Client member(World& world, const std::string& id, Qos qos = Qos::kExactlyOnce,
+              const ConnectOptions& options = {}) {
   Client client = joined(world, id, options);
   client.subscribe(kGroup, qos);
   client.run();

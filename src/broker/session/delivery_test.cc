@@ -10,7 +10,6 @@ namespace nightjar::testing {
 namespace {
 
 using broker::DropReason;
-using broker::ListenerPolicy;
 using broker::OverflowPolicy;
 using mqtt::PacketType;
 using mqtt::Qos;
