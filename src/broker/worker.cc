@@ -15,6 +15,9 @@ namespace {
 
 // Mail to oneself may cause more of it; what is left after this many rounds waits for the next turn.
 constexpr int kOwnMailRounds = 8;
+// Reads of the retained store in one turn, each of some hundred topics at most: a few milliseconds, so that
+// replays go on beside everybody's traffic and not before it.
+constexpr std::uint32_t kReplayStepsPerTurn = 32;
 
 void close_marked(WorkerState& worker) {
   while (!worker.to_close.empty()) {
@@ -41,9 +44,16 @@ void pump_marked(WorkerState& worker) {
   for (Session*& session : batch) {
     if (session != nullptr) session->is_to_pump = false;
   }
+  worker.replay_steps_left = kReplayStepsPerTurn;
+  std::size_t served = 0;
   for (Session* session : batch) {
+    const bool has_steps = worker.replay_steps_left != 0;
     if (session != nullptr) pump(worker, *session);
+    if (has_steps && worker.replay_steps_left == 0) served = worker.to_pump.size();
   }
+  // Who found no step left comes first in the next turn.
+  std::rotate(worker.to_pump.begin(), worker.to_pump.begin() + static_cast<std::ptrdiff_t>(served),
+              worker.to_pump.end());
 }
 
 void retire_dead(WorkerState& worker) {

@@ -76,6 +76,7 @@ struct WorkerState {
   };
   std::vector<Closing> to_close;
   std::vector<Session*> to_pump;
+  std::uint32_t replay_steps_left = 0;  // of this turn
   std::vector<Connection*> to_resume;
   bool is_draining = false;
   std::uint64_t last_serial = 0;

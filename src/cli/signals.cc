@@ -34,6 +34,7 @@ void end_process(int) {
 
 Result<Signals> Signals::catch_them() {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGUSR1, SIG_IGN);  // scripts made for other daemons send it; it must not end this one
   const sigset_t set = our_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   net::Fd fd{::signalfd(-1, &set, SFD_CLOEXEC)};

@@ -207,6 +207,20 @@ TEST(Unreadable, ConnectIsRefusedInTheWordsOfItsVersion) {
   }
 }
 
+TEST(KeepAlive, BytesOfAnUnfinishedPacketAreNoSignOfLife) {
+  World world;
+  Client client{world, "client"};
+  client.connect({.keep_alive_s = 1});
+  client.run();
+  client.send(as_bytes(std::string_view{"\x30\x7f", 2}));
+  for (int second = 0; second < 3 && !client.is_closed(); ++second) {
+    client.send(as_bytes("x"));
+    world.advance(Duration::seconds(1));
+    client.poll();
+  }
+  EXPECT_EQ(client.disconnect_code, ReasonCode::kKeepAliveTimeout);
+}
+
 TEST(KeepAlive, OneAndAHalfTimesTheInterval) {
   World world;
   Client client = joined(world, "client", {.keep_alive_s = 10});

@@ -103,6 +103,7 @@ std::size_t parse(WorkerState& worker, Connection& connection, ByteView bytes) {
       break;
     }
     ++worker.counters.packets_received;
+    connection.last_received = worker.now;  // a whole packet counts, not bytes of one [MQTT-3.1.2-22]
     used += next.frame.size;
     if (is_stranger) {
       act_for_stranger(worker, connection, next.frame);
@@ -148,7 +149,6 @@ void check_answers(WorkerState& worker, Connection& connection, std::size_t unse
 
 void receive(WorkerState& worker, Connection& connection, ByteView bytes) {
   worker.counters.bytes_received += bytes.size();
-  connection.last_received = worker.now;
   if (!connection.is_open()) return;
   const std::size_t unsent_before = connection.transport().unsent_bytes();
   if (connection.unread.empty()) {

@@ -21,6 +21,11 @@ using mqtt::SubscriptionRequest;
 
 bool is_error(ReasonCode code) { return static_cast<std::uint8_t>(code) >= 0x80; }
 
+// Replays of one subscription that may wait at a time, so that repeating a SUBSCRIBE costs bounded memory.
+constexpr std::uint16_t kReplaysWaitingMax = 8;
+// Bytes of filters a session may hold: a million filters of usual length, but not of 65 535 bytes each.
+constexpr std::size_t kSubscriptionBytesMax = 64 * 1024 * 1024;
+
 // What one SUBSCRIBE is about, for the functions below.
 struct Request {
   WorkerState& worker;
@@ -47,7 +52,11 @@ ReasonCode check(const Request& request, const SubscriptionRequest& wanted, mqtt
   const bool is_shared = mqtt::is_shared(wanted.filter);
   const bool is_valid =
       is_shared ? mqtt::parse_shared(wanted.filter, shared) : mqtt::is_valid_topic_filter(wanted.filter);
-  if (!is_valid) return ReasonCode::kTopicFilterInvalid;
+  if (!is_valid) {
+    // 3.x knows no shared subscriptions: to it this is a proper filter that the server does not take.
+    const bool is_proper = !request.connection.is_v5() && mqtt::is_valid_topic_filter(wanted.filter);
+    return is_proper ? ReasonCode::kSharedSubscriptionsNotSupported : ReasonCode::kTopicFilterInvalid;
+  }
   const std::string_view filter = is_shared ? shared.filter : wanted.filter;
   const ListenerPolicy& policy = *request.connection.policy;
   if (mqtt::level_count(filter) > policy.topic_levels_max) {
@@ -61,6 +70,8 @@ ReasonCode check(const Request& request, const SubscriptionRequest& wanted, mqtt
       session.subscriptions.find(wanted.filter) == nullptr) {
     return ReasonCode::kQuotaExceeded;
   }
+  if (session.subscriptions.bytes() + wanted.filter.size() > kSubscriptionBytesMax)
+    return ReasonCode::kQuotaExceeded;
   const ClientIdentity who{session.client_id, session.user_name, policy.name};
   if (!request.worker.node.ports().authorizer.may_subscribe(who, filter)) return ReasonCode::kNotAuthorized;
   return ReasonCode::kSuccess;
@@ -92,11 +103,14 @@ Subscription& enter(Request& request, const SubscriptionRequest& wanted, const m
 // live.
 void begin_replay(Request& request, Subscription& subscription, bool is_new) {
   Session& session = request.session;
+  // One that still waits brings the same; what is stored from now on comes live in any case.
+  if (subscription.replays_waiting == kReplaysWaitingMax) return;
+  ++subscription.replays_waiting;
   RetainedReplay replay;
   replay.subscription = subscription.text;
+  replay.since = subscription.since;
   replay.behind_place = session.outbox.last_place();
   replay.version = request.worker.node.retained().begin_replay();
-  subscription.replay_version = replay.version;  // an older replay of it is void
   // A subscription that existed before may have live messages of older versions on their way: it gets them
   // twice rather than not at all [MQTT-3.8.4-4].
   if (is_new) subscription.retained_floor = replay.version;

@@ -2,6 +2,8 @@
 // retained messages that follow (sections 3.8 to 3.11, 3.3.1.3).
 #include <map>
 
+#include "broker/session/session.h"
+#include "broker/worker_state.h"
 #include "tests/support/scenario.h"
 
 namespace nightjar::testing {
@@ -421,6 +423,59 @@ TEST(Replay, LeavesOutWhatExpiredWhileItWaited) {
   client.run();
   EXPECT_THAT(client.received, SizeIs(4));
   expect_balanced(shelf.world);
+}
+
+TEST(Retained, EachSubscribeBringsThemAlsoWhileOthersWait) {
+  World world;
+  Client publisher = joined(world, "publisher");
+  publisher.publish("door", "open", {.retain = true});
+  publisher.run();
+  Client client = joined(world, "client");
+  for (int n = 0; n < 3; ++n) client.subscribe("door", Qos::kAtLeastOnce);
+  client.run();
+  EXPECT_THAT(client.subacks, SizeIs(3));
+  EXPECT_THAT(client.received, SizeIs(3));
+}
+
+TEST(Retained, ManyReplaysShareTheTurnsWithOthers) {
+  World world{{.workers = 1}};
+  Client publisher = joined(world, "publisher");
+  for (int n = 0; n < 10'000; ++n) publisher.publish("q/" + std::to_string(n) + "/x", "v", {.retain = true});
+  publisher.run();
+  Client greedy = joined(world, "greedy");
+  Requests requests;
+  std::vector<std::string> filters;
+  for (int n = 0; n < 60; ++n) filters.push_back("q/+/y" + std::to_string(n));
+  for (const std::string& filter : filters) requests.push_back({.filter = filter});
+  greedy.subscribe(requests);
+  world.turn(0);
+  const broker::Session* session = world.worker(0).state().find_session("greedy");
+  EXPECT_GT(session->replays.size(), 50U) << "one turn did the work of many";
+  greedy.run();
+  EXPECT_TRUE(session->replays.empty());
+}
+
+TEST(Subscribe, A311ClientIsToldOfASharedFilterThatIsNone) {
+  World world;
+  Client client = joined(world, "client", {.version = Version::k311});
+  client.subscribe(Requests{{.filter = "$share/g"}, {.filter = "good"}});
+  client.run();
+  EXPECT_FALSE(client.is_closed());
+  EXPECT_THAT(codes(client), ElementsAre(ReasonCode::kUnspecifiedError, ReasonCode::kSuccess));
+}
+
+TEST(Subscribe, FiltersOfOneSessionAreBoundedInBytes) {
+  World world;
+  Client client = joined(world, "client");
+  const std::string tail(65'000, 'x');
+  int refused = 0;
+  for (int n = 0; n < 1'100; ++n) {
+    client.subscribe(std::to_string(n) + "/" + tail);
+    client.run();
+    if (codes(client) == std::vector{ReasonCode::kQuotaExceeded}) ++refused;
+  }
+  EXPECT_GT(refused, 50);
+  EXPECT_LT(refused, 100);
 }
 
 }  // namespace

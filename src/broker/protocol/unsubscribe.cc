@@ -8,9 +8,11 @@
 namespace nightjar::broker::protocol {
 namespace {
 
-bool is_valid(std::string_view filter) {
+// 3.x knows no shared subscriptions: to it "$share/x" is a filter like others.
+bool is_valid(const Connection& connection, std::string_view filter) {
   mqtt::SharedFilter shared;
-  return mqtt::is_shared(filter) ? mqtt::parse_shared(filter, shared) : mqtt::is_valid_topic_filter(filter);
+  return connection.is_v5() && mqtt::is_shared(filter) ? mqtt::parse_shared(filter, shared)
+                                                       : mqtt::is_valid_topic_filter(filter);
 }
 
 }  // namespace
@@ -22,7 +24,7 @@ Outcome on_unsubscribe(WorkerState& worker, Connection& connection, const mqtt::
       .operation = ++connection.last_operation, .is_unsubscribe = true, .packet_id = packet->packet_id};
   Session& session = *connection.session;
   for (const std::string_view filter : packet->filters) {
-    if (!is_valid(filter)) {
+    if (!is_valid(connection, filter)) {
       // 3.x has no code for a filter that breaks the syntax: the connection ends [MQTT-4.7.1-2],
       // [MQTT-4.7.1-3].
       if (!connection.is_v5()) {

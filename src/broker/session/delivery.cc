@@ -17,7 +17,8 @@ using mqtt::Qos;
 constexpr std::size_t kPumpHighWater = 256 * 1024;
 // Retained messages read per step, so that a large replay shares the worker with everybody else.
 constexpr std::size_t kReplayStep = 64;
-constexpr int kReplayStepsPerPump = 16;
+// Steps of one session before the others of the worker have theirs.
+constexpr int kReplayStepsPerPump = 4;
 // Worst case of what a Topic Alias adds to a packet (identifier and value).
 constexpr std::size_t kAliasBytes = 3;
 
@@ -288,21 +289,26 @@ bool pump_outbox(WorkerState& worker, Session& session, std::uint64_t last_place
 }
 
 bool pump_replays(WorkerState& worker, Session& session) {
-  for (int steps = 0; !session.replays.empty(); ++steps) {
+  int steps = 0;
+  while (!session.replays.empty()) {
     RetainedReplay& replay = session.replays.front();
     if (!pump_outbox(worker, session, replay.behind_place)) return false;
-    const Subscription* subscription = session.subscriptions.find(replay.subscription);
-    if (subscription != nullptr && subscription->replay_version == replay.version) {
+    Subscription* subscription = session.subscriptions.find(replay.subscription);
+    const bool is_wanted = subscription != nullptr && subscription->since == replay.since;
+    if (is_wanted) {
       if (!send_ready(worker, session, replay, *subscription)) return false;
       if (!replay.is_read) {
-        if (steps == kReplayStepsPerPump) {
+        if (steps >= kReplayStepsPerPump || worker.replay_steps_left == 0) {
           worker.pump_later(session);  // next turn: others come first
           return false;
         }
+        ++steps;
+        --worker.replay_steps_left;
         replay.is_read = !worker.node.retained().read(replay.subscription, replay.version, worker.now,
                                                       kReplayStep, replay.cursor, replay.ready);
         continue;
       }
+      --subscription->replays_waiting;
     }
     session.replays.pop_front();
   }

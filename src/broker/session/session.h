@@ -32,6 +32,7 @@ inline constexpr std::uint32_t kExpiryNever = 0xFFFF'FFFF;
 // The retained messages that a new subscription still has to get, read piece by piece.
 struct RetainedReplay {
   std::string subscription;  // its text
+  RouteVersion since = 0;    // and when it was made: one made later has replays of its own
   std::uint64_t version = 0;
   // What waited in the outbox before goes out first, or an old value would follow a newer retained one.
   std::uint64_t behind_place = 0;

@@ -28,9 +28,8 @@ struct Subscription {
   RouteVersion moved_since = 0;  // after a shard move: directly from this version, forwarded before it
   // Messages stored as retained up to this version arrive by the replay instead; 0 without a replay.
   std::uint64_t retained_floor = 0;
-  // Of the replay that is for this subscription; others of the same text are void.
-  std::uint64_t replay_version = 0;
-  std::uint32_t identifier = 0;  // 0: none
+  std::uint16_t replays_waiting = 0;  // each SUBSCRIBE brings one [MQTT-3.8.4-3]
+  std::uint32_t identifier = 0;       // 0: none
   mqtt::Qos qos = mqtt::Qos::kAtMostOnce;
   bool no_local = false;
   bool retain_as_published = false;

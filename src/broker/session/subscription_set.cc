@@ -20,6 +20,7 @@ Subscription* SubscriptionSet::find(std::string_view text) const {
 Subscription& SubscriptionSet::insert(std::unique_ptr<Subscription> subscription) {
   list_.push_back(std::move(subscription));
   Subscription& inserted = *list_.back();
+  bytes_ += inserted.text.size();
   if (index_) {
     index_->emplace(inserted.text, static_cast<std::uint32_t>(list_.size() - 1));
   } else if (list_.size() >= kIndexFrom) {
@@ -33,6 +34,7 @@ std::unique_ptr<Subscription> SubscriptionSet::take(std::string_view text) {
   const std::size_t at = position(text);
   if (at == list_.size()) return nullptr;
   std::unique_ptr<Subscription> taken = std::move(list_[at]);
+  bytes_ -= taken->text.size();
   if (index_) index_->erase(taken->text);
   if (at + 1 != list_.size()) {
     list_[at] = std::move(list_.back());

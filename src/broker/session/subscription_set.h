@@ -19,6 +19,8 @@ class SubscriptionSet {
   std::unique_ptr<Subscription> take(std::string_view text);
 
   [[nodiscard]] std::size_t size() const { return list_.size(); }
+  // Of the filters' texts.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
   [[nodiscard]] bool empty() const { return list_.empty(); }
   [[nodiscard]] auto begin() const { return list_.begin(); }
   [[nodiscard]] auto end() const { return list_.end(); }
@@ -30,6 +32,7 @@ class SubscriptionSet {
   [[nodiscard]] std::size_t position(std::string_view text) const;
 
   std::vector<std::unique_ptr<Subscription>> list_;
+  std::size_t bytes_ = 0;
   using Index = boost::unordered_flat_map<std::string_view, std::uint32_t>;
   std::unique_ptr<Index> index_;  // views into Subscription::text
 };
