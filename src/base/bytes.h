@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 
@@ -23,7 +24,8 @@ inline std::string_view as_text(ByteView bytes) {
 }
 
 // Bytes appended at the back and consumed at the front. An empty buffer that was released holds no
-// heap memory, so an idle connection costs none. Integers are written in network order.
+// heap memory, so an idle connection costs none. Integers are written in network order. It holds less than
+// 4 GiB, sixteen times what an MQTT packet can be: every buffer has a limit far below that.
 class ByteBuffer {
  public:
   ByteBuffer() = default;
@@ -35,7 +37,7 @@ class ByteBuffer {
   ByteBuffer(const ByteBuffer&) = delete;
   ByteBuffer& operator=(const ByteBuffer&) = delete;
 
-  [[nodiscard]] std::size_t size() const { return end_ - begin_; }
+  [[nodiscard]] std::size_t size() const { return std::size_t{end_} - begin_; }
   [[nodiscard]] bool empty() const { return begin_ == end_; }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   [[nodiscard]] ByteView view() const { return {memory_.get() + begin_, size()}; }
@@ -43,15 +45,15 @@ class ByteBuffer {
 
   // Room for `count` bytes behind the end; valid until the next call that appends. Follow with commit().
   std::byte* prepare(std::size_t count) {
-    if (capacity_ - end_ < count) grow(count);
+    if (std::size_t{capacity_} - end_ < count) grow(count);
     return memory_.get() + end_;
   }
-  void commit(std::size_t count) { end_ += count; }
+  void commit(std::size_t count) { end_ += static_cast<std::uint32_t>(count); }
 
   void append(ByteView bytes) {
     if (bytes.empty()) return;
     std::memcpy(prepare(bytes.size()), bytes.data(), bytes.size());
-    end_ += bytes.size();
+    commit(bytes.size());
   }
   void append(std::string_view text) { append(as_bytes(text)); }
   void u8(std::uint8_t value) {
@@ -71,11 +73,11 @@ class ByteBuffer {
 
   // Drops `count` bytes from the front.
   void consume(std::size_t count) {
-    begin_ += count;
+    begin_ += static_cast<std::uint32_t>(count);
     if (begin_ == end_) begin_ = end_ = 0;
   }
   // Drops what lies behind the first `size` bytes.
-  void truncate(std::size_t size) { end_ = begin_ + size; }
+  void truncate(std::size_t size) { end_ = begin_ + static_cast<std::uint32_t>(size); }
   void clear() { begin_ = end_ = 0; }
   // Gives the heap memory back; call when empty and expected to stay so.
   void release() {
@@ -94,23 +96,29 @@ class ByteBuffer {
     const std::size_t used = size();
     std::size_t wanted = capacity_;
     if (capacity_ - used < count || begin_ < capacity_ / 2) {
-      wanted = capacity_ < 256 ? 256 : capacity_ * 2;
+      wanted = capacity_ < 256 ? 256 : std::size_t{capacity_} * 2;
       while (wanted - used < count) wanted *= 2;
+      if (wanted > kBytesMax) {
+        wanted = used + count;
+        if (wanted > kBytesMax) throw std::length_error("ByteBuffer");
+      }
       std::unique_ptr<std::byte[]> larger{new std::byte[wanted]};
       if (used != 0) std::memcpy(larger.get(), memory_.get() + begin_, used);
       memory_ = std::move(larger);
-      capacity_ = wanted;
+      capacity_ = static_cast<std::uint32_t>(wanted);
     } else if (used != 0) {
       std::memmove(memory_.get(), memory_.get() + begin_, used);
     }
     begin_ = 0;
-    end_ = used;
+    end_ = static_cast<std::uint32_t>(used);
   }
 
+  static constexpr std::size_t kBytesMax = UINT32_MAX;
+
   std::unique_ptr<std::byte[]> memory_;
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
-  std::size_t capacity_ = 0;
+  std::uint32_t begin_ = 0;
+  std::uint32_t end_ = 0;
+  std::uint32_t capacity_ = 0;
 };
 
 }  // namespace nightjar

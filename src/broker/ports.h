@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/spare_buffers.h"
 #include "broker/ids.h"
 #include "mqtt/packets.h"
 
@@ -22,14 +23,24 @@ struct MailBatch;
 // Worker::on_bytes. Lives on one worker at a time; the Connection of the core owns it.
 class Transport {
  public:
+  Transport() = default;
   virtual ~Transport() = default;
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
 
   // Bytes to send. The core appends, then calls flush_later(); one flush happens at the end of the turn.
-  virtual ByteBuffer& output() = 0;
+  ByteBuffer& output() {
+    if (output_.capacity() == 0 && spares_ != nullptr) spares_->lend(output_);
+    return output_;
+  }
   // Cheap to repeat within a turn.
-  virtual void flush_later() = 0;
+  void flush_later() {
+    if (!is_flush_due_) is_flush_due_ = list_for_flush();
+  }
   // Everything accepted from the core that the kernel has not taken yet, output() included.
-  [[nodiscard]] virtual std::size_t unsent_bytes() const = 0;
+  [[nodiscard]] std::size_t unsent_bytes() const { return output_.size() + transformed_bytes_; }
+  // Heap memory held for output; none while there is nothing to send.
+  [[nodiscard]] std::size_t output_memory_bytes() const { return output_.capacity(); }
   // Asks for one call of Worker::on_drained when unsent_bytes() has fallen to `low_water` or less.
   virtual void notify_when_drained(std::size_t low_water) = 0;
 
@@ -48,6 +59,15 @@ class Transport {
 
   // "192.0.2.7:51234" for logs; stays valid as long as the transport.
   [[nodiscard]] virtual std::string_view peer() const = 0;
+
+ protected:
+  // Puts the transport among those that the end of the turn flushes; false if it is on no worker now.
+  virtual bool list_for_flush() = 0;
+
+  ByteBuffer output_;
+  SpareBuffers* spares_ = nullptr;       // of the present worker, if it has some
+  std::uint32_t transformed_bytes_ = 0;  // taken from output() and not sent: encrypted, framed
+  bool is_flush_due_ = false;
 };
 
 // Why a connection ended on the network side.

@@ -36,6 +36,7 @@ void Connection::attach(broker::Connection& owner) {
 
 void Connection::join(Connections& home) {
   home_ = &home;
+  spares_ = &home.spares_;
   ++home.attached_;
 }
 
@@ -46,9 +47,11 @@ void Connection::detach() {
   mask_ = kNotPolled;
   is_polled_ = false;
   home_->dirty_.remove(*this);
+  is_flush_due_ = false;
   home_->pending_.remove(*this);
   if (home_->delivering_ == this) home_->delivering_ = nullptr;
   home_ = nullptr;
+  spares_ = nullptr;
   owner_ = nullptr;
 }
 
@@ -90,7 +93,8 @@ void Connection::read_once() {
   const ByteView bytes = buffer.first(static_cast<std::size_t>(count));
   if (filter_ == nullptr) return home_->handler_.on_bytes(*owner_, bytes);
   if (!filter_->receive(bytes)) return end(broker::TransportEnd::kError);
-  if (!filter_->wire().empty()) flush_later();
+  transformed_bytes_ = static_cast<std::uint32_t>(filter_->wire().size());
+  if (transformed_bytes_ != 0) flush_later();
   deliver_plain();
 }
 
@@ -133,12 +137,10 @@ void Connection::resume_reading() {
 
 // ---- output ----
 
-void Connection::flush_later() {
-  if (home_ != nullptr) home_->dirty_.add(*this);
-}
-
-std::size_t Connection::unsent_bytes() const {
-  return output_.size() + (filter_ != nullptr ? filter_->wire().size() : 0);
+bool Connection::list_for_flush() {
+  if (home_ == nullptr) return false;
+  home_->dirty_.add(*this);
+  return true;
 }
 
 void Connection::notify_when_drained(std::size_t low_water) {
@@ -150,12 +152,19 @@ void Connection::flush() {
   if (is_broken_) return fail_output();
   if (filter_ != nullptr && !output_.empty()) {
     filter_->send(output_.view());
-    output_.release();
+    take_output(output_);
   }
   if (!is_write_blocked_) is_write_blocked_ = !send_from(filter_ != nullptr ? filter_->wire() : output_);
+  if (filter_ != nullptr) transformed_bytes_ = static_cast<std::uint32_t>(filter_->wire().size());
   if (is_broken_) return fail_output();
   update_mask();
   if (is_drained()) home_->pending_.add(*this);
+}
+
+// All of `bytes` has gone: their memory serves the next connection.
+void Connection::take_output(ByteBuffer& bytes) {
+  bytes.clear();
+  home_->spares_.take_back(bytes);
 }
 
 // False: the kernel takes no more for now.
@@ -171,13 +180,14 @@ bool Connection::send_from(ByteBuffer& bytes) {
     bytes.consume(static_cast<std::size_t>(sent));
     if (is_partial) return false;
   }
-  bytes.release();
+  take_output(bytes);
   return true;
 }
 
 void Connection::fail_output() {
   output_.release();
   if (filter_ != nullptr) filter_->wire().release();
+  transformed_bytes_ = 0;
   is_write_blocked_ = false;
   home_->pending_.add(*this);
 }
@@ -220,6 +230,7 @@ void Connection::retire(std::unique_ptr<broker::Transport> self) {
     if (!output_.empty()) filter_->send(output_.view());
     filter_->finish();
     output_.release();
+    transformed_bytes_ = static_cast<std::uint32_t>(filter_->wire().size());
   }
   home.keep(std::move(connection));
   is_polled_ = true;

@@ -25,12 +25,7 @@ class Connection final : public broker::Transport, private Pollable {
   // `socket` is connected and non-blocking; `filter` may be null.
   Connection(Fd socket, const Address& peer, std::unique_ptr<StreamFilter> filter);
   ~Connection() override;
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
 
-  ByteBuffer& output() override { return output_; }
-  void flush_later() override;
-  [[nodiscard]] std::size_t unsent_bytes() const override;
   void notify_when_drained(std::size_t low_water) override;
   void pause_reading() override;
   void resume_reading() override;
@@ -56,7 +51,9 @@ class Connection final : public broker::Transport, private Pollable {
   void deliver_plain();
   void end(broker::TransportEnd reason);
 
+  bool list_for_flush() override;
   void flush();
+  void take_output(ByteBuffer& bytes);
   bool send_from(ByteBuffer& bytes);
   void fail_output();
   [[nodiscard]] bool is_lingering() const { return linger_index_ != kNotListed; }
@@ -71,7 +68,6 @@ class Connection final : public broker::Transport, private Pollable {
 
   Connections* home_ = nullptr;  // null while detached
   broker::Connection* owner_ = nullptr;
-  ByteBuffer output_;  // plain bytes from the core
   std::unique_ptr<StreamFilter> filter_;
   std::size_t drain_low_water_ = kNoDrainWanted;
   Fd socket_;

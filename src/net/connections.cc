@@ -59,6 +59,10 @@ void Connections::begin_turn(MonoTime now) {
     if (connection.is_finished_) return drop_lingering(connection.linger_index_);
     connection.on_pending();
   });
+  if (spares_kept_until_ <= now) {
+    spares_.clear();
+    spares_kept_until_ = kNever;
+  }
   if (now < next_linger_check_) return;
   for (std::size_t i = lingering_.size(); i-- > 0;) {
     if (lingering_[i].deadline <= now) drop_lingering(i);
@@ -67,13 +71,17 @@ void Connections::begin_turn(MonoTime now) {
 }
 
 void Connections::finish_turn() {
+  if (!dirty_.empty()) spares_kept_until_ = now_ + kSparesKept;
   dirty_.run([](Connection& connection) {
+    connection.is_flush_due_ = false;
     connection.flush();
     if (connection.is_lingering()) connection.linger_on();
   });
 }
 
-MonoTime Connections::next_deadline() const { return pending_.empty() ? next_linger_check_ : now_; }
+MonoTime Connections::next_deadline() const {
+  return pending_.empty() ? std::min(next_linger_check_, spares_kept_until_) : now_;
+}
 
 void Connections::keep(std::unique_ptr<Connection> connection) {
   if (lingering_.size() >= kLingeringMax) drop_oldest_lingering();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/spare_buffers.h"
 #include "net/connection.h"
 #include "net/event_loop.h"
 #include "net/handler.h"
@@ -22,6 +23,8 @@ inline constexpr std::uint32_t kLingerBytesMax = 256 * 1024;
 // Retired connections kept open per worker; the oldest gives way, so a flood of refused clients costs bounded
 // files.
 inline constexpr std::size_t kLingeringMax = 1024;
+// How long the memory of sent output is kept for the next output.
+inline constexpr Duration kSparesKept = Duration::seconds(1);
 // How often deadlines of lingering connections are looked at.
 inline constexpr Duration kLingerTick{250};
 
@@ -56,6 +59,8 @@ class Connections {
   void begin_turn(MonoTime now);
   // After the core's end of turn: sends gathered output, closes who is done.
   void finish_turn();
+  // Memory of sent output that waits for the next output; given back after a second without any.
+  [[nodiscard]] std::size_t spare_bytes() const { return spares_.bytes(); }
   // When begin_turn must run at the latest.
   [[nodiscard]] MonoTime next_deadline() const;
 
@@ -83,6 +88,8 @@ class Connections {
   MonoTime now_{};
   MonoTime next_linger_check_ = kNever;
   Roster dirty_{&Connection::dirty_index_};
+  SpareBuffers spares_;
+  MonoTime spares_kept_until_ = kNever;
   Roster pending_{&Connection::pending_index_};
   std::vector<Lingering> lingering_;
   Connection* delivering_ = nullptr;  // null again when it left this worker during the call

@@ -46,12 +46,7 @@ class SimTransport final : public broker::Transport {
  public:
   SimTransport(World& world, std::shared_ptr<Wire> wire);
   ~SimTransport() override;
-  SimTransport(const SimTransport&) = delete;
-  SimTransport& operator=(const SimTransport&) = delete;
 
-  ByteBuffer& output() override { return output_; }
-  void flush_later() override {}
-  [[nodiscard]] std::size_t unsent_bytes() const override { return output_.size(); }
   void notify_when_drained(std::size_t low_water) override;
   void pause_reading() override { is_paused_ = true; }
   void resume_reading() override { is_paused_ = false; }
@@ -62,11 +57,11 @@ class SimTransport final : public broker::Transport {
 
  private:
   friend class World;
+  bool list_for_flush() override { return false; }  // every turn flushes all of them
   void flush();
 
   World& world_;
   std::shared_ptr<Wire> wire_;
-  ByteBuffer output_;
   broker::Connection* owner_ = nullptr;
   int worker_ = -1;  // where it is attached
   bool is_paused_ = false;
