@@ -20,7 +20,7 @@ void publish(WorkerState& worker, std::string_view name, std::string_view value)
   const MessageRef present = worker.node.retained().find(topic);
   if (present && as_text(present->payload()) == value) return;
   const MessageRef message = Message::make({.topic = topic, .payload = as_bytes(value), .retain = true});
-  if (worker.node.retained().store(message)) route(worker, message, {});
+  if (worker.node.retained().store(message)) route(worker, message);
 }
 
 void publish(WorkerState& worker, std::string_view name, std::int64_t value) {

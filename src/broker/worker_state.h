@@ -17,7 +17,9 @@
 #include "broker/mailer.h"
 #include "broker/node.h"
 #include "broker/routing/local_subscribers.h"
+#include "broker/routing/route_cache.h"
 #include "broker/routing/shared_group.h"
+#include "broker/session/receiver.h"
 #include "broker/session/session.h"
 #include "broker/shard_move.h"
 #include "broker/sys_topics.h"
@@ -25,14 +27,6 @@
 namespace nightjar::broker {
 
 class Worker;
-
-// One receiver of the message being routed, with what its overlapping subscriptions add up to.
-struct Receiver {
-  Session* session = nullptr;
-  mqtt::Qos qos = mqtt::Qos::kAtMostOnce;
-  bool retain_as_published = false;
-  SubscriptionIds subscription_ids;
-};
 
 struct WorkerState {
   WorkerState(Worker& face, Node& node, WorkerIndex index);
@@ -61,6 +55,7 @@ struct WorkerState {
   Counters counters;
   Mailer mailer;
   LocalSubscribers subscribers;
+  RouteCache routes;
   SharedGroups groups;
   ShardMoves moves;
   std::vector<std::unique_ptr<Connection>> connections;
@@ -88,10 +83,9 @@ struct WorkerState {
 
   // Scratch space of one call, kept for its capacity.
   std::vector<Match> matches;
-  std::vector<FilterId> own_filters;
-  std::vector<FilterId> peer_filters;
   std::vector<Receiver> receivers;
   ByteBuffer properties;
+  ByteBuffer forwarded;
 };
 
 }  // namespace nightjar::broker

@@ -13,7 +13,7 @@ Parsed<void> check_topic(const Publish& packet) {
   return protocol_error("PUBLISH with neither a topic nor a Topic Alias [MQTT-4.7.3-1]");
 }
 
-Parsed<void> fill(Publish& packet, const Frame& frame, Version version) {
+Parsed<void> fill(Publish& packet, const Frame& frame, Version version, TopicCheck topic) {
   const unsigned flags = frame.flags;
   packet.dup = (flags & 0x08) != 0;
   packet.qos = static_cast<Qos>((flags >> 1) & 0x03);
@@ -25,7 +25,12 @@ Parsed<void> fill(Publish& packet, const Frame& frame, Version version) {
     packet.dup = false;
   }
   Cursor in{frame.body};
-  NJ_TRY(packet.topic, in.utf8_string());
+  if (topic == TopicCheck::kIsNeeded) {
+    NJ_TRY(packet.topic, in.utf8_string());
+  } else {
+    NJ_TRY(const ByteView bytes, in.binary());
+    packet.topic = as_text(bytes);
+  }
   if (packet.qos != Qos::kAtMostOnce) {
     NJ_TRY(packet.packet_id, in.packet_id());
   }
@@ -33,7 +38,7 @@ Parsed<void> fill(Publish& packet, const Frame& frame, Version version) {
     NJ_CHECK(read_properties(in.rest(), PropertyContext::kPublish, packet.properties));
   }
   packet.payload = in.rest();
-  return check_topic(packet);
+  return topic == TopicCheck::kIsNeeded ? check_topic(packet) : Parsed<void>{};
 }
 
 PropertyContext context_of(PacketType ack) {
@@ -68,10 +73,15 @@ Parsed<void> fill(PublishAck& packet, const Frame& frame, Version version) {
 
 }  // namespace
 
-Parsed<Publish> read_publish(const Frame& frame, Version version) {
+std::string_view peek_topic(const Frame& frame) {
+  const auto topic = Cursor{frame.body}.binary();
+  return topic ? as_text(*topic) : std::string_view{};
+}
+
+Parsed<Publish> read_publish(const Frame& frame, Version version, TopicCheck topic) {
   // One return statement, so that the packet is built in the caller's memory: this is the hot path.
   Parsed<Publish> result;
-  if (const auto filled = fill(*result, frame, version); !filled)
+  if (const auto filled = fill(*result, frame, version, topic); !filled)
     result = tl::make_unexpected(filled.error());
   return result;
 }

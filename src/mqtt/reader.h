@@ -40,7 +40,12 @@ Parsed<Connect> read_connect(const Frame& frame, Version& version);
 // Maximum Packet Size of a 5.0 CONNECT that read_connect refused, as far as it can be read; 0 if it cannot,
 // or is absent. So that even the refusal keeps to it [MQTT-3.1.2-24].
 std::uint32_t announced_packet_bytes_max(const Frame& frame);
-Parsed<Publish> read_publish(const Frame& frame, Version version);
+// The topic field of a PUBLISH as it stands there, nothing checked; empty if it is cut off.
+std::string_view peek_topic(const Frame& frame);
+// kIsValid: the topic's bytes are those of a valid topic name that was seen before, and are not looked at
+// again.
+enum class TopicCheck : std::uint8_t { kIsNeeded, kIsValid };
+Parsed<Publish> read_publish(const Frame& frame, Version version, TopicCheck topic = TopicCheck::kIsNeeded);
 Parsed<PublishAck> read_publish_ack(const Frame& frame, Version version);
 Parsed<Subscribe> read_subscribe(const Frame& frame, Version version);
 Parsed<Unsubscribe> read_unsubscribe(const Frame& frame, Version version);

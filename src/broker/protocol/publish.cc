@@ -59,9 +59,11 @@ struct Refusal {
   std::string_view why;
 };
 
-Refusal check_topic(WorkerState& worker, const Connection& connection, const mqtt::Publish& packet) {
+Refusal check_topic(WorkerState& worker, const Connection& connection, const mqtt::Publish& packet,
+                    const Route* known) {
   if (packet.topic.starts_with("$SYS/")) return {ReasonCode::kNotAuthorized, "$SYS is the broker's own"};
-  if (mqtt::level_count(packet.topic) > connection.policy->topic_levels_max) {
+  const std::size_t levels = known != nullptr ? known->levels : mqtt::level_count(packet.topic);
+  if (levels > connection.policy->topic_levels_max) {
     return {ReasonCode::kTopicNameInvalid,
             "topic with more levels than the listener takes (max_topic_levels)"};
   }
@@ -73,21 +75,21 @@ Refusal check_topic(WorkerState& worker, const Connection& connection, const mqt
   return {};
 }
 
-MessageRef make_message(WorkerState& worker, const Connection& connection, const mqtt::Publish& packet) {
+Message::Parts message_parts(WorkerState& worker, const Connection& connection, const mqtt::Publish& packet) {
   Message::Parts parts{.topic = packet.topic,
                        .payload = packet.payload,
                        .qos = packet.qos,
                        .retain = packet.retain,
                        .origin = connection.session->client_id_hash};
   if (connection.is_v5() && !packet.properties.empty()) {
-    worker.properties.clear();
-    append_forwarded(worker.properties, packet.properties);
-    parts.properties = worker.properties.view();
+    worker.forwarded.clear();
+    append_forwarded(worker.forwarded, packet.properties);
+    parts.properties = worker.forwarded.view();
     if (packet.properties.has(PropertyId::kMessageExpiryInterval)) {
       parts.expires = worker.now + Duration::seconds(packet.properties.message_expiry_interval_s);
     }
   }
-  return Message::make(parts);
+  return parts;
 }
 
 struct Published {
@@ -96,10 +98,10 @@ struct Published {
   std::uint32_t awaited = 0;
 };
 
-Published publish(WorkerState& worker, Connection& connection, const mqtt::Publish& packet,
+Published publish(WorkerState& worker, Connection& connection, const mqtt::Publish& packet, Route* known,
                   std::uint64_t place) {
-  const MessageRef message = make_message(worker, connection, packet);
-  if (packet.retain && !worker.node.retained().store(message)) {
+  Publication publication{message_parts(worker, connection, packet)};
+  if (packet.retain && !worker.node.retained().store(publication.message())) {
     log::warn(
         "message not retained: the limit of retained messages is reached (max_retained_messages, "
         "max_retained_bytes)",
@@ -109,7 +111,7 @@ Published publish(WorkerState& worker, Connection& connection, const mqtt::Publi
   }
   const bool wants_reports = place != 0 && worker.node.awaits_reports();
   const RouteOutcome outcome =
-      route(worker, message,
+      route(worker, publication, known,
             wants_reports ? ReportTo{.worker = worker.index, .connection = connection.serial, .ack = place}
                           : ReportTo{});
   if (!outcome.is_matched)
@@ -140,7 +142,9 @@ Outcome refuse(WorkerState& worker, Connection& connection, const mqtt::Publish&
 }  // namespace
 
 Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
-  auto read = mqtt::read_publish(frame, connection.version);
+  Route* known = known_route(worker, mqtt::peek_topic(frame));
+  auto read = mqtt::read_publish(frame, connection.version,
+                                 known != nullptr ? mqtt::TopicCheck::kIsValid : mqtt::TopicCheck::kIsNeeded);
   if (!read) return read.error();
   mqtt::Publish& packet = *read;
   ++worker.counters.publish_received;
@@ -166,16 +170,17 @@ Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Fram
                 ReasonCode::kSuccess, 0);
     return {};
   }
-  if (const Refusal refusal = check_topic(worker, connection, packet); refusal.code != ReasonCode::kSuccess) {
+  if (const Refusal refusal = check_topic(worker, connection, packet, known);
+      refusal.code != ReasonCode::kSuccess) {
     return refuse(worker, connection, packet, refusal);
   }
   if (packet.qos == Qos::kAtMostOnce) {
-    publish(worker, connection, packet, 0);
+    publish(worker, connection, packet, known, 0);
     return {};
   }
   if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.insert(packet.packet_id.value);
   const std::uint64_t place = next_place(connection);
-  const Published published = publish(worker, connection, packet, place);
+  const Published published = publish(worker, connection, packet, known, place);
   if (published.code == ReasonCode::kQuotaExceeded && !published.is_routed) {
     ++worker.counters.publish_refused;
     if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.erase(packet.packet_id.value);

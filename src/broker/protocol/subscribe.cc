@@ -85,8 +85,7 @@ Subscription& enter(Request& request, const SubscriptionRequest& wanted, const m
   Subscription& entered = request.session.subscriptions.insert(std::move(made));
   ++worker.counters.subscriptions;
   if (shared.filter.empty()) {
-    worker.subscribers.add(entered.text, entered);
-    entered.since = worker.node.tree().advance_version();
+    entered.since = worker.subscribers.add(entered.text, entered);
     return entered;
   }
   ++worker.counters.shared_subscriptions;
@@ -128,6 +127,7 @@ ReasonCode subscribe(Request& request, const SubscriptionRequest& wanted) {
   subscription->identifier = request.identifier;
   subscription->no_local = wanted.no_local;
   subscription->retain_as_published = wanted.retain_as_published;
+  if (!is_new && !subscription->group) request.worker.subscribers.change(wanted.filter);
   const bool wants_retained = wanted.retain_handling == RetainHandling::kSend ||
                               (wanted.retain_handling == RetainHandling::kSendIfNew && is_new);
   if (wants_retained && !subscription->group) begin_replay(request, *subscription, is_new);

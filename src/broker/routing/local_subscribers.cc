@@ -4,9 +4,10 @@
 
 namespace nightjar::broker {
 
-void LocalSubscribers::add(std::string_view filter, Subscription& subscription) {
+RouteVersion LocalSubscribers::add(std::string_view filter, Subscription& subscription) {
   subscription.filter = tree_.add(filter, worker_);
   targets_[subscription.filter].push_back(&subscription);
+  return tree_.note_change(filter);
 }
 
 void LocalSubscribers::remove(std::string_view filter, Subscription& subscription) {
@@ -17,6 +18,7 @@ void LocalSubscribers::remove(std::string_view filter, Subscription& subscriptio
   if (at == targets.end()) return;
   *at = targets.back();
   targets.pop_back();
+  tree_.note_change(filter);
   if (!targets.empty()) return;
   targets_.erase(found);
   forget_unless_needed(filter, subscription.filter);

@@ -18,10 +18,12 @@ class LocalSubscribers {
 
   LocalSubscribers(SubscriptionTree& tree, WorkerIndex worker) : tree_(tree), worker_(worker) {}
 
-  // Makes `subscription` a receiver of `filter` (without "$share") and sets its FilterId. The caller stamps
-  // `since` afterwards, with a version that it begins then.
-  void add(std::string_view filter, Subscription& subscription);
+  // Makes `subscription` a receiver of `filter` (without "$share") and sets its FilterId. Returns the version
+  // from which on it receives.
+  RouteVersion add(std::string_view filter, Subscription& subscription);
   void remove(std::string_view filter, Subscription& subscription);
+  // Its options have changed.
+  void change(std::string_view filter) { tree_.note_change(filter); }
 
   // nullptr if this worker has no receiver of the filter.
   [[nodiscard]] const Targets* find(FilterId filter) const {

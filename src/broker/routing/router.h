@@ -1,19 +1,22 @@
-// The way of one message from its publisher to everybody who subscribed: match once in the shared tree,
-// deliver to this worker's own receivers, send one entry to each other worker that has some. Functions of one
-// worker.
+// The way of one message from its publisher to everybody who subscribed: match once in the shared tree (and
+// remember it), deliver to this worker's own receivers, send one entry to each other worker that has some.
+// Functions of one worker.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "broker/ids.h"
 #include "broker/mail.h"
 #include "broker/message.h"
+#include "broker/publication.h"
 #include "mqtt/reason_code.h"
 
 namespace nightjar::broker {
 
 struct MailBatch;
+struct Route;
 struct WorkerState;
 
 struct RouteOutcome {
@@ -22,8 +25,15 @@ struct RouteOutcome {
   mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess;  // what this worker's own receivers answered
 };
 
-// The message was stored as retained before, if it is to be.
-RouteOutcome route(WorkerState& worker, const MessageRef& message, const ReportTo& report);
+// What this worker already knows about a topic, or nullptr: a topic it knows is a valid name. `topic` is any
+// bytes. Valid until the next route().
+Route* known_route(WorkerState& worker, std::string_view topic);
+
+// A message that was stored as retained before, if it is to be. `known` is what known_route gave for its
+// topic.
+RouteOutcome route(WorkerState& worker, Publication& publication, Route* known, const ReportTo& report);
+// The same for a message that nobody waits for.
+RouteOutcome route(WorkerState& worker, const MessageRef& message);
 
 // A message that was matched elsewhere, or held back, for the receivers of `filters` on this worker.
 mqtt::ReasonCode deliver_local(WorkerState& worker, const DeliverMail& mail,

@@ -258,8 +258,7 @@ void SharedGroups::on_mail(WorkerState& worker, GroupMail mail) {
     }
     auto made = std::make_unique<SharedGroup>(mail.group);
     group = made.get();
-    worker.subscribers.add(mail.group->filter, group->subscription());
-    group->subscription().since = worker.node.tree().advance_version();
+    group->subscription().since = worker.subscribers.add(mail.group->filter, group->subscription());
     groups_.emplace(mail.group->text(), std::move(made));
   }
   group->on_mail(worker, std::move(mail));

@@ -207,6 +207,8 @@ void SubscriptionTree::remove(std::string_view filter, WorkerIndex worker) {
   if (after == before) return;
   place.workers.store(after, std::memory_order_release);
   if (after != 0) return;
+  // Before the id serves another filter: whoever remembers it for this one works its matches out again.
+  note_change(filter);
   rooms_->free_ids.push_back(place.filter.load(std::memory_order_relaxed));
   rooms_->filters.fetch_sub(1, std::memory_order_relaxed);
   rooms_->prune_path();

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "broker/ids.h"
+#include "broker/routing/change_stamps.h"
 
 namespace nightjar::broker {
 
@@ -35,6 +36,14 @@ class SubscriptionTree {
   // The worker has none left. The id may be given to another filter afterwards.
   void remove(std::string_view filter, WorkerIndex worker);
 
+  // A subscription of `filter` came (after add), changed, or is about to go: what was worked out for topics
+  // that it matches no longer holds. Begins a version, which is returned.
+  RouteVersion note_change(std::string_view filter) {
+    stamps_.bump(filter);
+    return advance_version();
+  }
+  // What changed since, by the prefixes of filters. Read version() first.
+  [[nodiscard]] const ChangeStamps& stamps() const { return stamps_; }
   // Begins a new version: everything added before is visible to whoever reads this version or a later one.
   RouteVersion advance_version() { return version_.fetch_add(1, std::memory_order_acq_rel) + 1; }
   [[nodiscard]] RouteVersion version() const { return version_.load(std::memory_order_acquire); }
@@ -56,6 +65,7 @@ class SubscriptionTree {
  private:
   struct Rooms;
   std::atomic<RouteVersion> version_{1};
+  ChangeStamps stamps_;
   std::unique_ptr<Rooms> rooms_;
 };
 

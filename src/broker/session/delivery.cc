@@ -89,6 +89,25 @@ bool write(WorkerState& worker, Connection& connection, const Delivery& delivery
   return true;
 }
 
+// True if the receiver gets the packet as anybody of its version does: nothing is added, nothing may be too
+// large.
+bool takes_common_form(const Connection& connection, const Publication& publication,
+                       const Receiver& receiver) {
+  if (publication.expires() != kNever) return false;
+  if (!connection.is_v5()) return true;
+  return connection.packet_bytes_max == 0 && !connection.outgoing_aliases &&
+         receiver.subscription_ids.empty();
+}
+
+void append_common_form(WorkerState& worker, Connection& connection, Publication& publication,
+                        const Publication::Form& form) {
+  worker.counters.bytes_sent += publication.append_to(connection.transport().output(), form);
+  ++worker.counters.packets_sent;
+  ++worker.counters.publish_sent;
+  worker.counters.publish_bytes_sent += publication.payload_bytes();
+  connection.transport().flush_later();
+}
+
 void occupy_window(Connection& connection, InFlight::Entry& entry) {
   entry.is_counted = true;
   entry.counted_bytes = static_cast<std::uint32_t>(entry.delivery.message->size());
@@ -348,6 +367,38 @@ mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery deliver
   }
   if (!is_qos0 && !has_window(connection, session)) return enqueue(worker, session, std::move(delivery));
   send_now(worker, session, std::move(delivery));
+  return mqtt::ReasonCode::kSuccess;
+}
+
+mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Receiver& receiver) {
+  Session& session = *receiver.session;
+  const Qos qos = std::min(publication.qos(), receiver.qos);
+  const bool retain = receiver.retain_as_published && publication.retain();
+  Connection* const connection = session.connection;
+  const bool is_quick = connection != nullptr && session.is_caught_up() &&
+                        takes_common_form(*connection, publication, receiver) &&
+                        !is_output_full(*connection, publication.size()) &&
+                        (qos == Qos::kAtMostOnce || has_window(*connection, session)) &&
+                        !worker.node.ports().authorizer.checks_receive();
+  if (!is_quick) {
+    return deliver(worker, session,
+                   {.message = publication.message(),
+                    .qos = qos,
+                    .retain = retain,
+                    .subscription_ids = receiver.subscription_ids});
+  }
+  Publication::Form form{.is_v5 = connection->is_v5(), .qos = qos, .retain = retain};
+  if (qos == Qos::kAtMostOnce) {
+    append_common_form(worker, *connection, publication, form);
+    ++worker.ledger().delivered;
+    return mqtt::ReasonCode::kSuccess;
+  }
+  InFlight::Entry& entry =
+      session.in_flight.add({.message = publication.message(), .qos = qos, .retain = retain});
+  form.packet_id = entry.packet_id;
+  append_common_form(worker, *connection, publication, form);
+  ++worker.ledger().in_flight;
+  occupy_window(*connection, entry);
   return mqtt::ReasonCode::kSuccess;
 }
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include "broker/counters.h"
+#include "broker/publication.h"
 #include "broker/session/outbox.h"
+#include "broker/session/receiver.h"
 #include "mqtt/reason_code.h"
 
 namespace nightjar::broker {
@@ -16,6 +18,9 @@ struct WorkerState;
 // counted. Answers kQuotaExceeded if the queue is full and its policy is to refuse the publisher. The caller
 // has counted the copy into the ledger (routed or taken_over).
 mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery delivery);
+// The same for a message that is being routed: what can be written at once is copied from the packet that
+// another receiver got.
+mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Receiver& receiver);
 
 // Sends what may be sent now, in this order: what the present connection must get again, retained replays,
 // the outbox.

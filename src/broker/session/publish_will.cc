@@ -30,7 +30,7 @@ void publish_will(WorkerState& worker, Session& session) {
               {{"client", session.client_id}, {"topic", will->topic}});
   }
   ++worker.counters.wills_published;
-  route(worker, message, {});
+  route(worker, message);
 }
 
 }  // namespace nightjar::broker

@@ -1,0 +1,42 @@
+#include "broker/routing/route_cache.h"
+
+#include <utility>
+
+namespace nightjar::broker {
+
+std::size_t Route::bytes() const {
+  std::size_t bytes = sizeof(Route) + topic.size() + own_filters.size() * sizeof(FilterId) +
+                      receivers.size() * sizeof(Receiver);
+  for (const Peer& peer : peers) bytes += sizeof(Peer) + peer.filters.size() * sizeof(FilterId);
+  return bytes;
+}
+
+Route* RouteCache::find(std::string_view topic) {
+  if (const auto found = young_.find(topic); found != young_.end()) return found->second.get();
+  if (old_.empty()) return nullptr;
+  const auto found = old_.find(topic);
+  if (found == old_.end()) return nullptr;
+  std::unique_ptr<Route> used = std::move(found->second);
+  old_.erase(found);
+  Route& route = *used;
+  young_bytes_ += route.bytes();
+  young_.emplace(route.topic, std::move(used));
+  return &route;
+}
+
+Route& RouteCache::insert(std::string_view topic) {
+  if (young_.size() >= kEntriesMax || young_bytes_ > kBytesMax) age();
+  auto made = std::make_unique<Route>();
+  made->topic = topic;
+  Route& route = *made;
+  young_.emplace(route.topic, std::move(made));
+  return route;
+}
+
+void RouteCache::age() {
+  old_ = std::move(young_);
+  young_ = Half{0, old_.hash_function()};
+  young_bytes_ = 0;
+}
+
+}  // namespace nightjar::broker
