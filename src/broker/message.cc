@@ -3,11 +3,13 @@
 #include <cstring>
 #include <new>
 
+#include "base/block_pool.h"
+
 namespace nightjar::broker {
 
 MessageRef Message::make(const Parts& parts) {
   const std::size_t bytes = parts.topic.size() + parts.properties.size() + parts.payload.size();
-  void* memory = ::operator new(sizeof(Message) + bytes);
+  void* memory = BlockPool::local().allocate(sizeof(Message) + bytes);
   auto* message = ::new (memory) Message;
   message->topic_size_ = static_cast<std::uint16_t>(parts.topic.size());
   message->properties_size_ = static_cast<std::uint32_t>(parts.properties.size());
@@ -28,9 +30,13 @@ MessageRef Message::make(const Parts& parts) {
 }
 
 void Message::release_ref() {
-  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  // Who holds the only reference need not take it off: nobody else can make another.
+  if (references_.load(std::memory_order_acquire) != 1 &&
+      references_.fetch_sub(1, std::memory_order_acq_rel) != 1)
+    return;
+  const std::size_t bytes = sizeof(Message) + size();
   this->~Message();
-  ::operator delete(this);
+  BlockPool::local().free(this, bytes);
 }
 
 }  // namespace nightjar::broker

@@ -3,10 +3,22 @@
 namespace nightjar::broker {
 namespace {
 
-constexpr std::size_t kQosShift = 1;  // in the first byte of a PUBLISH
-
 std::size_t form_index(const Publication::Form& form) {
-  return (form.is_v5 ? 4U : 0U) | (form.qos != mqtt::Qos::kAtMostOnce ? 2U : 0U) | (form.retain ? 1U : 0U);
+  return (form.is_v5 ? 2U : 0U) | (form.qos != mqtt::Qos::kAtMostOnce ? 1U : 0U);
+}
+
+// First byte of a PUBLISH that is sent for the first time [section 3.3.1].
+std::byte first_byte(const Publication::Form& form) {
+  return static_cast<std::byte>((static_cast<unsigned>(mqtt::PacketType::kPublish) << 4) |
+                                (static_cast<unsigned>(form.qos) << 1) | (form.retain ? 1U : 0U));
+}
+
+void put_packet_id(std::byte* packet, std::size_t topic_bytes, mqtt::PacketId id) {
+  std::size_t at = 2;  // behind the first byte and one byte of length, or more
+  while ((packet[at - 1] & std::byte{0x80}) != std::byte{}) ++at;
+  at += 2 + topic_bytes;
+  packet[at] = static_cast<std::byte>(id.value >> 8);
+  packet[at + 1] = static_cast<std::byte>(id.value & 0xff);
 }
 
 }  // namespace
@@ -23,7 +35,6 @@ Publication::Publication(const MessageRef& message)
 
 std::size_t Publication::append_to(ByteBuffer& out, const Form& form) {
   ByteView& first = written_[form_index(form)];
-  const bool has_id = form.qos != mqtt::Qos::kAtMostOnce;
   if (first.empty()) {
     const std::size_t before = out.size();
     mqtt::write_publish(out, form.is_v5 ? mqtt::Version::k5 : mqtt::Version::k311,
@@ -36,17 +47,10 @@ std::size_t Publication::append_to(ByteBuffer& out, const Form& form) {
     first = out.view().subspan(before);
     return first.size();
   }
-  std::byte* const at = out.prepare(first.size());
-  std::memcpy(at, first.data(), first.size());
-  if (has_id) {
-    constexpr auto kQosBits = std::byte{0x3 << kQosShift};
-    at[0] = (at[0] & ~kQosBits) | static_cast<std::byte>(static_cast<unsigned>(form.qos) << kQosShift);
-    std::size_t id_at = 2;  // behind the first byte and one byte of length…
-    while ((at[id_at - 1] & std::byte{0x80}) != std::byte{}) ++id_at;  // …or more
-    id_at += 2 + parts_.topic.size();
-    at[id_at] = static_cast<std::byte>(form.packet_id.value >> 8);
-    at[id_at + 1] = static_cast<std::byte>(form.packet_id.value & 0xff);
-  }
+  std::byte* const packet = out.prepare(first.size());
+  std::memcpy(packet, first.data(), first.size());
+  packet[0] = first_byte(form);
+  if (form.qos != mqtt::Qos::kAtMostOnce) put_packet_id(packet, parts_.topic.size(), form.packet_id);
   out.commit(first.size());
   return first.size();
 }

@@ -35,7 +35,11 @@ class Publication {
     if (!message_) message_ = Message::make(parts_);
     return message_;
   }
-  [[nodiscard]] bool has_message() const { return static_cast<bool>(message_); }
+  // The same for the last one who keeps it.
+  MessageRef take_message() {
+    message();
+    return std::move(message_);
+  }
 
   // How one receiver gets the PUBLISH: everything that the bytes depend on.
   struct Form {
@@ -51,8 +55,9 @@ class Publication {
  private:
   Message::Parts parts_;
   MessageRef message_;
-  // The first packet of each form, where it was written: by version, packet id or none, RETAIN.
-  std::array<ByteView, 8> written_{};
+  // The first packet of each form, where it was written: by version, and with a packet id or none. QoS and
+  // RETAIN are bits of its first byte.
+  std::array<ByteView, 4> written_{};
 };
 
 }  // namespace nightjar::broker

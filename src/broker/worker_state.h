@@ -86,6 +86,8 @@ struct WorkerState {
   std::vector<Receiver> receivers;
   ByteBuffer properties;
   ByteBuffer forwarded;
+  mqtt::Publish publish;  // the packet being acted on
+  mqtt::PublishAck publish_ack;
 };
 
 }  // namespace nightjar::broker

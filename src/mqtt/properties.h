@@ -68,6 +68,8 @@ class Properties {
   [[nodiscard]] bool has(PropertyId id) const { return (present_ >> static_cast<unsigned>(id)) & 1U; }
   [[nodiscard]] bool empty() const { return present_ == 0; }
   void mark(PropertyId id) { present_ |= std::uint64_t{1} << static_cast<unsigned>(id); }
+  // Forgets everything.
+  void clear() { present_ = 0; }
   void unmark(PropertyId id) { present_ &= ~(std::uint64_t{1} << static_cast<unsigned>(id)); }
 
   std::uint8_t payload_format_indicator;

@@ -13,11 +13,32 @@ Parsed<void> check_topic(const Publish& packet) {
   return protocol_error("PUBLISH with neither a topic nor a Topic Alias [MQTT-4.7.3-1]");
 }
 
-Parsed<void> fill(Publish& packet, const Frame& frame, Version version, TopicCheck topic) {
+PropertyContext context_of(PacketType ack) {
+  switch (ack) {
+    case PacketType::kPubrec:
+      return PropertyContext::kPubrec;
+    case PacketType::kPubrel:
+      return PropertyContext::kPubrel;
+    case PacketType::kPubcomp:
+      return PropertyContext::kPubcomp;
+    default:
+      return PropertyContext::kPuback;
+  }
+}
+
+}  // namespace
+
+std::string_view peek_topic(const Frame& frame) {
+  const auto topic = Cursor{frame.body}.binary();
+  return topic ? as_text(*topic) : std::string_view{};
+}
+
+Parsed<void> read_publish(const Frame& frame, Version version, TopicCheck topic, Publish& packet) {
   const unsigned flags = frame.flags;
   packet.dup = (flags & 0x08) != 0;
   packet.qos = static_cast<Qos>((flags >> 1) & 0x03);
   packet.retain = (flags & 0x01) != 0;
+  packet.properties.clear();
   if (packet.qos > Qos::kExactlyOnce) return malformed("PUBLISH with QoS 3 [MQTT-3.3.1-4]");
   if (packet.dup && packet.qos == Qos::kAtMostOnce) {
     // 3.1 only says that DUP has no meaning here.
@@ -41,21 +62,17 @@ Parsed<void> fill(Publish& packet, const Frame& frame, Version version, TopicChe
   return topic == TopicCheck::kIsNeeded ? check_topic(packet) : Parsed<void>{};
 }
 
-PropertyContext context_of(PacketType ack) {
-  switch (ack) {
-    case PacketType::kPubrec:
-      return PropertyContext::kPubrec;
-    case PacketType::kPubrel:
-      return PropertyContext::kPubrel;
-    case PacketType::kPubcomp:
-      return PropertyContext::kPubcomp;
-    default:
-      return PropertyContext::kPuback;
-  }
+Parsed<Publish> read_publish(const Frame& frame, Version version) {
+  Parsed<Publish> result;
+  if (const auto read = read_publish(frame, version, TopicCheck::kIsNeeded, *result); !read)
+    result = tl::make_unexpected(read.error());
+  return result;
 }
 
-Parsed<void> fill(PublishAck& packet, const Frame& frame, Version version) {
+Parsed<void> read_publish_ack(const Frame& frame, Version version, PublishAck& packet) {
   packet.type = frame.type;
+  packet.code = ReasonCode::kSuccess;
+  packet.properties.clear();
   Cursor in{frame.body};
   NJ_TRY(packet.packet_id, in.packet_id());
   // In 5.0 a success may leave out the reason code, and any code the properties (section 3.4.2.1).
@@ -71,25 +88,10 @@ Parsed<void> fill(PublishAck& packet, const Frame& frame, Version version) {
   return in.end();
 }
 
-}  // namespace
-
-std::string_view peek_topic(const Frame& frame) {
-  const auto topic = Cursor{frame.body}.binary();
-  return topic ? as_text(*topic) : std::string_view{};
-}
-
-Parsed<Publish> read_publish(const Frame& frame, Version version, TopicCheck topic) {
-  // One return statement, so that the packet is built in the caller's memory: this is the hot path.
-  Parsed<Publish> result;
-  if (const auto filled = fill(*result, frame, version, topic); !filled)
-    result = tl::make_unexpected(filled.error());
-  return result;
-}
-
 Parsed<PublishAck> read_publish_ack(const Frame& frame, Version version) {
   Parsed<PublishAck> result;
-  if (const auto filled = fill(*result, frame, version); !filled)
-    result = tl::make_unexpected(filled.error());
+  if (const auto read = read_publish_ack(frame, version, *result); !read)
+    result = tl::make_unexpected(read.error());
   return result;
 }
 

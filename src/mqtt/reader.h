@@ -45,8 +45,12 @@ std::string_view peek_topic(const Frame& frame);
 // kIsValid: the topic's bytes are those of a valid topic name that was seen before, and are not looked at
 // again.
 enum class TopicCheck : std::uint8_t { kIsNeeded, kIsValid };
-Parsed<Publish> read_publish(const Frame& frame, Version version, TopicCheck topic = TopicCheck::kIsNeeded);
+Parsed<Publish> read_publish(const Frame& frame, Version version);
+// The same into a packet that is already in its place: one with its property set is too large to be made anew
+// for every message.
+Parsed<void> read_publish(const Frame& frame, Version version, TopicCheck topic, Publish& into);
 Parsed<PublishAck> read_publish_ack(const Frame& frame, Version version);
+Parsed<void> read_publish_ack(const Frame& frame, Version version, PublishAck& into);
 Parsed<Subscribe> read_subscribe(const Frame& frame, Version version);
 Parsed<Unsubscribe> read_unsubscribe(const Frame& frame, Version version);
 // `sender` decides which reason codes and properties may stand in the packet.

@@ -12,17 +12,18 @@ using mqtt::PacketType;
 using State = Connection::State;
 
 Outcome on_publish_ack(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
-  const auto ack = mqtt::read_publish_ack(frame, connection.version);
-  if (!ack) return ack.error();
+  const mqtt::PublishAck& ack = worker.publish_ack;
+  if (const auto read = mqtt::read_publish_ack(frame, connection.version, worker.publish_ack); !read)
+    return read.error();
   switch (frame.type) {
     case PacketType::kPuback:
-      return on_puback(worker, connection, *ack);
+      return on_puback(worker, connection, ack);
     case PacketType::kPubrec:
-      return on_pubrec(worker, connection, *ack);
+      return on_pubrec(worker, connection, ack);
     case PacketType::kPubrel:
-      return on_pubrel(worker, connection, *ack);
+      return on_pubrel(worker, connection, ack);
     default:
-      return on_pubcomp(worker, connection, *ack);
+      return on_pubcomp(worker, connection, ack);
   }
 }
 

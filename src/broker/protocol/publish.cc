@@ -139,14 +139,20 @@ Outcome refuse(WorkerState& worker, Connection& connection, const mqtt::Publish&
   return {};
 }
 
+// QoS 1 and 2 messages of this connection that have not been acknowledged to the end.
+std::size_t in_flight_from(const Connection& connection) {
+  return connection.session->incoming_ids.size() - connection.earlier_ids.size() +
+         unacknowledged_qos1(connection);
+}
+
 }  // namespace
 
 Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
   Route* known = known_route(worker, mqtt::peek_topic(frame));
-  auto read = mqtt::read_publish(frame, connection.version,
-                                 known != nullptr ? mqtt::TopicCheck::kIsValid : mqtt::TopicCheck::kIsNeeded);
-  if (!read) return read.error();
-  mqtt::Publish& packet = *read;
+  mqtt::Publish& packet = worker.publish;
+  const auto topic_check = known != nullptr ? mqtt::TopicCheck::kIsValid : mqtt::TopicCheck::kIsNeeded;
+  if (const auto read = mqtt::read_publish(frame, connection.version, topic_check, packet); !read)
+    return read.error();
   ++worker.counters.publish_received;
   worker.counters.publish_bytes_received += packet.payload.size();
   if (Outcome outcome = resolve_alias(connection, packet)) return outcome;
@@ -156,10 +162,8 @@ Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Fram
   const bool is_known =
       packet.qos == Qos::kExactlyOnce && session.incoming_ids.contains(packet.packet_id.value);
   const bool is_counted = is_known && !connection.earlier_ids.contains(packet.packet_id.value);
-  const std::size_t in_flight =
-      session.incoming_ids.size() - connection.earlier_ids.size() + unacknowledged_qos1(connection);
   if (packet.qos != Qos::kAtMostOnce && !is_counted && connection.is_v5() &&
-      in_flight >= connection.policy->receive_maximum) {
+      in_flight_from(connection) >= connection.policy->receive_maximum) {
     return mqtt::Violation{ReasonCode::kReceiveMaximumExceeded,
                            "more PUBLISH in flight than Receive Maximum [MQTT-3.3.4-9]"};
   }

@@ -48,7 +48,8 @@ mqtt::ReasonCode deliver_to(WorkerState& worker, Publication& publication,
   mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess;
   worker.ledger().routed += receivers.size();
   for (const Receiver& receiver : receivers) {
-    const mqtt::ReasonCode answer = deliver(worker, publication, receiver);
+    const bool is_last = &receiver == &receivers.back();
+    const mqtt::ReasonCode answer = deliver(worker, publication, receiver, is_last);
     if (answer != mqtt::ReasonCode::kSuccess) code = answer;
   }
   return code;

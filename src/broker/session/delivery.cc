@@ -370,7 +370,8 @@ mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery deliver
   return mqtt::ReasonCode::kSuccess;
 }
 
-mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Receiver& receiver) {
+mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Receiver& receiver,
+                         bool is_last) {
   Session& session = *receiver.session;
   const Qos qos = std::min(publication.qos(), receiver.qos);
   const bool retain = receiver.retain_as_published && publication.retain();
@@ -393,8 +394,9 @@ mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Re
     ++worker.ledger().delivered;
     return mqtt::ReasonCode::kSuccess;
   }
+  MessageRef message = is_last ? publication.take_message() : publication.message();
   InFlight::Entry& entry =
-      session.in_flight.add({.message = publication.message(), .qos = qos, .retain = retain});
+      session.in_flight.add({.message = std::move(message), .qos = qos, .retain = retain});
   form.packet_id = entry.packet_id;
   append_common_form(worker, *connection, publication, form);
   ++worker.ledger().in_flight;

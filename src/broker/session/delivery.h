@@ -20,7 +20,9 @@ struct WorkerState;
 mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery delivery);
 // The same for a message that is being routed: what can be written at once is copied from the packet that
 // another receiver got.
-mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Receiver& receiver);
+// `is_last`: nobody needs the publication afterwards.
+mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Receiver& receiver,
+                         bool is_last);
 
 // Sends what may be sent now, in this order: what the present connection must get again, retained replays,
 // the outbox.

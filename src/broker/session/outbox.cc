@@ -3,6 +3,38 @@
 #include <algorithm>
 
 namespace nightjar::broker {
+namespace {
+
+// An empty InFlight keeps a table of this size; larger ones serve whoever is busy.
+constexpr std::size_t kSlotsKept = 64;
+
+// Emptied tables of the calling thread's sessions, for the next that grows: in a flood a session runs empty
+// many times a second, and would double its way up each time.
+class SpareSlots {
+ public:
+  // An empty table of at least `slots_min` slots, or one without slots.
+  std::vector<InFlight::Entry> take(std::size_t slots_min) {
+    if (spares_.empty() || slots_min < kSlotsKept || spares_.back().size() < slots_min) return {};
+    std::vector<InFlight::Entry> slots = std::move(spares_.back());
+    spares_.pop_back();
+    bytes_ -= slots.size() * sizeof(InFlight::Entry);
+    return slots;
+  }
+  void give(std::vector<InFlight::Entry> slots) {
+    const std::size_t bytes = slots.size() * sizeof(InFlight::Entry);
+    if (bytes_ + bytes > kBytesMax) return;
+    bytes_ += bytes;
+    spares_.push_back(std::move(slots));
+  }
+
+ private:
+  static constexpr std::size_t kBytesMax = 4 * 1024 * 1024;
+  std::vector<std::vector<InFlight::Entry>> spares_;
+  std::size_t bytes_ = 0;
+};
+thread_local SpareSlots spare_slots;
+
+}  // namespace
 
 InFlight::Entry& InFlight::add(Delivery delivery) {
   if (count_ * 2 >= slots_.size()) grow();
@@ -29,7 +61,7 @@ InFlight::Entry* InFlight::find(mqtt::PacketId id) {
 void InFlight::erase(Entry& entry) {
   entry.state = State::kFree;
   entry.delivery = {};
-  if (--count_ == 0 && slots_.size() > 64) slots_ = {};
+  if (--count_ == 0 && slots_.size() > kSlotsKept) spare_slots.give(std::move(slots_));
 }
 
 std::vector<InFlight::Entry*> InFlight::in_order() {
@@ -47,7 +79,8 @@ void InFlight::grow() {
   constexpr std::size_t kSlotsMax = 65'536;  // room for every id
   if (slots_.size() == kSlotsMax) return;
   // Twice the entries, so that a few old ids never block the next ones for long.
-  std::vector<Entry> larger(slots_.empty() ? 4 : slots_.size() * 2);
+  std::vector<Entry> larger = spare_slots.take(slots_.size() * 2);
+  if (larger.empty()) larger.resize(slots_.empty() ? 4 : slots_.size() * 2);
   for (Entry& entry : slots_) {
     if (entry.state != State::kFree) larger[entry.packet_id.value & (larger.size() - 1)] = std::move(entry);
   }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <boost/container/deque.hpp>
-#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -13,12 +12,10 @@
 #include "broker/mail.h"
 #include "broker/message.h"
 #include "broker/policy.h"
+#include "broker/session/subscription_ids.h"
 #include "mqtt/types.h"
 
 namespace nightjar::broker {
-
-// Subscription Identifiers of one delivery; nearly always none or one.
-using SubscriptionIds = boost::container::small_vector<std::uint32_t, 2>;
 
 // One message on its way to one client.
 struct Delivery {
