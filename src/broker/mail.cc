@@ -11,6 +11,19 @@ namespace nightjar::broker {
 MailBatch::MailBatch() = default;
 MailBatch::~MailBatch() = default;
 
+void MailBatch::clear() {
+  filters.clear();
+  mail.clear();
+  small.clear();
+  bytes.clear();
+  next = nullptr;
+}
+
+std::size_t MailBatch::memory_bytes() const {
+  return filters.capacity() * sizeof(FilterId) + mail.capacity() * sizeof(Mail) +
+         small.capacity() * sizeof(SmallDelivery) + bytes.capacity();
+}
+
 std::unique_ptr<MailBatch> task_batch(std::function<void(Worker&)> run) {
   auto batch = std::make_unique<MailBatch>();
   batch->mail.emplace_back(TaskMail{std::move(run)});

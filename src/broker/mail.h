@@ -12,6 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/bytes.h"
+#include "base/clock.h"
 #include "broker/ids.h"
 #include "broker/message.h"
 #include "mqtt/reason_code.h"
@@ -53,6 +55,28 @@ struct DeliverMail {
   Scope scope = Scope::kAll;
   ShardId shard;
   ReportTo report;
+};
+
+// Messages that lie one behind the other in MailBatch::small.
+struct SmallRun {
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
+
+// A small message for the local subscribers of some filters, as bytes of the batch: it is allocated, if at
+// all, by the worker that keeps and frees it. Nobody waits for a report of it, and it was not stored as
+// retained.
+struct SmallDelivery {
+  std::uint32_t bytes_at = 0;  // in MailBatch::bytes: topic, properties, payload
+  std::uint32_t payload_bytes = 0;
+  std::uint32_t properties_bytes = 0;
+  std::uint16_t topic_bytes = 0;
+  mqtt::Qos qos = mqtt::Qos::kAtMostOnce;
+  MonoTime expires = kNever;
+  std::uint64_t origin = 0;
+  RouteVersion version = 0;
+  std::uint32_t first_filter = 0;  // in MailBatch::filters
+  std::uint32_t filter_count = 0;
 };
 
 // A target settled a message whose publisher waits for it.
@@ -128,7 +152,7 @@ struct AddressedMail {
   std::variant<ConnectionMail, GroupMail, MemberMail> content;
 };
 
-using Mail = std::variant<DeliverMail, ReportMail, AddressedMail, ShardMail, TaskMail>;
+using Mail = std::variant<SmallRun, DeliverMail, ReportMail, AddressedMail, ShardMail, TaskMail>;
 
 struct MailBatch {
   MailBatch();
@@ -136,9 +160,15 @@ struct MailBatch {
   MailBatch(const MailBatch&) = delete;
   MailBatch& operator=(const MailBatch&) = delete;
 
+  // Empties it for another use of its memory.
+  void clear();
+  [[nodiscard]] std::size_t memory_bytes() const;
+
   WorkerIndex from;
   std::vector<FilterId> filters;
-  std::vector<Mail> mail;
+  std::vector<Mail> mail;  // in the order in which it was posted
+  std::vector<SmallDelivery> small;
+  ByteBuffer bytes;
   MailBatch* next = nullptr;  // for the mailbox that carries it
 };
 

@@ -29,6 +29,11 @@ class Mailer {
     target.filters.insert(target.filters.end(), filters.begin(), filters.end());
     target.mail.emplace_back(std::move(mail));
   }
+  // The same for a message of little size, not retained, that nobody waits for.
+  void deliver_small(WorkerIndex to, const Message::Parts& parts, RouteVersion version,
+                     std::span<const FilterId> filters);
+  // A batch that was received: its memory serves the next one.
+  void recycle(std::unique_ptr<MailBatch> emptied);
   // nullptr if there is none.
   std::unique_ptr<MailBatch> take_own() { return std::move(outgoing_[self_.value]); }
   [[nodiscard]] bool has_own() const { return outgoing_[self_.value] != nullptr; }
@@ -40,18 +45,16 @@ class Mailer {
   }
 
  private:
-  MailBatch& batch(WorkerIndex to) {
-    auto& slot = outgoing_[to.value];
-    if (!slot) {
-      slot = std::make_unique<MailBatch>();
-      slot->from = self_;
-    }
-    return *slot;
-  }
+  // Kept of those that were received; one per other worker is plenty, and large ones served a peak.
+  static constexpr std::size_t kSparesMax = 4;
+  static constexpr std::size_t kSpareBytesMax = 512 * 1024;
+
+  MailBatch& batch(WorkerIndex to);
 
   Peers& peers_;
   WorkerIndex self_;
   std::vector<std::unique_ptr<MailBatch>> outgoing_;
+  std::vector<std::unique_ptr<MailBatch>> spares_;
 };
 
 }  // namespace nightjar::broker

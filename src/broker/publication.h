@@ -19,6 +19,7 @@ class Publication {
   explicit Publication(const Message::Parts& parts) : parts_(parts) {}
   explicit Publication(const MessageRef& message);
 
+  [[nodiscard]] const Message::Parts& parts() const { return parts_; }
   [[nodiscard]] std::string_view topic() const { return parts_.topic; }
   [[nodiscard]] mqtt::Qos qos() const { return parts_.qos; }
   [[nodiscard]] bool retain() const { return parts_.retain; }

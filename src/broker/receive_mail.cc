@@ -25,10 +25,26 @@ void welcome(WorkerState& worker, std::unique_ptr<Connection> arriving) {
   protocol::resume_later(worker, connection);
 }
 
+void deliver_small(WorkerState& worker, const MailBatch& batch, const SmallDelivery& small) {
+  const ByteView bytes = batch.bytes.view().subspan(small.bytes_at);
+  Publication publication{
+      {.topic = as_text(bytes.first(small.topic_bytes)),
+       .payload = bytes.subspan(std::size_t{small.topic_bytes} + small.properties_bytes, small.payload_bytes),
+       .properties = bytes.subspan(small.topic_bytes, small.properties_bytes),
+       .qos = small.qos,
+       .expires = small.expires,
+       .origin = small.origin}};
+  const std::span<const FilterId> filters{batch.filters.data() + small.first_filter, small.filter_count};
+  deliver_local(worker, publication, small.version, filters);
+}
+
 struct Receive {
   WorkerState& worker;
   MailBatch& batch;
 
+  void operator()(const SmallRun& run) const {
+    for (std::uint32_t i = 0; i < run.count; ++i) deliver_small(worker, batch, batch.small[run.first + i]);
+  }
   void operator()(DeliverMail& mail) const {
     const std::span<const FilterId> filters{batch.filters.data() + mail.first_filter, mail.filter_count};
     const mqtt::ReasonCode code = deliver_local(worker, mail, filters);

@@ -116,9 +116,11 @@ void Worker::end_turn() {
   for (int round = 0; round < kOwnMailRounds; ++round) {
     close_marked(worker);
     resume_marked(worker);
-    const std::unique_ptr<MailBatch> own = worker.mailer.take_own();
+    std::unique_ptr<MailBatch> own = worker.mailer.take_own();
     if (!own && worker.to_close.empty() && worker.to_resume.empty()) break;
-    if (own) receive_batch(worker, *own);
+    if (!own) continue;
+    receive_batch(worker, *own);
+    worker.mailer.recycle(std::move(own));
   }
   pump_marked(worker);
   close_marked(worker);
@@ -163,7 +165,10 @@ void Worker::on_drained(Connection& connection) {
   if (connection.session != nullptr) state_->pump_later(*connection.session);
 }
 
-void Worker::on_mail(std::unique_ptr<MailBatch> batch) { receive_batch(*state_, *batch); }
+void Worker::on_mail(std::unique_ptr<MailBatch> batch) {
+  receive_batch(*state_, *batch);
+  state_->mailer.recycle(std::move(batch));
+}
 
 void Worker::drain() {
   WorkerState& worker = *state_;

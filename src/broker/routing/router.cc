@@ -107,19 +107,87 @@ void work_out(WorkerState& worker, Route& route, RouteVersion version) {
   find_peers(worker, route);
 }
 
-// Brings an entry up to date with `version` of the tree.
-void check(WorkerState& worker, Route& route, RouteVersion version) {
-  if (route.checked == version) return;
-  if (worker.node.tree().stamps().is_current(route.stamp)) {
-    route.checked = version;
+// True if every subscription behind the route's receivers takes a message that was matched at `version`.
+bool takes_all(const WorkerState& worker, const Route& route, RouteVersion version) {
+  return route.is_plain && route.newest <= version && worker.moves.is_idle();
+}
+
+// The route of a topic as it is at `version` of the tree.
+Route& route_of(WorkerState& worker, std::string_view topic, Route* known, RouteVersion version) {
+  if (known == nullptr) known = worker.routes.find(topic);
+  if (known != nullptr) {
+    if (known->checked == version) return *known;
+    if (worker.node.tree().stamps().is_current(known->stamp)) {
+      known->checked = version;
+    } else {
+      work_out(worker, *known, version);
+    }
+    return *known;
+  }
+  Route& made = worker.routes.insert(topic);
+  made.levels = static_cast<std::uint16_t>(mqtt::level_count(topic));
+  work_out(worker, made, version);
+  worker.routes.filled(made);
+  return made;
+}
+
+// What is small is copied into the mail: a reference that two workers count costs more.
+constexpr std::size_t kSmallBytesMax = 1024;
+
+void send_to_peer(WorkerState& worker, Publication& publication, const Route::Peer& peer,
+                  RouteVersion version, const ReportTo& report) {
+  if (report.connection == 0 && !publication.retain() && publication.size() <= kSmallBytesMax) {
+    worker.mailer.deliver_small(peer.worker, publication.parts(), version, peer.filters);
   } else {
-    work_out(worker, route, version);
+    worker.mailer.deliver(
+        peer.worker, {.message = publication.message(), .version = version, .report = report}, peer.filters);
+  }
+}
+
+}  // namespace
+
+Route* known_route(WorkerState& worker, std::string_view topic) { return worker.routes.find(topic); }
+
+RouteOutcome route(WorkerState& worker, Publication& publication, Route* known, const ReportTo& report) {
+  const RouteVersion version = worker.node.tree().version();
+  const Route& route = route_of(worker, publication.topic(), known, version);
+  if (!route.is_matched) {
+    ++worker.counters.publish_unrouted;
+    return {};
+  }
+  RouteOutcome outcome{.is_matched = true};
+  for (const Route::Peer& peer : route.peers) {
+    send_to_peer(worker, publication, peer, version, report);
+    if (report.connection != 0) ++outcome.awaited;
+  }
+  if (route.own_filters.empty()) return outcome;
+  if (takes_all(worker, route, version) && !publication.retain()) {
+    outcome.code = deliver_to(worker, publication, route.receivers);
+  } else {
+    outcome.code = deliver_local(
+        worker, {.message = publication.message(), .version = version, .report = report}, route.own_filters);
+  }
+  return outcome;
+}
+
+RouteOutcome route(WorkerState& worker, const MessageRef& message) {
+  Publication publication{message};
+  return route(worker, publication, nullptr, {});
+}
+
+void deliver_local(WorkerState& worker, Publication& publication, RouteVersion version,
+                   std::span<const FilterId> filters) {
+  const Route& route = route_of(worker, publication.topic(), nullptr, worker.node.tree().version());
+  if (takes_all(worker, route, version)) {
+    deliver_to(worker, publication, route.receivers);
+  } else {
+    deliver_local(worker, {.message = publication.message(), .version = version}, filters);
   }
 }
 
 // The general way: each subscription is asked.
-mqtt::ReasonCode deliver_by_filter(WorkerState& worker, const DeliverMail& mail,
-                                   std::span<const FilterId> filters) {
+mqtt::ReasonCode deliver_local(WorkerState& worker, const DeliverMail& mail,
+                               std::span<const FilterId> filters) {
   ++worker.route_mark;
   worker.receivers.clear();
   mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess;
@@ -146,67 +214,6 @@ mqtt::ReasonCode deliver_by_filter(WorkerState& worker, const DeliverMail& mail,
   Publication publication{mail.message};
   const mqtt::ReasonCode answer = deliver_to(worker, publication, worker.receivers);
   return answer != mqtt::ReasonCode::kSuccess ? answer : code;
-}
-
-// True if every subscription behind the route's receivers takes a message that was matched at `version`.
-bool takes_all(const WorkerState& worker, const Route& route, RouteVersion version) {
-  return route.is_plain && route.newest <= version && worker.moves.is_idle();
-}
-
-}  // namespace
-
-Route* known_route(WorkerState& worker, std::string_view topic) { return worker.routes.find(topic); }
-
-RouteOutcome route(WorkerState& worker, Publication& publication, Route* known, const ReportTo& report) {
-  const RouteVersion version = worker.node.tree().version();
-  if (known == nullptr) known = worker.routes.find(publication.topic());
-  if (known == nullptr) {
-    known = &worker.routes.insert(publication.topic());
-    known->levels = static_cast<std::uint16_t>(mqtt::level_count(publication.topic()));
-    work_out(worker, *known, version);
-    worker.routes.filled(*known);
-  } else {
-    check(worker, *known, version);
-  }
-  const Route& route = *known;
-  if (!route.is_matched) {
-    ++worker.counters.publish_unrouted;
-    return {};
-  }
-  RouteOutcome outcome{.is_matched = true};
-  for (const Route::Peer& peer : route.peers) {
-    worker.mailer.deliver(
-        peer.worker, {.message = publication.message(), .version = version, .report = report}, peer.filters);
-    if (report.connection != 0) ++outcome.awaited;
-  }
-  if (route.own_filters.empty()) return outcome;
-  if (takes_all(worker, route, version) && !publication.retain()) {
-    outcome.code = deliver_to(worker, publication, route.receivers);
-  } else {
-    outcome.code = deliver_by_filter(
-        worker, {.message = publication.message(), .version = version, .report = report}, route.own_filters);
-  }
-  return outcome;
-}
-
-RouteOutcome route(WorkerState& worker, const MessageRef& message) {
-  Publication publication{message};
-  return route(worker, publication, nullptr, {});
-}
-
-mqtt::ReasonCode deliver_local(WorkerState& worker, const DeliverMail& mail,
-                               std::span<const FilterId> filters) {
-  if (mail.scope == DeliverMail::Scope::kAll && mail.message->retained_version() == 0) {
-    Route* known = worker.routes.find(mail.message->topic());
-    if (known != nullptr) {
-      check(worker, *known, worker.node.tree().version());
-      if (takes_all(worker, *known, mail.version)) {
-        Publication publication{mail.message};
-        return deliver_to(worker, publication, known->receivers);
-      }
-    }
-  }
-  return deliver_by_filter(worker, mail, filters);
 }
 
 }  // namespace nightjar::broker

@@ -35,7 +35,10 @@ RouteOutcome route(WorkerState& worker, Publication& publication, Route* known, 
 // The same for a message that nobody waits for.
 RouteOutcome route(WorkerState& worker, const MessageRef& message);
 
-// A message that was matched elsewhere, or held back, for the receivers of `filters` on this worker.
+// A message that was matched at `version` by another worker, for the receivers of `filters` on this one.
+void deliver_local(WorkerState& worker, Publication& publication, RouteVersion version,
+                   std::span<const FilterId> filters);
+// The same for one that was stored as retained, that somebody waits for, or that was forwarded or held back.
 mqtt::ReasonCode deliver_local(WorkerState& worker, const DeliverMail& mail,
                                std::span<const FilterId> filters);
 
