@@ -26,8 +26,12 @@ Node::Node(const NodePolicy& policy, const Ports& ports, std::uint16_t workers)
       owners_(policy.shards),
       tree_(workers),
       retained_(policy.retained_messages_max, policy.retained_bytes_max) {
+  const std::uint16_t starters = policy.placement == Placement::kAdaptive ? std::uint16_t{1} : workers;
   for (std::uint16_t shard = 0; shard < policy.shards; ++shard) {
-    owners_[shard].store(static_cast<std::uint16_t>(shard % workers), std::memory_order_relaxed);
+    owners_[shard].store(static_cast<std::uint16_t>(shard % starters), std::memory_order_relaxed);
+  }
+  for (std::uint16_t i = 0; i < workers; ++i) {
+    work_.emplace_back(new std::atomic<std::uint32_t>[policy.shards]());
   }
 }
 

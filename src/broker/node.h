@@ -19,7 +19,7 @@ namespace nightjar::broker {
 
 class Node {
  public:
-  // `workers` from 1 to kWorkersMax. Shards are dealt to workers in turn.
+  // `workers` from 1 to kWorkersMax.
   Node(const NodePolicy& policy, const Ports& ports, std::uint16_t workers);
 
   [[nodiscard]] const NodePolicy& policy() const { return policy_; }
@@ -36,6 +36,9 @@ class Node {
   void set_owner(ShardId shard, WorkerIndex worker) {
     owners_[shard.value].store(worker.value, std::memory_order_release);
   }
+  // How many messages the shards received and were delivered while `worker` owned them, by shard. The worker
+  // counts, anybody reads; the numbers wrap.
+  [[nodiscard]] std::atomic<std::uint32_t>* work_of(WorkerIndex worker) { return work_[worker.value].get(); }
   // Orders CONNECTs of one client id that arrive on different workers. Any thread.
   std::uint64_t next_ordinal() { return ordinal_.fetch_add(1, std::memory_order_relaxed) + 1; }
 
@@ -53,6 +56,7 @@ class Node {
   Ports ports_;
   std::uint16_t workers_;
   std::vector<std::atomic<std::uint16_t>> owners_;
+  std::vector<std::unique_ptr<std::atomic<std::uint32_t>[]>> work_;  // by worker: nobody shares a line
   std::atomic<std::uint64_t> ordinal_{0};
   std::atomic<std::int64_t> stranger_bytes_{0};
   SubscriptionTree tree_;

@@ -62,8 +62,15 @@ struct ListenerPolicy {
   QueueLimits queue;
 };
 
+// Which workers own the shards.
+enum class Placement : std::uint8_t {
+  kSpread,   // dealt to all workers in turn, and left there
+  kAdaptive  // with the first worker at the start; spread and gathered again as load comes and goes
+};
+
 struct NodePolicy {
   std::uint16_t shards = 64;  // a power of two
+  Placement placement = Placement::kSpread;
   SharedStrategy shared_strategy = SharedStrategy::kLeastInFlight;
   QueueLimits shared_queue;
   std::uint64_t retained_messages_max = 10'000'000;

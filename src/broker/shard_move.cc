@@ -72,7 +72,7 @@ bool ShardMoves::start(WorkerState& worker, ShardId shard, WorkerIndex to) {
                     .new_owner = to,
                     .state = std::make_unique<ShardState>()};
   close_unanswered(worker, shard);
-  status_[shard.value] = Status::kElsewhere;
+  set_status(shard, Status::kElsewhere);
   worker.node.set_owner(shard, to);
   pack_sessions(worker, shard, *arrives.state, departing);
   pack_groups(worker, shard, *arrives.state, departing);
@@ -128,7 +128,7 @@ void ShardMoves::pack_groups(WorkerState& worker, ShardId shard, ShardState& sta
 
 void ShardMoves::install(WorkerState& worker, ShardMail mail) {
   Arriving& arriving = arriving_[mail.shard];
-  status_[mail.shard.value] = Status::kArriving;
+  set_status(mail.shard, Status::kArriving);
   arriving.has_state = true;
   arriving.marks_missing += worker.node.worker_count() - 2U;
   std::vector<Subscription*> moved;
@@ -210,7 +210,7 @@ void ShardMoves::complete_if_ready(WorkerState& worker, ShardId shard) {
   if (!found->second.has_state || !found->second.has_fences || found->second.marks_missing != 0) return;
   Arriving arrived = std::move(found->second);
   arriving_.erase(found);
-  status_[shard.value] = Status::kReady;
+  set_status(shard, Status::kReady);
   for (Held& held : arrived.deliveries) {
     held.mail.scope = DeliverMail::Scope::kHeld;
     held.mail.shard = shard;

@@ -45,8 +45,10 @@ class ShardMoves {
  public:
   ShardMoves(std::uint16_t shards, WorkerIndex self) : status_(shards, Status::kElsewhere), self_(self) {}
 
-  void set_ready(ShardId shard) { status_[shard.value] = Status::kReady; }
+  void set_ready(ShardId shard) { set_status(shard, Status::kReady); }
   [[nodiscard]] bool is_ready(ShardId shard) const { return status_[shard.value] == Status::kReady; }
+  // Some shard is here or on its way to here.
+  [[nodiscard]] bool owns_any() const { return owned_ != 0; }
   // No move is under way on this worker.
   [[nodiscard]] bool is_idle() const { return departing_.empty() && arriving_.empty(); }
 
@@ -87,7 +89,14 @@ class ShardMoves {
   void complete_if_ready(WorkerState& worker, ShardId shard);
   void complete_departure(WorkerState& worker, ShardId shard);
 
+  void set_status(ShardId shard, Status status) {
+    Status& present = status_[shard.value];
+    owned_ += (status != Status::kElsewhere ? 1 : 0) - (present != Status::kElsewhere ? 1 : 0);
+    present = status;
+  }
+
   std::vector<Status> status_;
+  int owned_ = 0;
   WorkerIndex self_;
   boost::unordered_flat_map<ShardId, Departing> departing_;
   boost::unordered_flat_map<ShardId, Arriving> arriving_;

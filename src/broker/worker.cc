@@ -71,6 +71,7 @@ WorkerState::WorkerState(Worker& worker, Node& shared, WorkerIndex self)
     : face(worker),
       node(shared),
       index(self),
+      work(shared.work_of(self)),
       now(shared.ports().clock.now()),
       timers(now),
       mailer(shared.ports().peers, self, shared.worker_count()),
@@ -134,6 +135,8 @@ MonoTime Worker::next_deadline() const {
   const bool is_busy = !state_->to_pump.empty() || !state_->to_resume.empty() || state_->mailer.has_own();
   return is_busy ? state_->now : state_->timers.next_deadline();
 }
+
+bool Worker::owns_shards() const { return state_->moves.owns_any(); }
 
 void Worker::wait_begins() { state_->node.tree().offline(state_->index); }
 

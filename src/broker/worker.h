@@ -38,6 +38,8 @@ class Worker {
   void end_turn();
   // When begin_turn must run at the latest even if nothing happens; kNever if nothing is pending.
   [[nodiscard]] MonoTime next_deadline() const;
+  // False if no client can be at home here: then this worker need not accept any.
+  [[nodiscard]] bool owns_shards() const;
   // Between wait_begins and the next begin_turn this worker holds no reference into shared structures. Call
   // wait_begins before a blocking wait.
   void wait_begins();

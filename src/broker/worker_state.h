@@ -2,6 +2,7 @@
 // module a file. Single-threaded; see worker.h for the turn.
 #pragma once
 
+#include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <memory>
 #include <string>
@@ -39,6 +40,11 @@ struct WorkerState {
   }
   SessionSerial next_session_serial() { return {++last_serial * kWorkersMax + index.value + 1U}; }
   std::uint64_t next_connection_serial() { return next_session_serial().value; }
+  // A message came from, or goes to, a session of this shard.
+  void count_work(ShardId shard) {
+    std::atomic<std::uint32_t>& counter = work[shard.value];
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   // The session has something to send; looked at once at the end of the turn.
   void pump_later(Session& session) {
     if (session.is_to_pump) return;
@@ -50,6 +56,7 @@ struct WorkerState {
   Worker& face;
   Node& node;
   const WorkerIndex index;
+  std::atomic<std::uint32_t>* const work;  // Node::work_of
   MonoTime now{};
   TimerWheel timers;  // before everything that holds timers
   Counters counters;

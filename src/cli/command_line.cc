@@ -52,6 +52,10 @@ Result<ServeOptions, int> parse_serve(int argc, const char* const* argv) {
   app.add_option("--workers", options.workers, "Threads that serve clients (default: one per core)")
       ->type_name("N")
       ->check(CLI::Range(1, int{broker::kWorkersMax}));
+  app.add_option("--placement", options.placement,
+                 "adaptive: one worker serves until it is busy (default); spread: all from the start")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"adaptive", "spread"}));
   app.add_flag("--print-config-reference", options.prints_reference,
                "Print the reference of the file and end");
   return parse(app, argc, argv, options);

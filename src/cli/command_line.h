@@ -14,6 +14,7 @@ struct ServeOptions {
   std::optional<std::uint16_t> port;
   std::optional<std::string> data_dir;
   std::optional<std::uint16_t> workers;
+  std::optional<std::string> placement;  // as the configuration file names it
   bool prints_reference = false;
 };
 

@@ -32,6 +32,10 @@ Result<config::Config, config::Problems> serve_config(const ServeOptions& option
   }
   if (options.port) config.listeners.front().port = *options.port;
   if (options.data_dir) config.node.data_dir = *options.data_dir;
+  if (options.placement) {
+    config.policy.placement =
+        *options.placement == "spread" ? broker::Placement::kSpread : broker::Placement::kAdaptive;
+  }
   if (options.workers) config.node.workers = *options.workers;
   if (config.policy.shards < config.node.workers) {
     return tl::make_unexpected(config::Problems{

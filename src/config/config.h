@@ -31,7 +31,7 @@ struct NodeConfig {
 
 struct Config {
   NodeConfig node;
-  broker::NodePolicy policy;
+  broker::NodePolicy policy{.placement = broker::Placement::kAdaptive};
   broker::ListenerPolicy limits;  // what a listener starts from
   LogConfig log;
   std::vector<ListenerConfig> listeners;  // none: the loopback listener

@@ -49,6 +49,7 @@ TEST(Load, EveryKeyReachesItsField) {
   ASSERT_TRUE(config.has_value()) << config.error().front();
   EXPECT_EQ(config->node.data_dir, "/var/lib/nightjar");
   EXPECT_EQ(config->node.workers, 4);
+  EXPECT_EQ(config->policy.placement, broker::Placement::kSpread);
   EXPECT_EQ(config->policy.shards, 128);
   EXPECT_EQ(config->policy.retained_messages_max, 1000u);
   EXPECT_EQ(config->policy.retained_bytes_max, 64u << 20);

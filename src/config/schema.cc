@@ -28,6 +28,7 @@ constexpr std::int64_t kPacketMax = 268'435'455 + 5;
 constexpr std::string_view kOverflows[] = {"drop-new", "drop-old", "reject", "disconnect", "conflate"};
 constexpr std::string_view kStrategies[] = {"least-in-flight", "round-robin", "sticky", "hash-by-client",
                                             "hash-by-topic"};
+constexpr std::string_view kPlacements[] = {"spread", "adaptive"};
 constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
 constexpr std::string_view kFormats[] = {"text", "json"};
 
@@ -85,6 +86,10 @@ std::vector<Slot> node_keys(NodeConfig& node, NodePolicy& policy) {
           "Directory of everything that outlives a start; one broker at a time uses it."),
       key("workers", node.workers, number(0, broker::kWorkersMax),
           "Threads that serve clients; 0 means one per core."),
+      key("placement", policy.placement, choice(kPlacements),
+          "\"adaptive\": clients are served by one worker until it is busy, then by more; \"spread\": by all "
+          "workers "
+          "from the start."),
       key("shards", policy.shards, number(1, 4096),
           "Parts that clients are divided into; a power of two and not fewer than workers."),
       key("max_retained_messages", policy.retained_messages_max, number(0, 1'000'000'000),

@@ -77,6 +77,7 @@ struct FakeWorker {
       return;
     }
     listener = std::make_unique<Listener>(*loop, broker, endpoint, std::move(sockets->front()), shortage);
+    listener->set_accepting(true);
   }
 
   // One turn; false if nothing happened within `longest`.

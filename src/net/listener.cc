@@ -1,5 +1,6 @@
 #include "net/listener.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -40,18 +41,12 @@ Error bind_error(const Address& address, int error) {
   }
 }
 
-// The first socket is bound before it gets SO_REUSEPORT: that fails if anybody else, another broker with
-// SO_REUSEPORT included, has the port. The others then join it.
-Result<Fd> bind_one(Address& address, bool is_first) {
+Result<Fd> bind_one(Address& address) {
   Fd socket{::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!socket) return tl::make_unexpected(bind_error(address, errno));
   set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
   if (address.family() == AF_INET6) set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  if (!is_first && !set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1))
-    return tl::make_unexpected(bind_error(address, errno));
   if (::bind(socket.get(), address.raw(), address.size) != 0)
-    return tl::make_unexpected(bind_error(address, errno));
-  if (is_first && !set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1))
     return tl::make_unexpected(bind_error(address, errno));
   // Accepted sockets inherit it; one system call less per connection.
   set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -69,12 +64,13 @@ bool is_shortage(int error) {
 
 Result<std::vector<Fd>> bind_sockets(Address& address, std::uint16_t workers) {
   std::vector<Fd> sockets;
-  for (std::uint16_t i = 0; i < workers; ++i) {
-    NJ_TRY(Fd socket, bind_one(address, i == 0));
-    sockets.push_back(std::move(socket));
-  }
-  for (const Fd& socket : sockets) {
-    if (::listen(socket.get(), kAcceptBacklog) != 0) return tl::make_unexpected(bind_error(address, errno));
+  NJ_TRY(Fd socket, bind_one(address));
+  if (::listen(socket.get(), kAcceptBacklog) != 0) return tl::make_unexpected(bind_error(address, errno));
+  sockets.push_back(std::move(socket));
+  while (sockets.size() < workers) {
+    Fd copy{::fcntl(sockets.front().get(), F_DUPFD_CLOEXEC, 0)};
+    if (!copy) return tl::make_unexpected(bind_error(address, errno));
+    sockets.push_back(std::move(copy));
   }
   return sockets;
 }
@@ -103,11 +99,23 @@ void DescriptorShortage::end() {
 
 Listener::Listener(EventLoop& loop, Handler& handler, const Endpoint& endpoint, Fd socket,
                    DescriptorShortage& shortage)
-    : loop_(loop), handler_(handler), endpoint_(endpoint), socket_(std::move(socket)), shortage_(shortage) {
-  loop_.add(socket_.get(), EPOLLIN, *this);
-}
+    : loop_(loop), handler_(handler), endpoint_(endpoint), socket_(std::move(socket)), shortage_(shortage) {}
 
-Listener::~Listener() { loop_.remove(socket_.get(), *this); }
+Listener::~Listener() { set_accepting(false); }
+
+// Exclusive: of the workers that sleep on the socket, a new connection wakes one.
+bool Listener::join_loop() { return loop_.add(socket_.get(), EPOLLIN | EPOLLEXCLUSIVE, *this); }
+
+void Listener::set_accepting(bool is_accepting) {
+  if (is_accepting == is_accepting_) return;
+  is_accepting_ = is_accepting;
+  if (!is_accepting) {
+    if (resume_at_ == kNever) loop_.remove(socket_.get(), *this);
+    resume_at_ = kNever;
+  } else if (!join_loop()) {
+    resume_at_ = now_ + kAcceptPause;
+  }
+}
 
 void Listener::begin_turn(MonoTime now, std::uint64_t closed_count) {
   now_ = now;
@@ -115,7 +123,7 @@ void Listener::begin_turn(MonoTime now, std::uint64_t closed_count) {
   closed_count_ = closed_count;
   if (resume_at_ == kNever || !may_resume) return;
   // The kernel may be too short of memory even for that.
-  resume_at_ = loop_.add(socket_.get(), EPOLLIN, *this) ? kNever : now + kAcceptPause;
+  resume_at_ = join_loop() ? kNever : now + kAcceptPause;
 }
 
 void Listener::on_events(std::uint32_t) {

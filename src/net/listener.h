@@ -1,5 +1,5 @@
-// Listening sockets. Every worker has its own socket on each address (SO_REUSEPORT), so that the kernel
-// spreads new connections over the workers.
+// Listening sockets. The workers share one socket for each address; those that serve clients wait on it, and
+// the kernel wakes one of them for a new connection.
 #pragma once
 
 #include <atomic>
@@ -32,7 +32,7 @@ struct Endpoint {
   FilterFactory filter;
 };
 
-// Binds `address` once for each worker. Fails if anybody else holds the port, even with SO_REUSEPORT, and
+// Binds `address` and gives each worker a descriptor of the socket. Fails if anybody else holds the port and
 // names the holder. `address` gets the port that was bound.
 Result<std::vector<Fd>> bind_sockets(Address& address, std::uint16_t workers);
 
@@ -46,7 +46,7 @@ class DescriptorShortage {
   std::atomic<bool> is_known_{false};
 };
 
-// Accepts on one socket. Lives on its worker's thread.
+// Accepts on one socket, once it is told to. Lives on its worker's thread.
 class Listener final : private Pollable {
  public:
   Listener(EventLoop& loop, Handler& handler, const Endpoint& endpoint, Fd socket,
@@ -55,6 +55,8 @@ class Listener final : private Pollable {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
+  // Whether new connections are welcome on this worker.
+  void set_accepting(bool is_accepting);
   // Each turn: resumes a paused listener when `closed_count` (of Connections) grew or the pause is over.
   void begin_turn(MonoTime now, std::uint64_t closed_count);
   // When a pause ends; kNever while accepting.
@@ -65,6 +67,7 @@ class Listener final : private Pollable {
   // False: nothing more to accept now.
   bool accept_one();
   void pause(int error);
+  bool join_loop();
 
   EventLoop& loop_;
   Handler& handler_;
@@ -74,6 +77,7 @@ class Listener final : private Pollable {
   MonoTime now_{};
   MonoTime resume_at_ = kNever;
   std::uint64_t closed_count_ = 0;
+  bool is_accepting_ = false;
 };
 
 }  // namespace nightjar::net

@@ -5,10 +5,11 @@
 
 namespace nightjar::net {
 
-WorkerLoop::WorkerLoop(broker::Node& node, broker::WorkerIndex index, MailRoom& mail)
+WorkerLoop::WorkerLoop(broker::Node& node, broker::WorkerIndex index, MailRoom& mail, LoadWatch& watch)
     : clock_(node.ports().clock),
       loop_(mail.loop(index)),
       mailbox_(mail.mailbox(index)),
+      watch_(watch),
       connections_(loop_, *this),
       worker_(node, index) {}
 
@@ -16,10 +17,17 @@ WorkerLoop::~WorkerLoop() = default;
 
 void WorkerLoop::listen(const Endpoint& endpoint, Fd socket, DescriptorShortage& shortage) {
   listeners_.push_back(std::make_unique<Listener>(loop_, *this, endpoint, std::move(socket), shortage));
+  welcome_clients_if_at_home();
+}
+
+// A client that is accepted where its shard cannot be has to move at once, and wakes two workers.
+void WorkerLoop::welcome_clients_if_at_home() {
+  for (const auto& listener : listeners_) listener->set_accepting(worker_.owns_shards());
 }
 
 void WorkerLoop::run() {
   Connections::set_current(&connections_);
+  watch_.watch_this_thread(worker_.index());
   while (!is_stopping_.load(std::memory_order_relaxed)) turn(Duration{-1});
   Connections::set_current(nullptr);
 }
@@ -34,6 +42,8 @@ void WorkerLoop::turn(Duration longest_wait) {
   mailbox_.take([this](std::unique_ptr<broker::MailBatch> batch) { worker_.on_mail(std::move(batch)); });
   worker_.end_turn();
   connections_.finish_turn();
+  welcome_clients_if_at_home();
+  watch_.tick(now);
 }
 
 void WorkerLoop::wait(Duration longest_wait) {

@@ -12,13 +12,14 @@
 #include "broker/worker.h"
 #include "net/connections.h"
 #include "net/listener.h"
+#include "net/load_watch.h"
 #include "net/mail_room.h"
 
 namespace nightjar::net {
 
 class WorkerLoop final : public Handler {
  public:
-  WorkerLoop(broker::Node& node, broker::WorkerIndex index, MailRoom& mail);
+  WorkerLoop(broker::Node& node, broker::WorkerIndex index, MailRoom& mail, LoadWatch& watch);
   ~WorkerLoop() override;
 
   // Before run(). `endpoint` and `shortage` outlive the loop.
@@ -45,12 +46,14 @@ class WorkerLoop final : public Handler {
   void on_closed(broker::Connection& owner, broker::TransportEnd end) override;
   void on_drained(broker::Connection& owner) override;
 
+  void welcome_clients_if_at_home();
   void wait(Duration longest_wait);
   [[nodiscard]] MonoTime next_deadline() const;
 
   const Clock& clock_;
   EventLoop& loop_;
   Mailbox& mailbox_;
+  LoadWatch& watch_;
   Connections connections_;
   broker::Worker worker_;
   std::vector<std::unique_ptr<Listener>> listeners_;

@@ -15,9 +15,9 @@ constexpr std::chrono::milliseconds kQuietPoll{20};
 
 }  // namespace
 
-Workers::Workers(broker::Node& node, MailRoom& mail) : node_(node), mail_(mail) {
+Workers::Workers(broker::Node& node, MailRoom& mail) : node_(node), mail_(mail), watch_(node, mail) {
   for (std::uint16_t i = 0; i < node.worker_count(); ++i) {
-    loops_.push_back(std::make_unique<WorkerLoop>(node, broker::WorkerIndex{i}, mail));
+    loops_.push_back(std::make_unique<WorkerLoop>(node, broker::WorkerIndex{i}, mail, watch_));
   }
 }
 

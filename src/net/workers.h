@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "broker/node.h"
 #include "net/listener.h"
+#include "net/load_watch.h"
 #include "net/mail_room.h"
 #include "net/worker_loop.h"
 
@@ -37,6 +38,7 @@ class Workers {
  private:
   broker::Node& node_;
   MailRoom& mail_;
+  LoadWatch watch_;
   DescriptorShortage shortage_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   std::vector<std::unique_ptr<WorkerLoop>> loops_;

@@ -49,10 +49,10 @@ class Broker:
 
     def _command(self):
         if self.config is None:
-            return [binary(), "serve", "-p", str(self.port), "--data", str(self.data)]
+            return [binary(), "serve", "--placement", "spread", "-p", str(self.port), "--data", str(self.data)]
         path = self.directory / "nightjar.toml"
         path.write_text(self.config.replace("{port}", str(self.port)).replace("{data}", str(self.data)))
-        return [binary(), "serve", "-c", str(path), "--data", str(self.data)]
+        return [binary(), "serve", "--placement", "spread", "-c", str(path), "--data", str(self.data)]
 
     def start(self):
         with open(self.log_path, "ab") as log:

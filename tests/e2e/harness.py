@@ -165,7 +165,7 @@ class Broker(Process):
         self.port = port or free_port()
         self._own_data = None if data else tempfile.TemporaryDirectory(prefix="nightjar-e2e-")
         self.data = data or self._own_data.name
-        super().__init__([BINARY, "serve", "-p", str(self.port), "--data", self.data, *extra], name="broker",
+        super().__init__([BINARY, "serve", "--placement", "spread", "-p", str(self.port), "--data", self.data, *extra], name="broker",
                          **options)
         if wait:
             wait_until(self._answers, "the broker to accept connections")

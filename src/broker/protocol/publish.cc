@@ -154,6 +154,7 @@ Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Fram
   if (const auto read = mqtt::read_publish(frame, connection.version, topic_check, packet); !read)
     return read.error();
   ++worker.counters.publish_received;
+  worker.count_work(connection.session->shard);
   worker.counters.publish_bytes_received += packet.payload.size();
   if (Outcome outcome = resolve_alias(connection, packet)) return outcome;
   if (Outcome outcome = check_against_policy(connection, packet)) return outcome;

@@ -104,6 +104,7 @@ void append_common_form(WorkerState& worker, Connection& connection, Publication
   worker.counters.bytes_sent += publication.append_to(connection.transport().output(), form);
   ++worker.counters.packets_sent;
   ++worker.counters.publish_sent;
+  worker.count_work(connection.session->shard);
   worker.counters.publish_bytes_sent += publication.payload_bytes();
   connection.transport().flush_later();
 }

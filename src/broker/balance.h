@@ -1,0 +1,64 @@
+// Decides which shards move to another worker: idle load gathers on few workers, because waking another one
+// costs more than routing; busy load spreads, and stays even. Pure: figures in, moves out. One caller at a
+// time.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "broker/ids.h"
+
+namespace nightjar::broker {
+
+struct ShardStep {
+  ShardId shard;
+  WorkerIndex from;
+  WorkerIndex to;
+  friend bool operator==(const ShardStep&, const ShardStep&) = default;
+};
+
+class Balancer {
+ public:
+  // How often look() should be called while there is traffic.
+  static constexpr std::int64_t kLookEveryMs = 100;
+
+  // What happened since the last look: how busy each worker was (1: a whole core), who owns each shard, and
+  // how many messages each shard received and was delivered.
+  struct Figures {
+    std::span<const double> busy;
+    std::span<const WorkerIndex> owners;
+    std::span<const std::uint64_t> work;
+  };
+  // The moves to begin now; mostly none. Moves of an earlier look have ended, or are refused and asked for
+  // again.
+  std::vector<ShardStep> look(const Figures& figures);
+
+ private:
+  // A worker as busy as this has little left for a burst.
+  static constexpr double kHot = 0.75;
+  // Less difference than this is not worth a move.
+  static constexpr double kEvenWithin = 0.08;
+  // Below this nobody suffers from uneven load.
+  static constexpr double kWorthEvening = 0.3;
+  // All load together would leave a worker that much air.
+  static constexpr double kFitsOne = 0.4;
+  // Looks in a row that must agree; a burst shorter than that moves nothing.
+  static constexpr int kHotLooks = 2;
+  static constexpr int kUnevenLooks = 5;
+  static constexpr int kIdleLooks = 20;
+  // Looks after a move before the figures mean something again.
+  static constexpr int kPauseLooks = 5;
+  // In one look, so that no worker packs sessions for long.
+  static constexpr std::size_t kStepsMax = 16;
+
+  std::vector<ShardStep> even_out(const Figures& figures, WorkerIndex busiest, WorkerIndex idlest) const;
+  std::vector<ShardStep> gather(const Figures& figures) const;
+
+  int hot_looks_ = 0;
+  int uneven_looks_ = 0;
+  int idle_looks_ = 0;
+  int pause_ = 0;
+};
+
+}  // namespace nightjar::broker
