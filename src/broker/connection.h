@@ -4,7 +4,6 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <deque>
 #include <list>
@@ -14,10 +13,12 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/compact_text.h"
 #include "base/timer_wheel.h"
 #include "broker/ids.h"
 #include "broker/policy.h"
 #include "broker/ports.h"
+#include "broker/session/packet_id_set.h"
 #include "broker/session/will.h"
 #include "mqtt/packets.h"
 
@@ -133,15 +134,15 @@ class Connection {
   ByteBuffer unread;  // received, not yet a whole packet
   std::unique_ptr<PendingConnect> connect;
   std::unique_ptr<AuthExchange> exchange;
-  std::string auth_method;                    // of CONNECT, for re-authentication
+  CompactText auth_method;                    // of CONNECT, for re-authentication
   std::vector<std::string> incoming_aliases;  // topic of alias n at n - 1
   // QoS 2 packet ids of the session that came on earlier connections: they take no room of this one's Receive
   // Maximum [section 4.9].
-  boost::unordered_flat_set<std::uint16_t> earlier_ids;
+  PacketIdSet earlier_ids;
   std::unique_ptr<OutgoingAliases> outgoing_aliases;
   std::unique_ptr<std::deque<PendingAck>> pending_acks;
   std::uint64_t next_ack_place = 1;
-  std::vector<PendingSuback> pending_subacks;
+  std::unique_ptr<std::vector<PendingSuback>> pending_subacks;
   std::uint32_t last_operation = 0;  // PendingSuback::operation
   std::size_t index = 0;             // in WorkerState::connections
   Timer timer;                       // CONNECT timeout, then keep alive

@@ -57,8 +57,8 @@ class Transport {
   // The core is done: send what output() still holds, then close, within a bounded time.
   virtual void retire(std::unique_ptr<Transport> self) = 0;
 
-  // "192.0.2.7:51234" for logs; stays valid as long as the transport.
-  [[nodiscard]] virtual std::string_view peer() const = 0;
+  // "192.0.2.7:51234" for logs.
+  [[nodiscard]] virtual std::string peer() const = 0;
 
  protected:
   // Puts the transport among those that the end of the turn flushes; false if it is on no worker now.
@@ -90,7 +90,7 @@ struct AuthRequest {
   ByteView password{};
   std::string_view method{};  // enhanced authentication; empty without
   ByteView data{};
-  std::string_view peer{};
+  std::string peer{};
   std::string_view listener{};
   bool listener_allows_anonymous = false;
 };

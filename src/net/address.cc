@@ -57,6 +57,29 @@ AddressText::AddressText(const Address& address) {
   size_ = static_cast<std::uint8_t>(end.out - text_.data());
 }
 
+PeerAddress::PeerAddress(const Address& address) : family_(address.storage.ss_family) {
+  if (family_ == AF_INET) {
+    std::memcpy(ip_.data(), &v4(address).sin_addr, sizeof(in_addr));
+    port_ = v4(address).sin_port;
+  } else if (family_ == AF_INET6) {
+    std::memcpy(ip_.data(), &v6(address).sin6_addr, sizeof(in6_addr));
+    port_ = v6(address).sin6_port;
+  }
+}
+
+std::string PeerAddress::text() const {
+  Address address;
+  address.storage.ss_family = family_;
+  if (family_ == AF_INET) {
+    std::memcpy(&v4(address).sin_addr, ip_.data(), sizeof(in_addr));
+    v4(address).sin_port = port_;
+  } else if (family_ == AF_INET6) {
+    std::memcpy(&v6(address).sin6_addr, ip_.data(), sizeof(in6_addr));
+    v6(address).sin6_port = port_;
+  }
+  return std::string{AddressText{address}.view()};
+}
+
 Result<std::vector<Address>> addresses_of(std::string_view text, std::uint16_t port) {
   std::vector<std::string> hosts{std::string(text)};
   if (text.empty() || text == "*") hosts = {"0.0.0.0", "::"};

@@ -23,8 +23,7 @@ struct Address {
   void set_port(std::uint16_t port);
 };
 
-// An address as text without heap memory, because every idle connection holds one.
-// "[" + 39 characters of IPv6 + "]:65535".
+// An address as text without heap memory: "[" + 39 characters of IPv6 + "]:65535".
 class AddressText {
  public:
   AddressText() = default;
@@ -34,6 +33,19 @@ class AddressText {
  private:
   std::array<char, 47> text_{};
   std::uint8_t size_ = 0;
+};
+
+// The other end of a connection in few bytes, because every idle connection holds one.
+class PeerAddress {
+ public:
+  PeerAddress() = default;
+  explicit PeerAddress(const Address& address);
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::array<std::uint8_t, 16> ip_{};  // four of them for IPv4
+  std::uint16_t port_ = 0;             // in network order
+  std::uint16_t family_ = 0;
 };
 
 // The numeric addresses that `text` stands for: one, or with "" or "*" every address of IPv4 and of IPv6.

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <string_view>
+#include <string>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -33,7 +33,7 @@ class Connection final : public broker::Transport, private Pollable {
   // Joins the Connections of the calling thread.
   void attach(broker::Connection& owner) override;
   void retire(std::unique_ptr<broker::Transport> self) override;
-  [[nodiscard]] std::string_view peer() const override { return peer_.view(); }
+  [[nodiscard]] std::string peer() const override { return peer_.text(); }
 
  private:
   friend class Connections;
@@ -84,7 +84,7 @@ class Connection final : public broker::Transport, private Pollable {
   bool is_peer_closed_ : 1 = false;
   bool is_shut_down_ : 1 = false;
   bool is_finished_ : 1 = false;  // lingering is over
-  AddressText peer_;
+  PeerAddress peer_;
 };
 
 }  // namespace nightjar::net

@@ -53,7 +53,7 @@ class SimTransport final : public broker::Transport {
   void detach() override;
   void attach(broker::Connection& owner) override;
   void retire(std::unique_ptr<broker::Transport> self) override;
-  [[nodiscard]] std::string_view peer() const override { return "sim"; }
+  [[nodiscard]] std::string peer() const override { return "sim"; }
 
  private:
   friend class World;

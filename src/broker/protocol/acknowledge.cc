@@ -13,7 +13,7 @@ void write(WorkerState& worker, Connection& connection, const PendingAck& ack) {
   const bool is_error = static_cast<std::uint8_t>(ack.code) >= 0x80;
   // A PUBREC with an error ends the exchange: the packet id is free again [MQTT-4.3.3-9].
   if (ack.type == mqtt::PacketType::kPubrec && is_error && connection.is_v5()) {
-    connection.session->incoming_ids.erase(ack.packet_id.value);
+    connection.session->incoming_ids.erase(ack.packet_id);
   }
   const std::string_view why = ack.why.empty() ? to_string(ack.code) : ack.why;
   const bool explains = is_error && connection.wants_problem_information;

@@ -57,7 +57,7 @@ void on_verdict(Connection& connection, AuthVerdict verdict) {
     case AuthVerdict::Kind::kRefuse:
       log::warn("login refused", {{"client", request.client_id},
                                   {"user", request.user_name},
-                                  {"peer", std::string{connection.transport().peer()}},
+                                  {"peer", connection.transport().peer()},
                                   {"reason", verdict.reason}});
       refuse_connection(worker, connection, verdict.code, verdict.reason);
       return;

@@ -170,14 +170,13 @@ std::uint16_t effective_keep_alive(const Connection& connection, const PendingCo
 
 void log_connected(const Connection& connection, const Session& session, bool is_present) {
   if (!log::enabled(log::Level::kInfo)) return;
-  log::info("client connected",
-            {{"client", session.client_id},
-             {"peer", std::string{const_cast<Connection&>(connection).transport().peer()}},
-             {"version", connection.is_v5()                    ? "5.0"
-                         : connection.version == Version::k311 ? "3.1.1"
-                                                               : "3.1"},
-             {"keep_alive", std::to_string(connection.keep_alive_s)},
-             {"session", is_present ? "resumed" : "new"}});
+  log::info("client connected", {{"client", session.client_id},
+                                 {"peer", const_cast<Connection&>(connection).transport().peer()},
+                                 {"version", connection.is_v5()                    ? "5.0"
+                                             : connection.version == Version::k311 ? "3.1.1"
+                                                                                   : "3.1"},
+                                 {"keep_alive", std::to_string(connection.keep_alive_s)},
+                                 {"session", is_present ? "resumed" : "new"}});
 }
 
 // False if a CONNECT that came later is already served: this one is too late to evict it (rules: 17).

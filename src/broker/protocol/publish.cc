@@ -160,16 +160,15 @@ Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Fram
   if (Outcome outcome = check_against_policy(connection, packet)) return outcome;
 
   Session& session = *connection.session;
-  const bool is_known =
-      packet.qos == Qos::kExactlyOnce && session.incoming_ids.contains(packet.packet_id.value);
-  const bool is_counted = is_known && !connection.earlier_ids.contains(packet.packet_id.value);
+  const bool is_known = packet.qos == Qos::kExactlyOnce && session.incoming_ids.contains(packet.packet_id);
+  const bool is_counted = is_known && !connection.earlier_ids.contains(packet.packet_id);
   if (packet.qos != Qos::kAtMostOnce && !is_counted && connection.is_v5() &&
       in_flight_from(connection) >= connection.policy->receive_maximum) {
     return mqtt::Violation{ReasonCode::kReceiveMaximumExceeded,
                            "more PUBLISH in flight than Receive Maximum [MQTT-3.3.4-9]"};
   }
   if (is_known) {
-    connection.earlier_ids.erase(packet.packet_id.value);
+    connection.earlier_ids.erase(packet.packet_id);
     // Sent again: it was routed the first time [MQTT-4.3.3-10].
     acknowledge(worker, connection, next_place(connection), mqtt::PacketType::kPubrec, packet.packet_id,
                 ReasonCode::kSuccess, 0);
@@ -183,12 +182,12 @@ Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Fram
     publish(worker, connection, packet, known, 0);
     return {};
   }
-  if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.insert(packet.packet_id.value);
+  if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.insert(packet.packet_id);
   const std::uint64_t place = next_place(connection);
   const Published published = publish(worker, connection, packet, known, place);
   if (published.code == ReasonCode::kQuotaExceeded && !published.is_routed) {
     ++worker.counters.publish_refused;
-    if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.erase(packet.packet_id.value);
+    if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.erase(packet.packet_id);
     // 3.x has no word for "no space": what is not stored is not acknowledged either (rules: 7).
     if (!connection.is_v5()) {
       return mqtt::Violation{published.code, "the limit of retained messages is reached"};

@@ -7,8 +7,8 @@
 namespace nightjar::broker::protocol {
 
 Outcome on_pubrel(WorkerState& worker, Connection& connection, const mqtt::PublishAck& ack) {
-  const bool is_known = connection.session->incoming_ids.erase(ack.packet_id.value) != 0;
-  connection.earlier_ids.erase(ack.packet_id.value);
+  const bool is_known = connection.session->incoming_ids.erase(ack.packet_id);
+  connection.earlier_ids.erase(ack.packet_id);
   const bool explains = !is_known && connection.wants_problem_information;
   send_packet(
       worker, connection, explains ? "no message waits for release with this packet id" : std::string_view{},

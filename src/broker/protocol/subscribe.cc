@@ -138,7 +138,9 @@ ReasonCode subscribe(Request& request, const SubscriptionRequest& wanted) {
 
 void answer_when_complete(WorkerState& worker, Connection& connection, PendingSuback answer) {
   if (answer.awaited != 0) {
-    connection.pending_subacks.push_back(std::move(answer));
+    auto& pending = connection.pending_subacks;
+    if (!pending) pending = std::make_unique<std::vector<PendingSuback>>();
+    pending->push_back(std::move(answer));
     return;
   }
   const auto refused = std::find_if(answer.codes.begin(), answer.codes.end(), is_error);
@@ -158,12 +160,14 @@ void answer_when_complete(WorkerState& worker, Connection& connection, PendingSu
 }
 
 void on_group_answer(WorkerState& worker, Connection& connection, std::uint32_t operation) {
-  auto& pending = connection.pending_subacks;
+  if (!connection.pending_subacks) return;
+  auto& pending = *connection.pending_subacks;
   const auto at = std::find_if(pending.begin(), pending.end(),
                                [operation](const PendingSuback& p) { return p.operation == operation; });
   if (at == pending.end() || --at->awaited != 0) return;
   PendingSuback answer = std::move(*at);
   pending.erase(at);
+  if (pending.empty()) connection.pending_subacks.reset();
   answer_when_complete(worker, connection, std::move(answer));
 }
 

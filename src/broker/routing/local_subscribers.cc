@@ -1,27 +1,20 @@
 #include "broker/routing/local_subscribers.h"
 
-#include <algorithm>
-
 namespace nightjar::broker {
 
 RouteVersion LocalSubscribers::add(std::string_view filter, Subscription& subscription) {
   subscription.filter = tree_.add(filter, worker_);
-  targets_[subscription.filter].push_back(&subscription);
+  const std::size_t at = subscription.filter.value;
+  if (at >= targets_.size()) targets_.resize(at + 1);
+  targets_[at].add(&subscription);
   return tree_.note_change(filter);
 }
 
 void LocalSubscribers::remove(std::string_view filter, Subscription& subscription) {
-  const auto found = targets_.find(subscription.filter);
-  if (found == targets_.end()) return;
-  Targets& targets = found->second;
-  const auto at = std::find(targets.begin(), targets.end(), &subscription);
-  if (at == targets.end()) return;
-  *at = targets.back();
-  targets.pop_back();
+  const std::size_t at = subscription.filter.value;
+  if (at >= targets_.size() || !targets_[at].remove(&subscription)) return;
   tree_.note_change(filter);
-  if (!targets.empty()) return;
-  targets_.erase(found);
-  forget_unless_needed(filter, subscription.filter);
+  if (targets_[at].empty()) forget_unless_needed(filter, subscription.filter);
 }
 
 void LocalSubscribers::unpin(std::string_view filter, FilterId id) {

@@ -2,20 +2,19 @@
 // Lives on one worker; nobody else touches it.
 #pragma once
 
-#include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <string_view>
+#include <vector>
 
 #include "broker/ids.h"
 #include "broker/routing/subscription_tree.h"
+#include "broker/routing/target_list.h"
 #include "broker/session/subscription.h"
 
 namespace nightjar::broker {
 
 class LocalSubscribers {
  public:
-  using Targets = boost::container::small_vector<Subscription*, 1>;
-
   LocalSubscribers(SubscriptionTree& tree, WorkerIndex worker) : tree_(tree), worker_(worker) {}
 
   // Makes `subscription` a receiver of `filter` (without "$share") and sets its FilterId. Returns the version
@@ -26,9 +25,9 @@ class LocalSubscribers {
   void change(std::string_view filter) { tree_.note_change(filter); }
 
   // nullptr if this worker has no receiver of the filter.
-  [[nodiscard]] const Targets* find(FilterId filter) const {
-    const auto found = targets_.find(filter);
-    return found == targets_.end() ? nullptr : &found->second;
+  [[nodiscard]] const TargetList* find(FilterId filter) const {
+    if (filter.value >= targets_.size() || targets_[filter.value].empty()) return nullptr;
+    return &targets_[filter.value];
   }
 
   // The worker goes on hearing of a filter although it may have no receiver of it any more (a shard has left
@@ -41,7 +40,7 @@ class LocalSubscribers {
 
   SubscriptionTree& tree_;
   WorkerIndex worker_;
-  boost::unordered_flat_map<FilterId, Targets> targets_;
+  std::vector<TargetList> targets_;  // by filter: ids are dense, and used again
   boost::unordered_flat_map<FilterId, std::uint32_t> pins_;
 };
 

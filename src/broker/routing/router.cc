@@ -61,7 +61,7 @@ void find_receivers(WorkerState& worker, Route& route) {
   ++worker.route_mark;
   route.is_plain = true;
   for (const FilterId filter : route.own_filters) {
-    const LocalSubscribers::Targets* targets = worker.subscribers.find(filter);
+    const TargetList* targets = worker.subscribers.find(filter);
     if (targets == nullptr) continue;
     for (const Subscription* subscription : *targets) {
       if (subscription->shared_group != nullptr || subscription->no_local) {
@@ -194,7 +194,7 @@ mqtt::ReasonCode deliver_local(WorkerState& worker, const DeliverMail& mail,
   const bool is_direct = mail.scope == DeliverMail::Scope::kAll;
   if (is_direct) worker.moves.forward_departed(worker, mail, filters);
   for (const FilterId filter : filters) {
-    const LocalSubscribers::Targets* targets = worker.subscribers.find(filter);
+    const TargetList* targets = worker.subscribers.find(filter);
     if (targets == nullptr) continue;
     for (Subscription* subscription : *targets) {
       const ShardId shard = shard_of(*subscription);

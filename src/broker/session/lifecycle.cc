@@ -21,10 +21,10 @@ void record_session(WorkerState& worker, const Session& session, RecordKind kind
 
 // Everything that waited for the client is lost with the session; each copy is counted.
 void drop_messages(WorkerState& worker, Session& session) {
-  for (const Delivery& waiting : session.outbox.entries()) {
+  session.outbox.for_each([&](const Delivery& waiting) {
     --worker.ledger().waiting;
     drop(worker, session, waiting, DropReason::kSessionEnded);
-  }
+  });
   for (InFlight::Entry* entry : session.in_flight.in_order()) {
     if (entry->state != InFlight::State::kPublished) continue;
     --worker.ledger().in_flight;
@@ -102,7 +102,7 @@ void unsubscribe(WorkerState& worker, Session& session, std::string_view text, s
 void end_session(WorkerState& worker, Session& session) {
   if (session.will) publish_will(worker, session);
   while (!session.subscriptions.empty()) {
-    const std::string text = (*session.subscriptions.begin())->text;
+    const std::string text{(*session.subscriptions.begin())->text.view()};
     unsubscribe(worker, session, text, 0);
   }
   drop_messages(worker, session);

@@ -88,25 +88,27 @@ void InFlight::grow() {
 }
 
 bool Outbox::is_full(const QueueLimits& limits, std::size_t size) const {
-  return waiting_.size() >= limits.messages_max || (!waiting_.empty() && bytes_ + size > limits.bytes_max);
+  return this->size() >= limits.messages_max || (!empty() && bytes_ + size > limits.bytes_max);
 }
 
 void Outbox::push(Delivery delivery) {
   bytes_ += delivery.message->size();
   delivery.place = ++last_place_;
-  waiting_.push_back(std::move(delivery));
+  if (!waiting_) waiting_ = std::make_unique<DeliveryQueue>();
+  waiting_->push_back(std::move(delivery));
 }
 
 Delivery Outbox::pop() {
-  Delivery delivery = std::move(waiting_.front());
-  waiting_.pop_front();
+  Delivery delivery = std::move(waiting_->front());
+  waiting_->pop_front();
   bytes_ -= delivery.message->size();
-  if (waiting_.empty()) waiting_ = {};
+  if (waiting_->empty()) waiting_.reset();
   return delivery;
 }
 
 Delivery Outbox::conflate(const Delivery& newer) {
-  for (Delivery& waiting : waiting_) {
+  if (!waiting_) return {};
+  for (Delivery& waiting : *waiting_) {
     if (waiting.message->topic() != newer.message->topic()) continue;
     bytes_ += newer.message->size() - waiting.message->size();
     const std::uint64_t place = waiting.place;
@@ -119,16 +121,18 @@ Delivery Outbox::conflate(const Delivery& newer) {
 
 std::vector<Delivery> Outbox::take_group(const GroupKey& group) {
   std::vector<Delivery> taken;
+  if (!waiting_) return taken;
   const auto belongs = [&group](const Delivery& d) {
     return d.group && d.group->share_name == group.share_name && d.group->filter == group.filter;
   };
-  for (Delivery& waiting : waiting_) {
+  for (Delivery& waiting : *waiting_) {
     if (!belongs(waiting)) continue;
     bytes_ -= waiting.message->size();
     taken.push_back(waiting);
   }
   if (!taken.empty())
-    waiting_.erase(std::remove_if(waiting_.begin(), waiting_.end(), belongs), waiting_.end());
+    waiting_->erase(std::remove_if(waiting_->begin(), waiting_->end(), belongs), waiting_->end());
+  if (waiting_->empty()) waiting_.reset();
   return taken;
 }
 

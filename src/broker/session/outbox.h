@@ -29,7 +29,6 @@ struct Delivery {
   std::uint64_t group_sequence = 0;
 };
 
-// Holds no memory while empty.
 using DeliveryQueue = boost::container::deque<Delivery>;
 
 // QoS 1 and 2 messages sent and not finished, in order of first sending.
@@ -69,7 +68,7 @@ class InFlight {
   void grow();
 
   std::vector<Entry> slots_;  // a power of two; the slot of an id is id modulo size
-  std::size_t count_ = 0;
+  std::uint32_t count_ = 0;
   std::uint16_t last_id_ = 0;
   std::uint64_t next_sequence_ = 1;
 };
@@ -79,8 +78,8 @@ class Outbox {
   // What push did.
   enum class Push : std::uint8_t { kQueued, kFull };
 
-  [[nodiscard]] bool empty() const { return waiting_.empty(); }
-  [[nodiscard]] std::size_t size() const { return waiting_.size(); }
+  [[nodiscard]] bool empty() const { return !waiting_; }
+  [[nodiscard]] std::size_t size() const { return waiting_ ? waiting_->size() : 0; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   // Delivery::place of the message pushed last; 0 before the first.
   [[nodiscard]] std::uint64_t last_place() const { return last_place_; }
@@ -88,17 +87,21 @@ class Outbox {
   [[nodiscard]] bool is_full(const QueueLimits& limits, std::size_t size) const;
 
   void push(Delivery delivery);
-  [[nodiscard]] Delivery& front() { return waiting_.front(); }
+  [[nodiscard]] Delivery& front() { return waiting_->front(); }
   Delivery pop();
   // Replaces the waiting message of the same topic; gives the old one back, or an empty delivery if there is
   // none.
   Delivery conflate(const Delivery& newer);
   // Takes out everything that `group` assigned and was not sent.
   std::vector<Delivery> take_group(const GroupKey& group);
-  [[nodiscard]] DeliveryQueue& entries() { return waiting_; }
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    if (!waiting_) return;
+    for (const Delivery& waiting : *waiting_) visit(waiting);
+  }
 
  private:
-  DeliveryQueue waiting_;
+  std::unique_ptr<DeliveryQueue> waiting_;  // none while empty
   std::size_t bytes_ = 0;
   std::uint64_t last_place_ = 0;
 };

@@ -29,9 +29,9 @@ Session::Session(WorkerState& home, std::string id, ShardId shard_id, SessionSer
     : worker(&home),
       client_id(std::move(id)),
       client_id_hash(std::hash<std::string>{}(client_id)),
-      shard(shard_id),
       serial(session_serial),
       policy(&listener),
+      shard(shard_id),
       timer(&Session::on_timer, this) {}
 
 void Session::count_drop(DropReason reason) {

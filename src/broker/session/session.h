@@ -4,19 +4,20 @@
 #pragma once
 
 #include <array>
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/compact_text.h"
 #include "base/timer_wheel.h"
 #include "broker/counters.h"
 #include "broker/ids.h"
 #include "broker/policy.h"
 #include "broker/retained/retained_messages.h"
 #include "broker/session/outbox.h"
+#include "broker/session/packet_id_set.h"
 #include "broker/session/subscription_set.h"
 #include "broker/session/will.h"
 #include "mqtt/types.h"
@@ -42,6 +43,25 @@ struct RetainedReplay {
   bool is_read = false;  // the store has no more
 };
 
+// First in, first out; holds no memory while empty.
+class ReplayQueue {
+ public:
+  [[nodiscard]] bool empty() const { return !waiting_; }
+  [[nodiscard]] std::size_t size() const { return waiting_ ? waiting_->size() : 0; }
+  [[nodiscard]] RetainedReplay& front() { return waiting_->front(); }
+  void push_back(RetainedReplay replay) {
+    if (!waiting_) waiting_ = std::make_unique<boost::container::deque<RetainedReplay>>();
+    waiting_->push_back(std::move(replay));
+  }
+  void pop_front() {
+    waiting_->pop_front();
+    if (waiting_->empty()) waiting_.reset();
+  }
+
+ private:
+  std::unique_ptr<boost::container::deque<RetainedReplay>> waiting_;
+};
+
 class Session {
  public:
   Session(WorkerState& worker, std::string client_id, ShardId shard, SessionSerial serial,
@@ -61,14 +81,12 @@ class Session {
   WorkerState* worker;  // changes with a shard move
   const std::string client_id;
   const std::uint64_t client_id_hash;
-  const ShardId shard;
   const SessionSerial serial;
   const ListenerPolicy* policy;  // of the listener that the last connection used
-  std::string user_name;
+  CompactText user_name;
 
   Connection* connection = nullptr;
   std::uint64_t ordinal = 0;  // of the connection that owns it; an older CONNECT never evicts it
-  std::uint32_t expiry_s = 0;
 
   SubscriptionSet subscriptions;
   Outbox outbox;
@@ -77,17 +95,19 @@ class Session {
   // [MQTT-4.4.0-1].
   std::vector<mqtt::PacketId> resend;
   std::size_t next_resend = 0;
-  boost::container::deque<RetainedReplay> replays;
+  ReplayQueue replays;
   // Packet ids of QoS 2 PUBLISH packets received and not yet released [MQTT-4.3.3-10].
-  boost::unordered_flat_set<std::uint16_t> incoming_ids;
+  PacketIdSet incoming_ids;
   std::unique_ptr<Will> will;
 
-  bool is_to_pump = false;           // in WorkerState::to_pump
-  bool warned_queue_high = false;    // until the queue is empty again
-  MonoTime drops_logged{INT64_MIN};  // at most one line a minute
-  std::uint64_t route_mark = 0;      // last message whose matches were gathered for it
-  std::uint32_t gathered = 0;        // place in WorkerState::gathered of that message
+  const ShardId shard;
+  bool is_to_pump = false;         // in WorkerState::to_pump
+  bool warned_queue_high = false;  // until the queue is empty again
+  std::uint32_t expiry_s = 0;
   std::uint32_t shared_count = 0;    // "$share" subscriptions among `subscriptions`
+  std::uint32_t gathered = 0;        // place among the receivers of the message of `route_mark`
+  std::uint64_t route_mark = 0;      // last message whose matches were gathered for it
+  MonoTime drops_logged{INT64_MIN};  // at most one line a minute
   std::unique_ptr<std::array<std::uint32_t, kDropReasons>> drops;
 
   // While there is no connection: when the will is published, and when the session ends.

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
+#include "base/compact_text.h"
 #include "broker/ids.h"
 #include "broker/mail.h"
 #include "mqtt/packets.h"
@@ -21,7 +21,7 @@ struct Subscription {
   Session* session = nullptr;
   SharedGroup* shared_group = nullptr;
 
-  std::string text;   // the filter as subscribed, "$share/…" included
+  CompactText text;   // the filter as subscribed, "$share/…" included
   GroupKeyRef group;  // of a "$share" subscription
   FilterId filter{};
   RouteVersion since = 0;        // receives what was matched at this version or later

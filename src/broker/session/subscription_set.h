@@ -2,17 +2,23 @@
 // Lives on the session's home worker.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
 
+#include "base/keyed_hash.h"
 #include "broker/session/subscription.h"
 
 namespace nightjar::broker {
 
 class SubscriptionSet {
  public:
+  SubscriptionSet() = default;
+  SubscriptionSet(const SubscriptionSet&) = delete;
+  SubscriptionSet& operator=(const SubscriptionSet&) = delete;
+
   [[nodiscard]] Subscription* find(std::string_view text) const;
   Subscription& insert(std::unique_ptr<Subscription> subscription);
   // The subscription, taken out; nullptr if there is none of this text.
@@ -33,8 +39,27 @@ class SubscriptionSet {
 
   std::vector<std::unique_ptr<Subscription>> list_;
   std::size_t bytes_ = 0;
-  using Index = boost::unordered_flat_map<std::string_view, std::uint32_t>;
-  std::unique_ptr<Index> index_;  // views into Subscription::text
+  // Places in the list, found by the text that stands there.
+  struct TextHash {
+    using is_transparent = void;
+    using is_avalanching = void;
+    const SubscriptionSet* set;
+    std::uint64_t operator()(std::string_view text) const {
+      return keyed_hash(text, reinterpret_cast<std::uintptr_t>(set));
+    }
+    std::uint64_t operator()(std::uint32_t place) const { return (*this)(set->list_[place]->text.view()); }
+  };
+  struct TextEqual {
+    using is_transparent = void;
+    const SubscriptionSet* set;
+    bool operator()(std::uint32_t a, std::uint32_t b) const { return a == b; }
+    bool operator()(std::string_view text, std::uint32_t place) const {
+      return set->list_[place]->text == text;
+    }
+    bool operator()(std::uint32_t place, std::string_view text) const { return (*this)(text, place); }
+  };
+  using Index = boost::unordered_flat_set<std::uint32_t, TextHash, TextEqual>;
+  std::unique_ptr<Index> index_;
 };
 
 }  // namespace nightjar::broker
