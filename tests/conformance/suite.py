@@ -126,6 +126,7 @@ class Context:
         if connack.code not in codes:
             raise AssertionError("expected CONNACK with %s, got %r" % (
                 " or ".join("0x%02x" % code for code in codes), connack))
+        client.try_send(wire.connect(wire.V5, self.id("again")))  # too late
         client.expect_closed()
         return connack
 
