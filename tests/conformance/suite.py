@@ -35,6 +35,10 @@ class Test:
         self.statements = statements
         self.alone = alone
 
+    def proves(self, statement):
+        """Whether it proves this statement, written as in "5.0 MQTT-3.1.2-5"."""
+        return statement in ("%s %s" % (self.standard, one) for one in self.statements)
+
 
 def _register(statements, alone):
     def decorate(function):
