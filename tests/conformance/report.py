@@ -14,6 +14,7 @@ import pathlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 STATEMENT_FILES = {"5.0": HERE / "statements_v5.tsv", "3.1.1": HERE / "statements_v311.tsv"}
+STATEMENT_COUNTS = {"5.0": 251, "3.1.1": 141}  # of each standard's Appendix B
 TESTED_SIDES = ("server", "both")
 SIDES = TESTED_SIDES + ("client", "informational", "enhanced-auth", "transport-websocket")
 RESULT_WITHOUT_TEST = {"server": "NO TEST", "both": "NO TEST", "client": "client side", "informational": "-",
@@ -57,6 +58,10 @@ def check(tests):
         known.add(key)
         if statement.side in TESTED_SIDES and key not in proven:
             complaints.append("%s of %s has no test" % (statement.id, statement.standard))
+    for standard, count in STATEMENT_COUNTS.items():
+        listed = sum(one == standard for one, _ in known)
+        if listed != count:
+            complaints.append("%d of the %d statements of %s are listed" % (listed, count, standard))
     for standard, one in sorted(proven - known):
         complaints.append("tests name %s, which the list of %s does not have" % (one, standard))
     return complaints

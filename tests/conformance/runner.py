@@ -3,6 +3,7 @@
 
     runner.py                     everything
     runner.py -k PATTERN          tests whose name or statement id contains PATTERN
+    runner.py --statement "5.0 MQTT-3.1.2-5"  tests of exactly this statement; may be given several times
     runner.py -j 8                at most 8 tests at a time
     runner.py --report docs/conformance.md    everything, and writes the table of statements
 
@@ -47,7 +48,9 @@ def collect():
     return suite.REGISTERED
 
 
-def is_wanted(test, pattern):
+def is_wanted(test, pattern, statements):
+    if statements and not any(test.proves(one) for one in statements):
+        return False
     return pattern is None or pattern in test.name or any(pattern in one for one in test.statements)
 
 
@@ -117,6 +120,8 @@ def write_results(path, outcomes):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-k", metavar="PATTERN", help="only tests whose name or statement id contains PATTERN")
+    parser.add_argument("--statement", metavar="STATEMENT", action="append", default=[],
+                        help="only tests of this statement, written as its standard and its id")
     parser.add_argument("-j", type=int, default=8, metavar="N", help="tests at a time (8: most wait for the broker)")
     parser.add_argument("-v", action="store_true", help="name each passing test too")
     parser.add_argument("--list", action="store_true", help="name the tests and stop")
@@ -124,21 +129,22 @@ def arguments():
     parser.add_argument("--results", type=pathlib.Path, metavar="FILE", help="where the results go as JSON",
                         default=REPOSITORY / "build" / "conformance" / "results.json")
     given = parser.parse_args()
-    if given.report and given.k:
-        parser.error("--report needs the whole suite, so it cannot go with -k")
+    given.is_whole = not given.k and not given.statement
+    if given.report and not given.is_whole:
+        parser.error("--report needs the whole suite, so it cannot go with -k or --statement")
     return given
 
 
 def main():
     given = arguments()
-    tests = [test for test in collect() if is_wanted(test, given.k)]
+    tests = [test for test in collect() if is_wanted(test, given.k, given.statement)]
     if given.list:
         for test in tests:
             print(test.name, " ".join(test.statements))
         return 0
     outcomes, ended_well = run_all(tests, given.j, given.v)
     write_results(given.results, outcomes)
-    complaints = report.check(tests) if not given.k else []
+    complaints = report.check(tests) if given.is_whole else []
     if given.report:
         complaints = report.write(given.report, outcomes)
     for complaint in complaints:

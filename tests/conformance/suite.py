@@ -35,6 +35,10 @@ class Test:
         self.statements = statements
         self.alone = alone
 
+    def proves(self, statement):
+        """Whether it proves this statement, written as in "5.0 MQTT-3.1.2-5"."""
+        return statement in ("%s %s" % (self.standard, one) for one in self.statements)
+
 
 def _register(statements, alone):
     def decorate(function):
@@ -126,6 +130,7 @@ class Context:
         if connack.code not in codes:
             raise AssertionError("expected CONNACK with %s, got %r" % (
                 " or ".join("0x%02x" % code for code in codes), connack))
+        client.try_send(wire.connect(wire.V5, self.id("again")))  # too late
         client.expect_closed()
         return connack
 

@@ -42,9 +42,9 @@ def expect_end(t, *chunks, **fields):
 
 
 def expect_no_connack(t, *chunks):
-    """A connection that begins with these bytes ends without a CONNACK."""
+    """A connection that begins with these bytes ends without a CONNACK: it does not wait for a better CONNECT."""
     client = raw(t)
-    client.send(*chunks)
+    client.send(*chunks, wire.connect(V311, t.id("again")))
     client.expect_closed()
     client.close()
 
@@ -54,6 +54,7 @@ def expect_return_code(t, code, *chunks):
     client = raw(t)
     client.send(*chunks)
     client.expect(wire.CONNACK, code=code, session_present=False)
+    client.try_send(wire.connect(V311, t.id("again")))  # too late
     client.expect_closed()
     client.close()
 

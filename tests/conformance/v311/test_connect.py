@@ -115,6 +115,14 @@ def a_silent_client_loses_its_connection(t):
 
 
 @statement("MQTT-3.1.2-24")
+def a_silent_client_is_not_kept_much_longer(t):
+    # Measured by the broker's own clock: when it has counted 6 s it has done with a client of 2 s long ago.
+    silent = clean(t, keep_alive=2)
+    t.let_pass(6)
+    assert has_ended(silent), "the connection outlived one and a half Keep Alive times"
+
+
+@statement("MQTT-3.1.2-24")
 def deliveries_do_not_count_as_signs_of_life(t):
     publisher = clean(t)
     silent = clean(t, "silent", keep_alive=1)
@@ -185,10 +193,11 @@ def the_client_id_identifies_the_session(t):
 
 @statement("MQTT-3.1.3-2")
 def client_ids_are_compared_exactly(t):
-    first = clean(t, client_id=t.id("Same"))
-    for other in (t.id("same"), t.id("Same") + " ", t.id("Sam"), t.id("Same") + "e"):
+    first, long = clean(t, client_id=t.id("Same")), clean(t, client_id=t.id("x" * 300 + "1"))
+    for other in (t.id("same"), t.id("Same") + " ", t.id("Sam"), t.id("Same") + "e", t.id("x" * 300 + "2")):
         clean(t, client_id=other)
     first.expect_nothing()
+    long.expect_nothing()
 
 
 @statement("MQTT-3.1.3-3", "MQTT-3.1.4-1", "MQTT-3.2.2-6")

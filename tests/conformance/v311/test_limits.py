@@ -164,6 +164,36 @@ def order_holds_while_places_of_the_window_come_free(t):
     assert seen == list(range(window * rounds)), seen
 
 
+@statement("MQTT-4.6.0-2", "MQTT-4.6.0-3")
+def acknowledgements_keep_their_order_where_some_must_wait(t):
+    # With this policy an acknowledgement waits for the queues of all workers that have subscribers, and for none where
+    # nobody subscribed.
+    broker = limited(t, "[listener.queue]", 'overflow = "reject"', "[node]", "workers = 4")
+    watchers = [t.client(version=V311, broker=broker) for _ in range(8)]
+    for number, watcher in enumerate(watchers):
+        watcher.subscribe(t.topic("%d" % number), qos=0)
+    publisher = t.client(version=V311, broker=broker)
+    ids = list(range(1, 201))
+    for qos, answer in ((1, wire.PUBACK), (2, wire.PUBREC)):
+        topics = [t.topic("%d" % (packet_id % 16)) for packet_id in ids]
+        publisher.send(b"".join(wire.publish(V311, topic, b"x", qos, packet_id=packet_id)
+                                for topic, packet_id in zip(topics, ids)))
+        assert [publisher.expect(answer).packet_id for _ in ids] == ids
+
+
+@statement("MQTT-4.8.0-2")
+def a_message_that_there_is_no_room_to_keep_ends_the_connection(t):
+    # 3.1.1 has no word for it in an acknowledgement, and one without it would promise what is not kept.
+    broker = limited(t, "[node]", "max_retained_messages = 1", "[sys]", 'interval = "0s"')
+    bystander = t.client(version=V311, broker=broker)
+    bystander.publish(t.topic("first"), b"kept", qos=1, retain=True)
+    for qos in (1, 2):
+        expect_end_at(t, broker, wire.publish(V311, t.topic("second"), b"x", qos, retain=True, packet_id=1))
+    bystander.subscribe(t.topic("+"), qos=1)
+    bystander.receive(t.topic("first"), b"kept", retain=True)
+    t.fence(bystander, bystander)
+
+
 @statement("MQTT-3.1.2-24")
 def a_server_limit_does_not_shorten_the_keep_alive_of_a_client_that_cannot_be_told(t):
     broker = limited(t, 'max_keep_alive = "1s"')

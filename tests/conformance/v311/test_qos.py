@@ -58,6 +58,15 @@ def after_puback_the_identifier_is_a_new_message(t):
         watcher.receive(t.topic(), b"%d" % n, qos=1, dup=False)
 
 
+@statement("MQTT-4.3.2-2")
+def after_puback_the_identifier_is_a_new_message_at_any_qos(t):
+    watcher, publisher = clean(t), clean(t)
+    watcher.subscribe(t.topic(), qos=2)
+    for n, qos in enumerate((1, 2, 1, 1, 2, 2)):
+        publisher.publish(t.topic(), b"%d" % n, qos=qos, packet_id=5)
+        watcher.receive(t.topic(), b"%d" % n, qos=qos)
+
+
 @statement("MQTT-4.3.3-1")
 def a_qos_2_delivery_takes_its_four_steps(t):
     watcher, publisher = clean(t), clean(t)

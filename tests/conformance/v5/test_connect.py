@@ -151,6 +151,14 @@ def a_silent_client_is_disconnected_and_its_will_published(t):
 
 
 @statement("MQTT-3.1.2-22")
+def a_silent_client_is_not_kept_much_longer(t):
+    """Measured by the broker's own clock: when it has counted 6 s it has done with a client of 2 s long ago."""
+    silent = t.client(keep_alive=2)
+    t.let_pass(6)
+    silent.expect_disconnect(0x8D, timeout=0.05)
+
+
+@statement("MQTT-3.1.2-22")
 def every_packet_counts_as_a_sign_of_life(t):
     """Each client sends one kind of packet about every second for longer than its Keep Alive allows silence."""
     signs = {
@@ -232,7 +240,7 @@ def the_payload_fields_are_read_in_their_order(t):
 
 @statement("MQTT-3.1.3-2")
 def state_belongs_to_the_client_identifier(t):
-    names = ("device", "Device", "device ", "devic\u00e9", "device/1", "device\u0301")
+    names = ("device", "Device", "device ", "devic\u00e9", "device/1", "device\u0301", "x" * 300 + "1", "x" * 300 + "2")
     for number, name in enumerate(names):
         client = t.persistent(name)
         assert client.connack.session_present is False, name

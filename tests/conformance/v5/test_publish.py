@@ -402,6 +402,21 @@ def qos_0_is_answered_by_nothing(t):
     client.expect_nothing()
 
 
+@statement("MQTT-3.3.4-1")
+def qos_1_and_2_are_answered_in_their_way_whatever_becomes_of_the_message(t):
+    """The first time, repeated, and refused; with subscribers and without."""
+    client, watcher = t.client(), t.client()
+    watcher.subscribe(t.topic("a"))
+    for topic, code in ((t.topic("a"), 0x00), (t.topic("b"), 0x10), (LEVELS_TOO_MANY, 0x90)):
+        for qos, answer in ((1, wire.PUBACK), (2, wire.PUBREC)):
+            for dup in (False, True):
+                client.send(wire.publish(V5, topic, b"x", qos=qos, packet_id=9, dup=dup))
+                assert client.expect(answer, packet_id=9).code in (0x00, code)
+                client.expect_nothing()
+        client.send(wire.ack(wire.PUBREL, 9))
+        client.expect(wire.PUBCOMP, packet_id=9)
+
+
 @statement("MQTT-3.3.4-7", "MQTT-4.9.0-1")
 def more_unfinished_messages_than_the_receive_maximum_are_refused(t):
     client = t.client()
@@ -443,6 +458,9 @@ def the_server_keeps_to_the_receive_maximum_of_the_client(t):
         window = [subscriber.expect(wire.PUBLISH, payload=b"%d" % number) for number in range(limit)]
         subscriber.expect_nothing()
         assert subscriber.subscribe(t.topic("elsewhere")).codes == [0]
+        assert subscriber.unsubscribe(t.topic("elsewhere")).codes == [0]
+        subscriber.send(wire.ack(wire.PUBREC, 60000))
+        subscriber.expect(wire.PUBREL, packet_id=60000, code=0x92)
         assert subscriber.publish(t.topic("nobody"), b"x", qos=1).type == wire.PUBACK
         assert subscriber.publish(t.topic("nobody"), b"x", qos=2).type == wire.PUBCOMP
         for number in range(limit, 8 + limit):
@@ -559,6 +577,21 @@ def the_topic_alias_or_subscription_identifier_counts_into_the_size(t):
         if fits:
             subscriber.receive(topic, b"x" * 50)
         t.fence(publisher, subscriber)
+        subscriber.unsubscribe(topic)
+
+
+@statement("MQTT-3.1.2-24", "MQTT-3.1.2-25")
+def a_topic_alias_makes_no_packet_larger_than_the_client_takes(t):
+    """A server may use aliases, which make the first packet of a topic longer and the next ones shorter."""
+    publisher, topic = t.client(), t.topic()
+    size = len(wire.publish(V5, topic, b"x" * 50))
+    for limit in range(size, size + 5):
+        subscriber = t.client(properties={"maximum_packet_size": limit, "topic_alias_maximum": 10})
+        subscriber.subscribe(topic)
+        for _ in range(3):
+            publisher.publish(topic, b"x" * 50)
+            packet = subscriber.expect(wire.PUBLISH, payload=b"x" * 50)
+            assert len(packet.raw) <= limit, "%d bytes where %d are allowed" % (len(packet.raw), limit)
         subscriber.unsubscribe(topic)
 
 

@@ -114,6 +114,23 @@ def subscribing_again_replaces_the_options(t):
     t.fence(publisher, client)
 
 
+@statement("MQTT-3.8.4-3")
+def subscribing_again_replaces_every_option(t):
+    client, publisher = t.client(), t.client()
+    for wanted in (False, True, False):
+        client.subscribe(t.topic(), qos=1, retain_as_published=wanted, retain_handling=2)
+        publisher.publish(t.topic(), b"x", qos=1, retain=True)
+        client.receive(t.topic(), b"x", retain=wanted)
+    publisher.publish(t.topic(), b"", qos=1, retain=True)
+    client.receive(t.topic(), b"")
+    for wanted in (False, True, False):
+        client.subscribe(t.topic(), qos=1, no_local=wanted)
+        client.publish(t.topic(), b"own", qos=1)
+        if not wanted:
+            client.receive(t.topic(), b"own")
+        t.fence(publisher, client)
+
+
 @statement("MQTT-3.8.4-4")
 def replacing_a_subscription_loses_no_message(t):
     client, publisher = t.client(), t.client()
