@@ -227,6 +227,7 @@ bool Client::receive() {
     return false;
   }
   thread_.count().bytes_in.add(static_cast<std::uint64_t>(count));
+  thread_.begin_messages();
   ByteBuffer& replies = thread_.replies();
   replies.clear();
   ByteView in = ByteView{buffer, kept + static_cast<std::size_t>(count)};

@@ -18,6 +18,17 @@ constexpr Nanoseconds kIdleWait = 50 * kMillisecond;
 // A window from which nothing came back for so long is lost; the flood goes on with a new one.
 constexpr Nanoseconds kStall = 2 * kSecond;
 constexpr Nanoseconds kStallCheck = 250 * kMillisecond;
+// A broker that writes each message by itself would have this thread read each by itself. While plenty is under
+// way a flood looks less often, and takes what has come meanwhile at once: arrivals a read at which this begins
+// and ends, how often it is decided, and the longest pause.
+constexpr std::uint64_t kFewArrivals = 8;
+constexpr std::uint64_t kManyArrivals = 64;
+constexpr Nanoseconds kArrivalsSpan = 20 * kMillisecond;
+constexpr Nanoseconds kNapMax = 10 * kMillisecond;
+// So much of what is under way may arrive in a pause, and so much for each receiver: brokers have 20 messages in
+// flight to each, and must not wait for acknowledgements.
+constexpr std::uint64_t kPartOfUnderWay = 16;
+constexpr std::uint64_t kPerReceiver = 4;
 
 }  // namespace
 
@@ -39,6 +50,7 @@ void LoadThread::make_clients() {
     const ClientPlan& plan = plans[i];
     if (plan.thread % traffic_.settings.threads != index_) continue;
     clients_.push_back(std::make_unique<Client>(*this, plan));
+    if (plan.sources.count != 0) ++receivers_;
     numbers_.push_back(i);
     if (plan.stream == kNoStream) continue;
     publishers_.push_back(std::make_unique<Publisher>(traffic_, plan.stream, *clients_.back()));
@@ -68,7 +80,8 @@ void LoadThread::prepare(const Job& job) {
   interval_ = 0;
   interval_end_ = job.measure_begin + job.interval;
   latency_ = &latencies_.front();
-  progress_at_ = now_ns();
+  progress_at_ = arrivals_since_ = now_ns();
+  nap_ = 0;
   for (auto& publisher : publishers_) publisher->stop();
 }
 
@@ -170,6 +183,7 @@ void LoadThread::update_state() {
     return;
   }
   watch_progress();
+  watch_arrivals();
   bool is_settled = started_ != 0 && (!is_publishing_ || !schedule_);
   for (std::size_t i = 0; is_settled && i < job_publishers_.size(); ++i) {
     const Publisher& publisher = *job_publishers_[i];
@@ -189,6 +203,30 @@ void LoadThread::watch_progress() {
   }
 }
 
+void LoadThread::watch_arrivals() {
+  const Nanoseconds span = now_ - arrivals_since_;
+  if (span < kArrivalsSpan) return;
+  const std::uint64_t arrivals = counters_.delivered.get() + counters_.acknowledged.get();
+  const std::uint64_t arrived = arrivals - std::exchange(arrivals_before_, arrivals);
+  const std::uint64_t per_receive = arrived / std::max<std::uint64_t>(1, std::exchange(receives_, 0));
+  arrivals_since_ = now_;
+  const bool is_flood = is_publishing_ && !schedule_;
+  if (!is_flood || arrived == 0 || per_receive > (nap_ == 0 ? kFewArrivals : kManyArrivals)) {
+    nap_ = 0;
+    return;
+  }
+  std::uint64_t wanted = 0;
+  bool is_acknowledged = false;
+  for (const Publisher* publisher : job_publishers_) {
+    wanted += publisher->under_way();
+    is_acknowledged |= publisher->stream().plan.qos != mqtt::Qos::kAtMostOnce;
+  }
+  wanted /= kPartOfUnderWay;
+  if (is_acknowledged) wanted = std::min(wanted, kPerReceiver * receivers_);
+  const double arrivals_per_ns = static_cast<double>(arrived) / static_cast<double>(span);
+  nap_ = std::min(kNapMax, static_cast<Nanoseconds>(static_cast<double>(wanted) / arrivals_per_ns));
+}
+
 // ---- the loop ----
 
 void LoadThread::wait() {
@@ -196,6 +234,10 @@ void LoadThread::wait() {
   if (const auto due = next_due()) timeout = std::clamp<Nanoseconds>(*due - now_, 0, kIdleWait);
   if (is_publishing_) timeout = std::clamp<Nanoseconds>(job_.publish_until - now_, 0, timeout);
   if (!unread_.empty() || !listed_.empty()) timeout = 0;
+  if (nap_ != 0 && is_publishing_) {
+    const timespec nap{.tv_sec = 0, .tv_nsec = nap_};
+    nanosleep(&nap, nullptr);
+  }
   std::array<epoll_event, kEventsPerTurn> events;
   const timespec wait{.tv_sec = timeout / kSecond, .tv_nsec = timeout % kSecond};
   const int count = epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()), &wait, nullptr);

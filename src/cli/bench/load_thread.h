@@ -78,6 +78,7 @@ class LoadThread {
   // Its socket may hold more: receive() is called again in the next turn.
   void read_again(Client& client);
   void on_message(SequenceTrack& track, const Identity& identity);
+  void begin_messages() { ++receives_; }
   // After the last on_message of what was received at once.
   void end_messages();
   void list(Publisher& publisher);
@@ -106,6 +107,7 @@ class LoadThread {
   void record_latency();
   void choose_interval();
   void watch_progress();
+  void watch_arrivals();
   void update_state();
   [[nodiscard]] std::optional<Nanoseconds> next_due() const;
 
@@ -119,6 +121,7 @@ class LoadThread {
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<std::uint64_t> numbers_;  // of clients_, in the plan
   std::vector<std::unique_ptr<Publisher>> publishers_;
+  std::uint64_t receivers_ = 0;  // among clients_
   std::vector<Publisher*> listed_;
   std::vector<Client*> unread_;  // whose socket may hold more than was taken this turn
   ShortLock remote_lock_;
@@ -142,6 +145,11 @@ class LoadThread {
   std::size_t interval_ = 0;
   Nanoseconds interval_end_ = 0;
   Nanoseconds progress_at_ = 0;
+  // Whether arrivals are many and small is found out again and again.
+  Nanoseconds arrivals_since_ = 0;
+  std::uint64_t arrivals_before_ = 0;
+  std::uint64_t receives_ = 0;
+  Nanoseconds nap_ = 0;
   ThreadCounters counters_;
 };
 

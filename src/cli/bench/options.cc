@@ -55,6 +55,9 @@ void add_options(CLI::App& app, BenchOptions& to) {
       ->check(CLI::NonNegativeNumber);
   app.add_option("-w,--window", to.window, "Messages of a flood on their way to a subscriber [1000, 1 MiB]")
       ->option_text("N");
+  app.add_option("--inflight", to.inflight, "Unacknowledged messages of a publisher [500 at QoS 1, 20 at QoS 2]")
+      ->option_text("N")
+      ->check(CLI::Range(1, 32'000));
   app.add_option("-d,--duration", to.duration_s, "Measured time [10]")->option_text("SECONDS");
   app.add_option("--warmup", to.warmup_s, "Load before the measured time [1]")->option_text("SECONDS");
   app.add_option("--ramp", to.ramp_s, "Time in which the rate grows from 0 [0]")->option_text("SECONDS");

@@ -31,6 +31,7 @@ struct BenchOptions {
 
   double rate = 0;  // 0: a flood
   std::uint32_t window = 0;
+  std::uint32_t inflight = 0;
   double connect_rate = 0;
   std::uint32_t dialing = 100;
   double duration_s = 10;

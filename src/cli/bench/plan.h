@@ -26,6 +26,8 @@ struct StreamPlan {
   bool retain = false;
   // Messages that may be on their way to its slowest receiver in a flood.
   std::uint32_t window = 1000;
+  // Messages at QoS 1 and 2 that its publisher may have unacknowledged; a 5.0 broker may allow fewer.
+  std::uint32_t inflight = 100;
 };
 
 // A contiguous part of the plan's numbered filters or streams.

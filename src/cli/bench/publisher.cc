@@ -7,8 +7,6 @@
 namespace nightjar::cli::bench {
 namespace {
 
-// Packet ids are used in turn, so the oldest unacknowledged one must be well behind the newest.
-constexpr std::uint64_t kUnacknowledgedMax = 32'000;
 // Written to the socket at once: a few such pieces fill a socket's buffer.
 constexpr std::size_t kPieceBytes = 128 * 1024;
 
@@ -44,8 +42,15 @@ std::uint64_t Publisher::room() const {
   std::uint64_t room = limit_ - std::min(limit_, sent_);
   if (schedule_ == nullptr) room = std::min(room, stream_.window.room(sent_));
   if (stream_.plan.qos == mqtt::Qos::kAtMostOnce) return room;
-  const std::uint64_t acknowledged_room = std::min<std::uint64_t>(client_.receive_maximum(), kUnacknowledgedMax);
+  const std::uint64_t acknowledged_room = std::min<std::uint64_t>(client_.receive_maximum(), stream_.plan.inflight);
   return std::min(room, acknowledged_room - std::min(acknowledged_room, unacknowledged()));
+}
+
+std::uint64_t Publisher::under_way() const {
+  const std::uint64_t room = stream_.window.room(sent_);
+  const std::uint64_t undelivered = stream_.plan.window - std::min<std::uint64_t>(room, stream_.plan.window);
+  if (stream_.plan.qos != mqtt::Qos::kAtMostOnce) return std::min(undelivered, unacknowledged());
+  return undelivered * (stream_.plan.spread == Spread::kEach ? stream_.plan.receivers : 1);
 }
 
 bool Publisher::is_stalled(Nanoseconds now, Nanoseconds patience) {

@@ -31,6 +31,9 @@ class Publisher {
   // Messages it may send at the moment.
   [[nodiscard]] std::uint64_t room() const;
 
+  // Deliveries that the window still waits for, or acknowledgements if those are fewer.
+  [[nodiscard]] std::uint64_t under_way() const;
+
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   // All that it shall send is sent, and acknowledged at QoS 1 and 2.
   [[nodiscard]] bool is_finished() const { return sent_ >= limit_ && unacknowledged() == 0; }
