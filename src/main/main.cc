@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "broker/policy.h"
+#include "cli/bench/bench.h"
 #include "cli/ctl.h"
 #include "cli/pub.h"
 #include "cli/serve.h"
@@ -14,6 +15,7 @@
 
 namespace {
 
+using nightjar::cli::run_bench;
 using nightjar::cli::run_ctl;
 using nightjar::cli::run_pub;
 using nightjar::cli::run_serve;
@@ -29,6 +31,7 @@ constexpr std::array kCommands{
     Command{"serve", "run the broker (also without any subcommand)", run_serve},
     Command{"pub", "publish messages", run_pub},
     Command{"sub", "subscribe and print messages", run_sub},
+    Command{"bench", "measure this or any other MQTT broker", run_bench},
     Command{"ctl", "look into a running broker, kick clients", run_ctl},
 };
 
@@ -38,6 +41,7 @@ Examples:
   nightjar serve -c nightjar.toml       serve as the file says
   nightjar sub -t 'home/#' -v           print everything below home
   nightjar pub -t home/door -m open     publish one message
+  nightjar bench p2p                    how fast messages go through a broker
   nightjar ctl stats                    counters, loss ledger, sessions, memory
 
 "nightjar COMMAND --help" describes each command.

@@ -1,0 +1,87 @@
+#include "cli/bench/compare.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/bench/broker_process.h"
+#include "cli/bench/comparison.h"
+#include "cli/bench/report.h"
+#include "cli/bench/scenarios.h"
+
+namespace nightjar::cli::bench {
+namespace {
+
+struct Named {
+  std::string name;
+  std::string command;
+};
+
+Result<std::vector<Named>> parse_brokers(const std::vector<std::string>& texts) {
+  std::vector<Named> brokers;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos || text.find("{port}") == std::string::npos) {
+      return fail(fmt::format("\"{}\": expected NAME=COMMAND with {{port}} in the command", text));
+    }
+    brokers.push_back({text.substr(0, equals), text.substr(equals + 1)});
+  }
+  return brokers;
+}
+
+// One start of one broker for one scenario, so that none inherits the state of another.
+Result<BenchResult> measure(const Named& broker, BenchOptions options) {
+  NJ_TRY(const BrokerProcess process, BrokerProcess::start(broker.name, broker.command));
+  NJ_TRY(const ProcessMeter meter, ProcessMeter::open({process.pid()}));
+  options.port = process.port();
+  return run_scenario(options, meter, {});
+}
+
+Result<Comparison> compare_all(const CompareOptions& options) {
+  NJ_TRY(const std::vector<Named> brokers, parse_brokers(options.brokers));
+  std::vector<std::string> lines = options.scenarios;
+  if (lines.empty()) lines.emplace_back("p2p");
+  std::vector<BenchOptions> scenarios;
+  for (const std::string& line : lines) {
+    NJ_TRY(BenchOptions scenario, parse_scenario(line));
+    scenarios.push_back(std::move(scenario));
+  }
+  std::vector<std::string> names;
+  for (const Named& each : brokers) names.push_back(each.name);
+  Comparison comparison(names);
+  for (unsigned round = 0; round < options.rounds; ++round) {
+    for (std::size_t s = 0; s < scenarios.size(); ++s) {
+      // Each round begins with another broker: what the machine does meanwhile hits all alike.
+      for (std::size_t i = 0; i < brokers.size(); ++i) {
+        const std::size_t broker = (i + round) % brokers.size();
+        auto result = measure(brokers[broker], scenarios[s]);
+        if (!result) return fail(fmt::format("{}, {}: {}", names[broker], lines[s], result.error().message));
+        const PhaseResult& last = result->phases.back();
+        fmt::print(stderr, "round {} of {}  {:<14}{:<24}{:.3f} µs per {}, {} a second\n", round + 1, options.rounds,
+                   names[broker], lines[s], last.broker_us(), last.unit, count_text(last.rate()));
+        comparison.add(broker, lines[s], *result);
+      }
+    }
+  }
+  return comparison;
+}
+
+}  // namespace
+
+int run_compare(const CompareOptions& options) {
+  const auto comparison = compare_all(options);
+  if (!comparison) {
+    fmt::print(stderr, "nightjar bench compare: {}\n", comparison.error().message);
+    return 2;
+  }
+  if (options.json_file != "-") fmt::print("\n{}", comparison->table());
+  if (!options.json_file.empty() &&
+      !write_report(options.json_file, boost::json::serialize(comparison->json()))) {
+    return 2;
+  }
+  return 0;
+}
+
+}  // namespace nightjar::cli::bench

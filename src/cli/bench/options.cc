@@ -1,0 +1,130 @@
+#include "cli/bench/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/bench/identity.h"
+#include "cli/bench/scenarios.h"
+
+namespace nightjar::cli::bench {
+namespace {
+
+constexpr int kUsageError = 1;
+
+constexpr const char* kBenchExamples =
+    "\nExamples:\n"
+    "  nightjar bench p2p                              50 publishers to 50 subscribers, as fast as it goes\n"
+    "  nightjar bench p2p -r 20000                     20 000 messages a second, latency from the due time\n"
+    "  nightjar bench fanout --subscribers 1000 -q 1\n"
+    "  nightjar bench p2p --pid $(pidof mosquitto)     with the broker's CPU per message and its memory\n"
+    "  nightjar bench p2p --json result.json\n"
+    "  nightjar bench relay -p 1900                    moves the same bytes with no protocol: the limit\n"
+    "  nightjar bench compare 'nightjar=nightjar serve -p {port} --data {dir}' \\\n"
+    "      'mosquitto=mosquitto -p {port}' --scenario 'p2p -q 1' --rounds 5\n\n";
+
+std::map<std::string, mqtt::Version> versions() {
+  return {{"3.1", mqtt::Version::k31},
+          {"3.1.1", mqtt::Version::k311},
+          {"5", mqtt::Version::k5},
+          {"5.0", mqtt::Version::k5}};
+}
+
+void add_options(CLI::App& app, BenchOptions& to) {
+  app.set_help_flag("--help", "Print this help and exit");
+  app.get_formatter()->column_width(34);
+  app.add_option("scenario", to.scenario, scenario_list())->required()->check(CLI::IsMember(scenario_names()));
+  app.add_option("-h,--host", to.host, "Broker's name or address [127.0.0.1]")->option_text("HOST");
+  app.add_option("-p,--port", to.port, "Broker's port [1883]")->option_text("PORT")->check(CLI::Range(1, 65535));
+  app.add_option("-V,--mqtt-version", to.version, "Version of MQTT [3.1.1]")
+      ->option_text("3.1|3.1.1|5")
+      ->transform(CLI::CheckedTransformer(versions()));
+  app.add_option("-u,--user", to.user_name, "User name")->option_text("NAME");
+  app.add_option("-P,--password", to.password, "Password")->option_text("TEXT");
+  app.add_option("-k,--keep-alive", to.keep_alive_s, "Keep alive of the clients [0: none]")->option_text("SECONDS");
+  app.add_option("-q,--qos", to.qos, "QoS of publishers and subscribers [by scenario]")
+      ->option_text("QOS")
+      ->check(CLI::Range(0, 2));
+  app.add_option("-s,--size", to.payload_bytes, "Payload [64]")
+      ->option_text("BYTES")
+      ->check(CLI::Range(kIdentityBytes, std::size_t{256} * 1024 * 1024));
+  app.add_option("--publishers", to.publishers, "Publishers [by scenario]")->option_text("N");
+  app.add_option("--subscribers", to.subscribers, "Subscribers [by scenario]")->option_text("N");
+  app.add_option("-r,--rate", to.rate, "Messages published a second, by all together [0: a flood]")
+      ->option_text("N")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("-w,--window", to.window, "Messages of a flood on their way to a subscriber [1000, 1 MiB]")
+      ->option_text("N");
+  app.add_option("--inflight", to.inflight, "Unacknowledged messages of a publisher [500 at QoS 1, 20 at QoS 2]")
+      ->option_text("N")
+      ->check(CLI::Range(1, 32'000));
+  app.add_option("-d,--duration", to.duration_s, "Measured time [10]")->option_text("SECONDS");
+  app.add_option("--warmup", to.warmup_s, "Load before the measured time [1]")->option_text("SECONDS");
+  app.add_option("--ramp", to.ramp_s, "Time in which the rate grows from 0 [0]")->option_text("SECONDS");
+  app.add_option("--threads", to.threads, "Threads of this tool [1]")->option_text("N")->check(CLI::Range(1, 64));
+  app.add_option("--pid", to.pids, "Process of the broker: its CPU and memory are measured (repeatable)")
+      ->option_text("PID");
+  app.add_option("--json", to.json_file, "Write the result as JSON; - for the standard output")->option_text("FILE");
+  app.add_flag("--quiet", to.is_quiet, "No progress, no table");
+}
+
+template <typename Options>
+Result<Options, int> parse(CLI::App& app, int argc, const char* const* argv, const Options& options) {
+  try {
+    app.parse(argc, argv);
+    return options;
+  } catch (const CLI::ParseError& done) {
+    return tl::make_unexpected(app.exit(done) == 0 ? 0 : kUsageError);
+  }
+}
+
+}  // namespace
+
+Result<BenchOptions, int> parse_bench(int argc, const char* const* argv) {
+  BenchOptions options;
+  CLI::App app{"Measures an MQTT broker.", "nightjar bench"};
+  app.footer(kBenchExamples);
+  add_options(app, options);
+  return parse(app, argc, argv, options);
+}
+
+Result<BenchOptions> parse_scenario(const std::string& line) {
+  BenchOptions options;
+  CLI::App app{"Measures an MQTT broker."};
+  add_options(app, options);
+  try {
+    app.parse(line, false);
+    return options;
+  } catch (const CLI::ParseError& error) {
+    return fail(fmt::format("--scenario '{}': {}", line, error.what()));
+  }
+}
+
+Result<RelayOptions, int> parse_relay(int argc, const char* const* argv) {
+  RelayOptions options;
+  CLI::App app{"Moves bytes from publishers to subscribers without speaking MQTT, as the limit to compare with.",
+               "nightjar bench relay"};
+  app.set_help_flag("--help", "Print this help and exit");
+  app.add_option("-h,--host", options.host, "Address to listen on [127.0.0.1]")->option_text("HOST");
+  app.add_option("-p,--port", options.port, "Port [1883]")->option_text("PORT")->check(CLI::Range(1, 65535));
+  return parse(app, argc, argv, options);
+}
+
+Result<CompareOptions, int> parse_compare(int argc, const char* const* argv) {
+  CompareOptions options;
+  CLI::App app{"Starts brokers in turn and measures each: medians of interleaved rounds, and ratios to the first.",
+               "nightjar bench compare"};
+  app.set_help_flag("--help", "Print this help and exit");
+  app.footer(kBenchExamples);
+  app.get_formatter()->column_width(34);
+  app.add_option("brokers", options.brokers,
+                 "'NAME=COMMAND' with {port} and {dir} in place of a free port and a new directory")
+      ->required();
+  app.add_option("--scenario", options.scenarios, "A scenario with its options, quoted (repeatable) [p2p]")
+      ->option_text("'SCENARIO OPTIONS'");
+  app.add_option("--rounds", options.rounds, "Rounds [5]")->option_text("N")->check(CLI::Range(1, 1000));
+  app.add_option("--json", options.json_file, "Write the result as JSON; - for the standard output")->option_text("FILE");
+  return parse(app, argc, argv, options);
+}
+
+}  // namespace nightjar::cli::bench

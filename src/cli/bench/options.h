@@ -1,0 +1,70 @@
+// The command lines of `nightjar bench` and its modes, parsed and checked. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "mqtt/types.h"
+
+namespace nightjar::cli::bench {
+
+struct BenchOptions {
+  std::string scenario;
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 1883;
+  mqtt::Version version = mqtt::Version::k311;
+  std::string user_name;
+  std::string password;
+  std::uint16_t keep_alive_s = 0;
+
+  int qos = -1;  // -1: as the scenario has it, like every count of 0 below
+  std::size_t payload_bytes = 64;
+  std::uint32_t publishers = 0;
+  std::uint32_t subscribers = 0;
+  std::uint64_t clients = 0;
+  std::uint64_t filters = 0;
+  std::uint64_t topics = 0;
+  std::uint64_t messages = 0;
+  double zipf = 0;
+
+  double rate = 0;  // 0: a flood
+  std::uint32_t window = 0;
+  std::uint32_t inflight = 0;
+  double connect_rate = 0;
+  std::uint32_t dialing = 100;
+  double duration_s = 10;
+  double warmup_s = 1;
+  double ramp_s = 0;
+  double hold_s = 10;
+  unsigned threads = 1;
+
+  std::vector<int> pids;
+  std::string json_file;
+  std::string html_file;
+  bool is_quiet = false;
+};
+
+struct RelayOptions {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 1883;
+};
+
+struct CompareOptions {
+  std::vector<std::string> brokers;    // NAME=COMMAND
+  std::vector<std::string> scenarios;  // each as after `nightjar bench`
+  unsigned rounds = 5;
+  std::string json_file;
+  std::string html_file;
+};
+
+// argv[0] is the word before the options. The error is the exit status of a process that is done: 0 after help.
+Result<BenchOptions, int> parse_bench(int argc, const char* const* argv);
+Result<RelayOptions, int> parse_relay(int argc, const char* const* argv);
+Result<CompareOptions, int> parse_compare(int argc, const char* const* argv);
+
+// "p2p -q 1 -s 64" as the options of one scenario.
+Result<BenchOptions> parse_scenario(const std::string& line);
+
+}  // namespace nightjar::cli::bench
