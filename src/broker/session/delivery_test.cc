@@ -19,6 +19,7 @@ using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::Field;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -440,6 +441,9 @@ TEST(Overflow, RejectsThePublisherWhereverItsReceiverLives) {
       std::vector<ReasonCode> codes;
       for (const auto& ack : publisher.acks) {
         if (ack.type != PacketType::kPubcomp) codes.push_back(ack.code);
+        if (ack.code == ReasonCode::kQuotaExceeded) {
+          EXPECT_THAT(ack.reason, HasSubstr("overflow"));
+        }
       }
       EXPECT_THAT(codes, ElementsAre(ReasonCode::kSuccess, ReasonCode::kSuccess, ReasonCode::kSuccess,
                                      ReasonCode::kQuotaExceeded, ReasonCode::kQuotaExceeded));
