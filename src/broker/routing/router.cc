@@ -93,7 +93,7 @@ RouteOutcome route(WorkerState& worker, const MessageRef& message, const ReportT
   worker.matches.clear();
   tree.match(message->topic(), worker.matches);
   if (worker.matches.empty()) {
-    ++worker.counters.publish_unrouted;
+    if (!message->topic().starts_with("$SYS/")) ++worker.counters.publish_unrouted;
     return {};
   }
   RouteOutcome outcome{.is_matched = true};
