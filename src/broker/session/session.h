@@ -82,12 +82,13 @@ class Session {
   boost::unordered_flat_set<std::uint16_t> incoming_ids;
   std::unique_ptr<Will> will;
 
-  bool is_to_pump = false;           // in WorkerState::to_pump
-  bool warned_queue_high = false;    // until the queue is empty again
-  MonoTime drops_logged{INT64_MIN};  // at most one line a minute
-  std::uint64_t route_mark = 0;      // last message whose matches were gathered for it
-  std::uint32_t gathered = 0;        // place in WorkerState::gathered of that message
-  std::uint32_t shared_count = 0;    // "$share" subscriptions among `subscriptions`
+  bool is_to_pump = false;            // in WorkerState::to_pump
+  bool warned_queue_high = false;     // until the queue is empty again
+  MonoTime drops_logged{INT64_MIN};   // at most one line a minute
+  std::uint64_t route_mark = 0;       // last message whose matches were gathered for it
+  std::uint32_t gathered = 0;         // place in WorkerState::gathered of that message
+  std::uint32_t shared_count = 0;     // "$share" subscriptions among `subscriptions`
+  std::uint32_t last_membership = 0;  // Subscription::membership
   std::unique_ptr<std::array<std::uint32_t, kDropReasons>> drops;
 
   // While there is no connection: when the will is published, and when the session ends.
