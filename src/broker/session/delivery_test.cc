@@ -523,6 +523,30 @@ TEST(Overflow, ConflatesToTheNewestValueOfATopic) {
   expect_balanced(world);
 }
 
+TEST(Overflow, ConflatingKeepsTheLastValueOfATopicLast) {
+  World world{{.listener = {.queue = {.messages_max = 2, .overflow = OverflowPolicy::kConflate}}}};
+  Client client = subscriber_of(world, "client", Qos::kAtLeastOnce);
+  client.drop_link();
+  Client publisher = joined(world, "publisher");
+  publish_numbers(publisher, 1, 5, Qos::kAtLeastOnce, "b/1");
+  EXPECT_THAT(after_return(client), ElementsAre("1", "5"));
+  expect_balanced(world);
+}
+
+TEST(Overflow, ConflatingToLargerMessagesKeepsTheLimitOfBytes) {
+  World world{{.listener = {.queue = {.bytes_max = 100, .overflow = OverflowPolicy::kConflate}}}};
+  Client client = subscriber_of(world, "client", Qos::kAtLeastOnce);
+  client.drop_link();
+  Client publisher = joined(world, "publisher");
+  for (const char* topic : {"b/1", "b/2", "b/3"}) {
+    publisher.publish(topic, std::string(30, 'x'), {.qos = Qos::kAtLeastOnce});
+  }
+  publisher.publish("b/3", std::string(60, 'y'), {.qos = Qos::kAtLeastOnce});
+  publisher.run();
+  EXPECT_THAT(after_return(client), ElementsAre(std::string(30, 'x'), std::string(60, 'y')));
+  expect_balanced(world);
+}
+
 TEST(Overflow, AQueueOfNoMessagesKeepsNone) {
   for (const OverflowPolicy policy :
        {OverflowPolicy::kDropNew, OverflowPolicy::kDropOld, OverflowPolicy::kConflate}) {

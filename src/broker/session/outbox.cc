@@ -62,26 +62,34 @@ void Outbox::push(Delivery delivery) {
   bytes_ += delivery.message->size();
   delivery.place = ++last_place_;
   waiting_.push_back(std::move(delivery));
+  if (by_topic_) enter(*by_topic_, waiting_.back());
 }
 
 Delivery Outbox::pop() {
   Delivery delivery = std::move(waiting_.front());
   waiting_.pop_front();
   bytes_ -= delivery.message->size();
-  if (waiting_.empty()) waiting_ = {};
+  leave(delivery);
+  if (waiting_.empty()) {
+    waiting_ = {};
+    by_topic_.reset();
+  }
   return delivery;
 }
 
 Delivery Outbox::conflate(const Delivery& newer) {
-  for (Delivery& waiting : waiting_) {
-    if (waiting.message->topic() != newer.message->topic()) continue;
-    bytes_ += newer.message->size() - waiting.message->size();
-    const std::uint64_t place = waiting.place;
-    Delivery older = std::exchange(waiting, newer);
-    waiting.place = place;
-    return older;
+  if (!by_topic_) {
+    by_topic_ = std::make_unique<TopicIndex>();
+    for (const Delivery& waiting : waiting_) enter(*by_topic_, waiting);
   }
-  return {};
+  const auto known = by_topic_->find(newer.message->topic());
+  if (known == by_topic_->end()) return {};
+  Delivery& waiting = at_place(known->second);
+  bytes_ += newer.message->size() - waiting.message->size();
+  Delivery older = std::exchange(waiting, newer);
+  waiting.place = older.place;
+  enter(*by_topic_, waiting);
+  return older;
 }
 
 std::vector<Delivery> Outbox::take_group(const GroupKey& group) {
@@ -94,9 +102,28 @@ std::vector<Delivery> Outbox::take_group(const GroupKey& group) {
     bytes_ -= waiting.message->size();
     taken.push_back(waiting);
   }
-  if (!taken.empty())
-    waiting_.erase(std::remove_if(waiting_.begin(), waiting_.end(), belongs), waiting_.end());
+  if (taken.empty()) return taken;
+  waiting_.erase(std::remove_if(waiting_.begin(), waiting_.end(), belongs), waiting_.end());
+  by_topic_.reset();  // rare enough to be made again
   return taken;
+}
+
+void Outbox::enter(TopicIndex& index, const Delivery& waiting) {
+  // The key moves to the newer message as well: the older one may leave first.
+  index.erase(waiting.message->topic());
+  index.emplace(waiting.message->topic(), waiting.place);
+}
+
+void Outbox::leave(const Delivery& gone) {
+  if (!by_topic_) return;
+  const auto known = by_topic_->find(gone.message->topic());
+  if (known != by_topic_->end() && known->second == gone.place) by_topic_->erase(known);
+}
+
+// Places grow from front to back.
+Delivery& Outbox::at_place(std::uint64_t place) {
+  return *std::lower_bound(waiting_.begin(), waiting_.end(), place,
+                           [](const Delivery& waiting, std::uint64_t p) { return waiting.place < p; });
 }
 
 }  // namespace nightjar::broker

@@ -5,8 +5,10 @@
 
 #include <boost/container/deque.hpp>
 #include <boost/container/small_vector.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -93,17 +95,25 @@ class Outbox {
   void push(Delivery delivery);
   [[nodiscard]] Delivery& front() { return waiting_.front(); }
   Delivery pop();
-  // Replaces the waiting message of the same topic; gives the old one back, or an empty delivery if there is
-  // none.
+  // Replaces the newest waiting message of the same topic; gives the old one back, or an empty delivery if
+  // there is none. The first call indexes the queue by topic; the index lives until the queue is empty.
   Delivery conflate(const Delivery& newer);
   // Takes out everything that `group` assigned and was not sent.
   std::vector<Delivery> take_group(const GroupKey& group);
-  [[nodiscard]] DeliveryQueue& entries() { return waiting_; }
+  [[nodiscard]] const DeliveryQueue& entries() const { return waiting_; }
 
  private:
+  // Topic to place of its newest waiting message, which holds the text of the key.
+  using TopicIndex = boost::unordered_flat_map<std::string_view, std::uint64_t>;
+
+  static void enter(TopicIndex& index, const Delivery& waiting);
+  void leave(const Delivery& gone);
+  [[nodiscard]] Delivery& at_place(std::uint64_t place);
+
   DeliveryQueue waiting_;
   std::size_t bytes_ = 0;
   std::uint64_t last_place_ = 0;
+  std::unique_ptr<TopicIndex> by_topic_;
 };
 
 }  // namespace nightjar::broker
