@@ -8,6 +8,7 @@
 #include <random>
 
 #include "cli/option_checks.h"
+#include "cli/option_error.h"
 #include "mqtt/topic.h"
 
 namespace nightjar::cli {
@@ -111,7 +112,7 @@ class Parser {
     } catch (const CLI::CallForHelp&) {
       return stop(ExitCode::kOk, app_.help());
     } catch (const CLI::ParseError& error) {
-      return usage(fmt::format("{}; see {} --help", error.what(), app_.get_name()));
+      return usage(option_error(app_, error));
     }
     for (const CLI::Option* option : only_5_) {
       if (option->count() > 0) typed.only_5.push_back("--" + option->get_lnames().front());
