@@ -57,6 +57,22 @@ TEST(PubOptions, AMistypedOneGetsASuggestion) {
   EXPECT_THAT(error_of(sub({"-t", "a", "--zzz"})), HasSubstr("nightjar sub --help"));
 }
 
+TEST(PubOptions, KnowTheVersionsByTheNamesThatOtherToolsGiveThem) {
+  const std::vector<std::pair<Version, Words>> names = {{Version::k31, {"3.1", "31", "mqttv31"}},
+                                                        {Version::k311, {"3.1.1", "311", "mqttv311"}},
+                                                        {Version::k5, {"5", "5.0", "mqttv5"}}};
+  for (const auto& [version, words] : names) {
+    for (const char* word : words) {
+      const auto settings = pub({"-t", "a", "-m", "x", "-V", word});
+      ASSERT_TRUE(settings) << word << ": " << settings.error().message;
+      EXPECT_EQ(settings->connection.version, version) << word;
+    }
+  }
+  for (const char* word : {"4", "3", "mqtt", "mqttv", "5.1", ""}) {
+    EXPECT_THAT(error_of(pub({"-t", "a", "-m", "x", "-V", word})), HasSubstr("3.1, 3.1.1 or 5")) << word;
+  }
+}
+
 TEST(PubOptions, MakeAClientIdThatEveryVersionAccepts) {
   const auto first = pub({"-t", "a", "-m", "x"});
   const auto second = pub({"-t", "a", "-m", "x"});
