@@ -44,6 +44,7 @@ struct PendingSuback {
   bool is_unsubscribe = false;
   mqtt::PacketId packet_id{};
   std::vector<mqtt::ReasonCode> codes;
+  std::string why;  // of the first error
   std::uint32_t awaited = 0;
 };
 

@@ -61,7 +61,7 @@ struct Counters {
   std::uint64_t publish_sent = 0;
   std::uint64_t publish_bytes_received = 0;
   std::uint64_t publish_bytes_sent = 0;
-  std::uint64_t publish_unrouted = 0;  // matched no subscription
+  std::uint64_t publish_unrouted = 0;  // matched no subscription; $SYS topics are not counted
   std::uint64_t publish_refused = 0;   // denied, or against a limit of the listener
   std::uint64_t takeovers = 0;
   std::uint64_t migrations = 0;  // connections that moved to their home worker

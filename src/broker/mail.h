@@ -105,10 +105,12 @@ struct GroupMail {
   std::string client_id;
   SessionSerial member;
   ShardId member_shard;
-  std::uint32_t operation = 0;  // kJoin, kLeave: echoed in the answer
+  std::uint32_t operation = 0;   // kJoin, kLeave: echoed in the answer
+  std::uint32_t membership = 0;  // kJoin: which one of this session it is
   std::uint32_t window = 0;
-  MessageRef message;          // kReturned
-  std::uint64_t sequence = 0;  // kReturned: its place in the group's order
+  std::uint32_t unsettled = 0;  // kJoin: messages of an earlier membership that it still has in flight
+  MessageRef message;           // kReturned
+  std::uint64_t sequence = 0;   // kReturned: its place in the group's order
 };
 
 // From the owner of a group to a member.
@@ -118,6 +120,7 @@ struct MemberMail {
   GroupKeyRef group;
   std::string client_id;
   SessionSerial member;
+  std::uint32_t membership = 0;  // kAssigned: the one that the message was given to
   std::uint32_t operation = 0;
   MessageRef message;  // kAssigned
   std::uint64_t sequence = 0;

@@ -16,7 +16,7 @@ namespace {
 // A connection arrives at its home: its unread bytes are parsed before anything new is read (rules: 16).
 void welcome(WorkerState& worker, std::unique_ptr<Connection> arriving) {
   Connection& connection = adopt_connection(worker, std::move(arriving));
-  if (worker.is_draining) {
+  if (worker.drain.has_begun()) {
     refuse_connection(worker, connection, mqtt::ReasonCode::kServerUnavailable,
                       "the broker is shutting down");
     return;

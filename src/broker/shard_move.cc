@@ -13,8 +13,6 @@
 namespace nightjar::broker {
 namespace {
 
-constexpr std::string_view kShutdown = "the broker is shutting down";
-
 ShardMail step(ShardMail::Kind kind, const ShardMail& of) {
   return {.kind = kind,
           .shard = of.shard,
@@ -157,8 +155,6 @@ void ShardMoves::install(WorkerState& worker, ShardMail mail) {
     Connection& here = adopt_connection(worker, std::move(connection));
     here.transport().pause_reading();
     ++worker.counters.clients_connected;
-    if (worker.is_draining)
-      worker.to_close.push_back({&here, mqtt::ReasonCode::kServerShuttingDown, kShutdown});
   }
   worker.mailer.post(mail.old_owner, step(ShardMail::Kind::kFence, mail));
   for (std::uint16_t other = 0; other < worker.node.worker_count(); ++other) {

@@ -185,14 +185,14 @@ TEST(ShardMove, APeerThatHangsUpMeanwhile) {
   EXPECT_FALSE(world.has_moves());
 }
 
-TEST(ShardMove, ToADrainingWorkerEndsTheConnections) {
+TEST(ShardMove, InADrainEndsTheConnections) {
   Moving moving{2};
   World& world = moving.world;
   const std::string id = id_at(world, 0);
   Client client = joined(world, id, {.session_expiry_s = 100});
-  world.run_on(1, [&world] { world.worker(1).drain(); });
-  moving.move(id);
-  client.run();
+  world.move_shard(world.node().shard_of(id), 1);
+  world.drain();
+  client.poll();
   EXPECT_EQ(client.disconnect_code, ReasonCode::kServerShuttingDown);
   EXPECT_EQ(world.counters().sessions, 1);
 }

@@ -126,6 +126,16 @@ TEST(LoadAverage, FollowsTheRateAtItsOwnPace) {
   EXPECT_NEAR(load.per_minute[0], 221, 1);
 }
 
+TEST(SysTopics, AreNotCountedAsMessagesThatNobodyWanted) {
+  World world{{.workers = 2, .node = {.sys_interval = Duration::seconds(10)}}};
+  Client publisher = joined(world, "publisher");
+  publisher.publish("a", "nobody wants this");
+  publisher.run();
+  world.advance(Duration::seconds(30));
+  EXPECT_GT(world.node().retained().count(), 10U);
+  EXPECT_EQ(world.counters().publish_unrouted, 1U);
+}
+
 TEST(Housekeeping, ExpiredRetainedMessagesLeaveAlsoWithoutSysTopics) {
   for (const Duration interval : {Duration{0}, Duration::seconds(10)}) {
     World world{{.node = {.sys_interval = interval}}};

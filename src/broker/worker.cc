@@ -124,6 +124,7 @@ void Worker::end_turn() {
     worker.mailer.recycle(std::move(own));
   }
   pump_marked(worker);
+  worker.drain.finish_turn(worker);
   close_marked(worker);
   worker.node.ports().store.close_batch(worker.index);
   worker.mailer.flush();
@@ -147,7 +148,7 @@ Connection& Worker::accept(std::unique_ptr<Transport> transport, const ListenerP
   ++worker.counters.connections_opened;
   Connection& connection = adopt_connection(worker, std::move(made));
   worker.timers.arm(connection.timer, worker.now + policy.connect_timeout);
-  if (worker.is_draining)
+  if (worker.drain.has_begun())
     close_connection(worker, connection, {.why = "the broker is shutting down", .is_expected = true});
   return connection;
 }
@@ -173,16 +174,9 @@ void Worker::on_mail(std::unique_ptr<MailBatch> batch) {
   state_->mailer.recycle(std::move(batch));
 }
 
-void Worker::drain() {
-  WorkerState& worker = *state_;
-  worker.is_draining = true;
-  while (!worker.connections.empty()) {
-    close_connection(worker, *worker.connections.back(),
-                     {.code = mqtt::ReasonCode::kServerShuttingDown,
-                      .why = "the broker is shutting down",
-                      .is_expected = true});
-  }
-}
+void Worker::drain() { state_->drain.begin(*state_); }
+
+bool Worker::is_drained() const { return state_->drain.has_said_goodbye(); }
 
 const Counters& Worker::counters() const { return state_->counters; }
 

@@ -55,8 +55,11 @@ class Worker {
 
   void on_mail(std::unique_ptr<MailBatch> batch);
 
-  // Orderly end: 5.0 clients get DISCONNECT 0x8B, every connection is retired, nothing new is accepted.
+  // The orderly end, asked of every worker: nothing new is accepted, the wills go out, then 5.0 clients get
+  // DISCONNECT 0x8B and every connection is retired (drain.h).
   void drain();
+  // Every client has been told.
+  [[nodiscard]] bool is_drained() const;
 
   [[nodiscard]] const Counters& counters() const;
 

@@ -14,6 +14,7 @@
 #include "base/timer_wheel.h"
 #include "broker/connection.h"
 #include "broker/counters.h"
+#include "broker/drain.h"
 #include "broker/ids.h"
 #include "broker/mailer.h"
 #include "broker/node.h"
@@ -80,7 +81,7 @@ struct WorkerState {
   std::vector<Session*> to_pump;
   std::uint32_t replay_steps_left = 0;  // of this turn
   std::vector<Connection*> to_resume;
-  bool is_draining = false;
+  Drain drain;
   std::uint64_t last_serial = 0;
   std::uint64_t route_mark = 0;
   std::unique_ptr<Timer> sys_timer;

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "cli/option_checks.h"
+#include "cli/option_error.h"
 #include "mqtt/topic.h"
 
 namespace nightjar::cli {
@@ -111,7 +112,7 @@ class Parser {
     } catch (const CLI::CallForHelp&) {
       return stop(ExitCode::kOk, app_.help());
     } catch (const CLI::ParseError& error) {
-      return usage(fmt::format("{}; see {} --help", error.what(), app_.get_name()));
+      return usage(option_error(app_, error));
     }
     for (const CLI::Option* option : only_5_) {
       if (option->count() > 0) typed.only_5.push_back("--" + option->get_lnames().front());
@@ -147,8 +148,7 @@ void add_connection(Parser& p, Typed& typed) {
   p.value("-h,--host", to.host, "HOST", "Broker's name or address [127.0.0.1]");
   p.value("-p,--port", to.port, "PORT", "Broker's port [1883]")->check(CLI::Range(1, 65535));
   p.value("-L,--url", typed.url, "URL", "All in one: mqtt://USER:PASSWORD@HOST:PORT");
-  p.value("-V,--mqtt-version", typed.version, "3.1|3.1.1|5", "Version of MQTT [5]")
-      ->check(CLI::IsMember({"3.1", "3.1.1", "5", "5.0"}));
+  p.value("-V,--mqtt-version", typed.version, "3.1|3.1.1|5", "Version of MQTT [5]; also 311, mqttv311, ...");
   p.value("-i,--id", to.client_id, "ID", "Client id [a random one]");
   p.value("-u,--user", typed.user_name, "NAME", "User name");
   p.value("-P,--password", typed.password, "TEXT", "Password (others can see it in the process list)");
@@ -266,9 +266,7 @@ Outcome<bool> finish_will(const CLI::App& app, const Typed& typed, ConnectionSet
 
 Outcome<bool> finish_connection(const CLI::App& app, const char* role, Typed& typed) {
   ConnectionSettings& connection = typed.connection;
-  connection.version = typed.version == "3.1"     ? Version::k31
-                       : typed.version == "3.1.1" ? Version::k311
-                                                  : Version::k5;
+  NJ_TRY(connection.version, parse_version(typed.version));
   if (connection.version != Version::k5 && !typed.only_5.empty()) {
     return usage(fmt::format("{} exists only in MQTT 5.0; leave it out or use -V 5", typed.only_5.front()));
   }

@@ -51,6 +51,28 @@ TEST(PubOptions, HaveDefaultsForALocalBroker) {
   EXPECT_EQ(settings->repeat, 1U);
 }
 
+TEST(PubOptions, AMistypedOneGetsASuggestion) {
+  EXPECT_THAT(error_of(pub({"-t", "a", "-m", "x", "--retian"})), HasSubstr("did you mean \"--retain\"?"));
+  EXPECT_THAT(error_of(sub({"-t", "a", "--no-locl"})), HasSubstr("did you mean \"--no-local\"?"));
+  EXPECT_THAT(error_of(sub({"-t", "a", "--zzz"})), HasSubstr("nightjar sub --help"));
+}
+
+TEST(PubOptions, KnowTheVersionsByTheNamesThatOtherToolsGiveThem) {
+  const std::vector<std::pair<Version, Words>> names = {{Version::k31, {"3.1", "31", "mqttv31"}},
+                                                        {Version::k311, {"3.1.1", "311", "mqttv311"}},
+                                                        {Version::k5, {"5", "5.0", "mqttv5"}}};
+  for (const auto& [version, words] : names) {
+    for (const char* word : words) {
+      const auto settings = pub({"-t", "a", "-m", "x", "-V", word});
+      ASSERT_TRUE(settings) << word << ": " << settings.error().message;
+      EXPECT_EQ(settings->connection.version, version) << word;
+    }
+  }
+  for (const char* word : {"4", "3", "mqtt", "mqttv", "5.1", ""}) {
+    EXPECT_THAT(error_of(pub({"-t", "a", "-m", "x", "-V", word})), HasSubstr("3.1, 3.1.1 or 5")) << word;
+  }
+}
+
 TEST(PubOptions, MakeAClientIdThatEveryVersionAccepts) {
   const auto first = pub({"-t", "a", "-m", "x"});
   const auto second = pub({"-t", "a", "-m", "x"});
@@ -235,7 +257,7 @@ TEST(SubOptions, TakeEachFilterOnItsOwn) {
   EXPECT_EQ(settings->subscribe.qos, Qos::kExactlyOnce);
   EXPECT_EQ(settings->count, 5U);
   EXPECT_EQ(settings->connection.timeout, Duration{1500});
-  EXPECT_THAT(error_of(sub({"-t", "a", "b"})), HasSubstr("not expected: b"));
+  EXPECT_THAT(error_of(sub({"-t", "a", "b"})), HasSubstr("unexpected argument \"b\""));
 }
 
 TEST(SubOptions, RefuseFiltersThatAreNone) {

@@ -1,8 +1,12 @@
 #include "cli/command_line.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdio>
 
 #include "broker/ids.h"
+#include "cli/option_error.h"
 
 namespace nightjar::cli {
 namespace {
@@ -27,14 +31,17 @@ constexpr const char* kCtlExamples =
     "  nightjar ctl kick pump-17                      end the connection of a client\n"
     "  nightjar ctl shard-move 5 0                    serve shard 5 on worker 0 from now on\n\n";
 
-// CLI11 reports by exception; here that becomes a value, and its message is printed.
+// CLI11 reports by exception; here that becomes a value, and help or the error is printed.
 template <typename Options>
 Result<Options, int> parse(CLI::App& app, int argc, const char* const* argv, const Options& options) {
   try {
     app.parse(argc, argv);
     return options;
-  } catch (const CLI::ParseError& done) {
-    return tl::make_unexpected(app.exit(done) == 0 ? 0 : kUsageError);
+  } catch (const CLI::Success& help) {
+    return tl::make_unexpected(app.exit(help));
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "{}: {}\n", app.get_name(), option_error(app, error));
+    return tl::make_unexpected(kUsageError);
   }
 }
 

@@ -1,11 +1,16 @@
 #include "cli/command_line.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
 namespace nightjar::cli {
 namespace {
+
+using testing::HasSubstr;
+using testing::Not;
 
 auto serve(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "serve");
@@ -41,6 +46,31 @@ TEST(ServeOptions, HelpIsNoErrorAndNonsenseIs) {
   EXPECT_EQ(serve({"-p", "65536"}).error(), 1);
   EXPECT_EQ(serve({"--workers", "65"}).error(), 1);
   EXPECT_EQ(serve({"stray"}).error(), 1);
+}
+
+// What the user reads about a mistake.
+template <typename Parse>
+std::string complaint(Parse parse, const std::vector<const char*>& arguments) {
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(parse(arguments).error(), 1);
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST(ServeOptions, AMistypedOneGetsASuggestionAndTheWayToHelp) {
+  EXPECT_EQ(complaint(serve, {"--prot", "1883"}),
+            "nightjar serve: unknown option \"--prot\"; did you mean \"--port\"?\n"
+            "\"nightjar serve --help\" lists the options.\n");
+  EXPECT_THAT(complaint(serve, {"--worker=2"}), HasSubstr("did you mean \"--workers\"?"));
+  EXPECT_THAT(complaint(serve, {"--colour"}), Not(HasSubstr("did you mean")));
+  EXPECT_THAT(complaint(serve, {"-x"}), HasSubstr("unknown option \"-x\""));
+  EXPECT_THAT(complaint(serve, {"stray"}), HasSubstr("unexpected argument \"stray\""));
+  EXPECT_THAT(complaint(serve, {"-p", "0"}), HasSubstr("nightjar serve --help"));
+}
+
+TEST(CtlOptions, MistypedOnesGetASuggestion) {
+  EXPECT_THAT(complaint(ctl, {"stats", "--jsn"}), HasSubstr("did you mean \"--json\"?"));
+  EXPECT_THAT(complaint(ctl, {"stat"}), HasSubstr("unknown command \"stat\"; did you mean \"stats\"?"));
+  EXPECT_THAT(complaint(ctl, {"kick", "a", "b"}), HasSubstr("unexpected argument \"b\""));
 }
 
 TEST(CtlOptions, StandBeforeOrBehindTheCommand) {

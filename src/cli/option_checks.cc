@@ -80,6 +80,15 @@ Outcome<bool> check_filter(std::string_view filter) {
       "\"{}\" is not a topic filter; + and # stand alone between slashes, and # only at the end", filter));
 }
 
+Outcome<mqtt::Version> parse_version(std::string_view typed) {
+  constexpr std::string_view kPrefix = "mqttv";
+  const std::string_view number = typed.starts_with(kPrefix) ? typed.substr(kPrefix.size()) : typed;
+  if (number == "3.1" || number == "31") return mqtt::Version::k31;
+  if (number == "3.1.1" || number == "311") return mqtt::Version::k311;
+  if (number == "5" || number == "5.0") return mqtt::Version::k5;
+  return usage(fmt::format("\"{}\" is not a version of MQTT; --mqtt-version takes 3.1, 3.1.1 or 5", typed));
+}
+
 Outcome<std::vector<NamedValue>> parse_user_properties(const std::vector<std::string>& pairs) {
   std::vector<NamedValue> result;
   for (const std::string& pair : pairs) {

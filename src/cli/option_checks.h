@@ -25,6 +25,9 @@ Outcome<bool> check_topic(std::string_view what, std::string_view topic);
 Outcome<bool> check_filter(std::string_view filter);
 Outcome<bool> check_properties(const MessageProperties& properties);
 
+// "3.1", "3.1.1", "5" and what other tools call them: 31, 311, 5.0, mqttv31, mqttv311, mqttv5.
+Outcome<mqtt::Version> parse_version(std::string_view typed);
+
 // "NAME=VALUE"; the value may hold further equals signs.
 Outcome<std::vector<NamedValue>> parse_user_properties(const std::vector<std::string>& pairs);
 // "mqtt://USER:PASSWORD@HOST:PORT" with %XX escapes; what is absent keeps its value in `connection`.

@@ -75,7 +75,7 @@ void WorkerLoop::drain() {
   worker_.drain();
 }
 
-bool WorkerLoop::is_quiet() const { return is_draining_ && connections_.attached() == 0; }
+bool WorkerLoop::is_quiet() const { return worker_.is_drained() && connections_.attached() == 0; }
 
 void WorkerLoop::on_accepted(std::unique_ptr<broker::Transport> transport,
                              const broker::ListenerPolicy& policy) {

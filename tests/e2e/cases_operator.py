@@ -248,6 +248,23 @@ def sigterm_tells_the_clients_and_ends(case):
     expect_equal(broker.finish(DRAIN_S), 0, "exit status after SIGTERM")
 
 
+@case("operator/drain_sends_wills_first")
+def an_observer_gets_every_will_before_the_goodbye(case):
+    broker = case.start_broker()
+    observer = connected(case, "observer", port=broker.port)
+    observer.subscribe("wills")
+    # Silent clients on every worker; none of them does anything about the end.
+    devices = [connected(case, f"device{n}", port=broker.port, will=wire.Will("wills", b"%d" % n)) for n in range(8)]
+    broker.signal(signal.SIGTERM)
+    wills = []
+    while True:
+        packet = observer.recv()
+        if packet.type == wire.DISCONNECT:
+            break
+        wills.append(int(packet.payload))
+    expect_equal(sorted(wills), list(range(len(devices))), "wills before the DISCONNECT")
+
+
 @case("operator/drain_flushes")
 def what_was_queued_for_a_reader_is_flushed(case):
     broker = case.start_broker()

@@ -32,6 +32,11 @@ ByteBuffer will_properties(const ConnectOptions& options) {
   return out;
 }
 
+std::string reason_of(const mqtt::Properties& properties) {
+  return std::string{properties.has(PropertyId::kReasonString) ? properties.reason_string
+                                                               : std::string_view{}};
+}
+
 }  // namespace
 
 Client::Client(World& world, std::string client_id) : world_(world), client_id_(std::move(client_id)) {}
@@ -183,12 +188,12 @@ void Client::read_packet(const mqtt::Frame& frame) {
       break;
     case PacketType::kSuback: {
       const auto packet = mqtt::read_suback(frame, version_).value();
-      subacks.push_back({packet.packet_id, packet.codes});
+      subacks.push_back({packet.packet_id, packet.codes, reason_of(packet.properties)});
       break;
     }
     case PacketType::kUnsuback: {
       const auto packet = mqtt::read_unsuback(frame, version_).value();
-      unsubacks.push_back({packet.packet_id, packet.codes});
+      unsubacks.push_back({packet.packet_id, packet.codes, reason_of(packet.properties)});
       break;
     }
     case PacketType::kPingresp:
@@ -265,7 +270,7 @@ void Client::read_publish(const mqtt::Frame& frame) {
 
 void Client::read_ack(const mqtt::Frame& frame) {
   const auto packet = mqtt::read_publish_ack(frame, version_).value();
-  acks.push_back({packet.type, packet.packet_id, packet.code});
+  acks.push_back({packet.type, packet.packet_id, packet.code, reason_of(packet.properties)});
   if (!auto_acknowledge) return;
   if (packet.type == PacketType::kPubrec && static_cast<std::uint8_t>(packet.code) < 0x80) {
     acknowledge(PacketType::kPubrel, packet.packet_id);

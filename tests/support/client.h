@@ -119,11 +119,13 @@ class Client {
     mqtt::PacketType type;
     mqtt::PacketId packet_id;
     mqtt::ReasonCode code;
+    std::string reason;  // Reason String; empty without
   };
   std::vector<Ack> acks;  // PUBACK, PUBREC, PUBREL, PUBCOMP in order
   struct SubAnswer {
     mqtt::PacketId packet_id;
     std::vector<mqtt::ReasonCode> codes;
+    std::string reason;
   };
   std::vector<SubAnswer> subacks;
   std::vector<SubAnswer> unsubacks;

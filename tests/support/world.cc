@@ -205,6 +205,7 @@ void World::drain() {
   for (std::uint16_t worker = 0; worker < workers_.size(); ++worker) {
     run_on(worker, [this, worker] { workers_[worker]->drain(); });
   }
+  settle();
 }
 
 bool World::has_moves() const {

@@ -64,7 +64,10 @@ void on_report(WorkerState& worker, const ReportMail& report) {
                                     [](const PendingAck& a, std::uint64_t place) { return a.place < place; });
   if (ack == pending.end() || ack->place != report.to.ack || ack->awaited == 0) return;
   --ack->awaited;
-  if (report.code != mqtt::ReasonCode::kSuccess) ack->code = report.code;
+  if (report.code != mqtt::ReasonCode::kSuccess) {
+    ack->code = report.code;
+    ack->why = kQueueFull;
+  }
   flush(worker, connection);
 }
 

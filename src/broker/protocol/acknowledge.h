@@ -15,6 +15,9 @@ struct WorkerState;
 
 namespace nightjar::broker::protocol {
 
+// Why a target reports kQuotaExceeded.
+inline constexpr std::string_view kQueueFull = "the queue of a receiver is full (overflow = \"reject\")";
+
 // Reserves the next place in the order of acknowledgements.
 std::uint64_t next_place(Connection& connection);
 // `why` explains an error to a 5.0 client: a string literal; without it the name of the code does.

@@ -82,6 +82,10 @@ void on_verdict(Connection& connection, AuthVerdict verdict) {
 }
 
 void go_home(WorkerState& worker, Connection& connection) {
+  if (worker.drain.has_begun()) {
+    refuse_connection(worker, connection, ReasonCode::kServerUnavailable, "the broker is shutting down");
+    return;
+  }
   PendingConnect& request = *connection.connect;
   request.ordinal = worker.node.next_ordinal();
   connection.state = Connection::State::kGoingHome;

@@ -288,40 +288,5 @@ TEST(ProblemInformation, IsLeftOutWhereItDoesNotFit) {
   }
 }
 
-TEST(Drain, TellsEverybodyAndTakesNobody) {
-  World world{{.workers = 2}};
-  Client v5 = joined(world, id_at(world, 0), {.session_expiry_s = 100});
-  Client v3 = joined(world, id_at(world, 1), {.version = Version::k311, .clean_start = false});
-  Client stranger{world, "stranger"};
-  stranger.connect();
-  stranger.wire().to_broker.clear();
-  world.drain();
-  for (Client* client : {&v5, &v3, &stranger}) client->poll();
-  EXPECT_EQ(v5.disconnect_code, ReasonCode::kServerShuttingDown);
-  EXPECT_THAT(v3.log, ElementsAre(PacketType::kConnack));
-  for (const Client* client : {&v5, &v3, &stranger}) EXPECT_TRUE(client->is_closed());
-  EXPECT_EQ(world.counters().connections, 0);
-  EXPECT_EQ(world.counters().clients_connected, 0);
-  EXPECT_EQ(world.counters().sessions, 2) << "they are kept";
-  Client late = joined(world, "late");
-  EXPECT_TRUE(late.is_closed());
-  EXPECT_FALSE(late.connack_code.has_value());
-}
-
-TEST(Drain, SendsWills) {
-  World world{{.workers = 2}};
-  Client away = joined(world, id_at(world, 1), {.session_expiry_s = 1000});
-  away.subscribe("w", Qos::kAtLeastOnce);
-  away.run();
-  away.drop_link();
-  Client device = joined(world, id_at(world, 0, "d"),
-                         {.will = WillOptions{.topic = "w", .payload = "gone", .qos = Qos::kAtLeastOnce}});
-  world.drain();
-  world.settle();
-  EXPECT_EQ(world.counters().wills_published, 1U);
-  EXPECT_EQ(world.counters().ledger.waiting, 1);
-  expect_balanced(world);
-}
-
 }  // namespace
 }  // namespace nightjar::testing

@@ -92,22 +92,25 @@ Message::Parts message_parts(WorkerState& worker, const Connection& connection, 
   return parts;
 }
 
+constexpr std::string_view kRetainedFull =
+    "the limit of retained messages is reached (max_retained_messages, max_retained_bytes)";
+
 struct Published {
   ReasonCode code;
   bool is_routed = false;
   std::uint32_t awaited = 0;
+  std::string_view why{};  // of an error; a literal
 };
 
 Published publish(WorkerState& worker, Connection& connection, const mqtt::Publish& packet, Route* known,
                   std::uint64_t place) {
   Publication publication{message_parts(worker, connection, packet)};
   if (packet.retain && !worker.node.retained().store(publication.message())) {
-    log::warn(
-        "message not retained: the limit of retained messages is reached (max_retained_messages, "
-        "max_retained_bytes)",
-        {{"client", connection.session->client_id}, {"topic", std::string{packet.topic}}});
+    log::warn("message not retained", {{"client", connection.session->client_id},
+                                       {"topic", std::string{packet.topic}},
+                                       {"why", std::string{kRetainedFull}}});
     // At QoS 0 a server may discard the retained copy at any time [section 3.3.1.3]; the others get theirs.
-    if (packet.qos != Qos::kAtMostOnce) return {ReasonCode::kQuotaExceeded};
+    if (packet.qos != Qos::kAtMostOnce) return {.code = ReasonCode::kQuotaExceeded, .why = kRetainedFull};
   }
   const bool wants_reports = place != 0 && worker.node.awaits_reports();
   const RouteOutcome outcome =
@@ -116,7 +119,8 @@ Published publish(WorkerState& worker, Connection& connection, const mqtt::Publi
                           : ReportTo{});
   if (!outcome.is_matched)
     return {connection.is_v5() ? ReasonCode::kNoMatchingSubscribers : ReasonCode::kSuccess, true};
-  return {outcome.code, true, outcome.awaited};
+  return {outcome.code, true, outcome.awaited,
+          outcome.code == ReasonCode::kQuotaExceeded ? kQueueFull : std::string_view{}};
 }
 
 // A message that the server does not take. 3.x has no word for it: a denied message is acknowledged and
@@ -190,11 +194,12 @@ Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Fram
     if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.erase(packet.packet_id);
     // 3.x has no word for "no space": what is not stored is not acknowledged either (rules: 7).
     if (!connection.is_v5()) {
-      return mqtt::Violation{published.code, "the limit of retained messages is reached"};
+      return mqtt::Violation{published.code, published.why};
     }
   }
   const auto type = packet.qos == Qos::kAtLeastOnce ? mqtt::PacketType::kPuback : mqtt::PacketType::kPubrec;
-  acknowledge(worker, connection, place, type, packet.packet_id, published.code, published.awaited);
+  acknowledge(worker, connection, place, type, packet.packet_id, published.code, published.awaited,
+              published.why);
   return {};
 }
 

@@ -10,6 +10,7 @@ using mqtt::Qos;
 using mqtt::ReasonCode;
 using mqtt::Version;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -291,6 +292,7 @@ TEST(RetainedLimit, RefusesWhatItCannotKeep) {
   for (const auto& ack : stage.publisher.acks) codes.push_back(ack.code);
   EXPECT_THAT(codes, ElementsAre(ReasonCode::kSuccess, ReasonCode::kQuotaExceeded, ReasonCode::kQuotaExceeded,
                                  ReasonCode::kSuccess));
+  EXPECT_THAT(stage.publisher.acks[1].reason, HasSubstr("max_retained_messages"));
   EXPECT_THAT(payloads(stage.watcher), ElementsAre("kept", "live only", "replaced"));
   EXPECT_EQ(stage.world.node().retained().count(), 1U);
   EXPECT_EQ(stage.world.counters().publish_refused, 2U);

@@ -2,6 +2,8 @@
 // (section 3.8).
 #include "broker/protocol/subscribe.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/log.h"
@@ -21,6 +23,13 @@ using mqtt::SubscriptionRequest;
 
 bool is_error(ReasonCode code) { return static_cast<std::uint8_t>(code) >= 0x80; }
 
+// What became of one filter; `why` names the limit or rule behind an error, for the Reason String and the
+// log.
+struct Answer {
+  ReasonCode code = ReasonCode::kSuccess;
+  std::string why{};
+};
+
 // Replays of one subscription that may wait at a time, so that repeating a SUBSCRIBE costs bounded memory.
 constexpr std::uint16_t kReplaysWaitingMax = 8;
 // Bytes of filters a session may hold: a million filters of usual length, but not of 65 535 bytes each.
@@ -35,46 +44,60 @@ struct Request {
   PendingSuback answer;
 };
 
-ReasonCode check_offer(const Request& request, const SubscriptionRequest& wanted, bool is_shared) {
+Answer check_offer(const Request& request, const SubscriptionRequest& wanted, bool is_shared) {
   const ListenerPolicy& policy = *request.connection.policy;
-  if (is_shared && !policy.shared_subscription_available) return ReasonCode::kSharedSubscriptionsNotSupported;
+  const auto is_off = [](ReasonCode code, std::string_view key) {
+    return Answer{code, fmt::format("{} ({} = false)", to_string(code), key)};
+  };
+  if (is_shared && !policy.shared_subscription_available) {
+    return is_off(ReasonCode::kSharedSubscriptionsNotSupported, "shared_subscription_available");
+  }
   if (!policy.wildcard_subscription_available && mqtt::has_wildcard(wanted.filter)) {
-    return ReasonCode::kWildcardSubscriptionsNotSupported;
+    return is_off(ReasonCode::kWildcardSubscriptionsNotSupported, "wildcard_subscription_available");
   }
   if (request.identifier != 0 && !policy.subscription_identifier_available) {
-    return ReasonCode::kSubscriptionIdentifiersNotSupported;
+    return is_off(ReasonCode::kSubscriptionIdentifiersNotSupported, "subscription_identifier_available");
   }
-  return ReasonCode::kSuccess;
+  return {};
 }
 
-// kSuccess, or why this filter is not entered. `shared` is filled for "$share" filters.
-ReasonCode check(const Request& request, const SubscriptionRequest& wanted, mqtt::SharedFilter& shared) {
+Answer check_limits(const Request& request, const SubscriptionRequest& wanted, std::string_view filter) {
+  const ListenerPolicy& policy = *request.connection.policy;
+  if (const std::size_t levels = mqtt::level_count(filter); levels > policy.topic_levels_max) {
+    // Correct but not for this listener: of the two, 3.x gets the code that does not end the connection.
+    return {request.connection.is_v5() ? ReasonCode::kTopicFilterInvalid : ReasonCode::kQuotaExceeded,
+            fmt::format("the filter has {} levels (max_topic_levels = {})", levels, policy.topic_levels_max)};
+  }
+  const SubscriptionSet& present = request.session.subscriptions;
+  const bool has_too_many = present.size() >= policy.subscriptions_max;
+  const bool has_too_much = present.bytes() + wanted.filter.size() > kSubscriptionBytesMax;
+  if ((!has_too_many && !has_too_much) || present.find(wanted.filter) != nullptr) return {};
+  if (has_too_many) {
+    return {ReasonCode::kQuotaExceeded,
+            fmt::format("the session has no room for one more subscription (max_subscriptions = {})",
+                        policy.subscriptions_max)};
+  }
+  return {ReasonCode::kQuotaExceeded,
+          fmt::format("the filters of a session may have {} bytes together", kSubscriptionBytesMax)};
+}
+
+// An error if this filter is not to be entered. `shared` is filled for "$share" filters.
+Answer check(const Request& request, const SubscriptionRequest& wanted, mqtt::SharedFilter& shared) {
   const bool is_shared = mqtt::is_shared(wanted.filter);
   const bool is_valid =
       is_shared ? mqtt::parse_shared(wanted.filter, shared) : mqtt::is_valid_topic_filter(wanted.filter);
   if (!is_valid) {
     // 3.x knows no shared subscriptions: to it this is a proper filter that the server does not take.
     const bool is_proper = !request.connection.is_v5() && mqtt::is_valid_topic_filter(wanted.filter);
-    return is_proper ? ReasonCode::kSharedSubscriptionsNotSupported : ReasonCode::kTopicFilterInvalid;
+    return {is_proper ? ReasonCode::kSharedSubscriptionsNotSupported : ReasonCode::kTopicFilterInvalid};
   }
   const std::string_view filter = is_shared ? shared.filter : wanted.filter;
-  const ListenerPolicy& policy = *request.connection.policy;
-  if (mqtt::level_count(filter) > policy.topic_levels_max) {
-    // Correct but not for this listener: of the two, 3.x gets the code that does not end the connection.
-    return request.connection.is_v5() ? ReasonCode::kTopicFilterInvalid : ReasonCode::kQuotaExceeded;
-  }
-  if (const ReasonCode code = check_offer(request, wanted, is_shared); code != ReasonCode::kSuccess)
-    return code;
-  const Session& session = request.session;
-  if (session.subscriptions.size() >= policy.subscriptions_max &&
-      session.subscriptions.find(wanted.filter) == nullptr) {
-    return ReasonCode::kQuotaExceeded;
-  }
-  if (session.subscriptions.bytes() + wanted.filter.size() > kSubscriptionBytesMax)
-    return ReasonCode::kQuotaExceeded;
-  const ClientIdentity who{session.client_id, session.user_name, policy.name};
-  if (!request.worker.node.ports().authorizer.may_subscribe(who, filter)) return ReasonCode::kNotAuthorized;
-  return ReasonCode::kSuccess;
+  if (Answer answer = check_offer(request, wanted, is_shared); is_error(answer.code)) return answer;
+  if (Answer answer = check_limits(request, wanted, filter); is_error(answer.code)) return answer;
+  const ClientIdentity who{request.session.client_id, request.session.user_name,
+                           request.connection.policy->name};
+  if (!request.worker.node.ports().authorizer.may_subscribe(who, filter)) return {ReasonCode::kNotAuthorized};
+  return {};
 }
 
 Subscription& enter(Request& request, const SubscriptionRequest& wanted, const mqtt::SharedFilter& shared) {
@@ -93,6 +116,7 @@ Subscription& enter(Request& request, const SubscriptionRequest& wanted, const m
   entered.group = std::make_shared<const GroupKey>(
       GroupKey{std::string{shared.share_name}, std::string{shared.filter},
                worker.node.shard_of_group(shared.share_name, shared.filter)});
+  entered.membership = ++request.session.last_membership;
   ++request.answer.awaited;
   join_group(worker, request.session, entered, request.answer.operation);
   return entered;
@@ -117,9 +141,9 @@ void begin_replay(Request& request, Subscription& subscription, bool is_new) {
   request.worker.pump_later(session);
 }
 
-ReasonCode subscribe(Request& request, const SubscriptionRequest& wanted) {
+Answer subscribe(Request& request, const SubscriptionRequest& wanted) {
   mqtt::SharedFilter shared;
-  if (const ReasonCode code = check(request, wanted, shared); code != ReasonCode::kSuccess) return code;
+  if (Answer refusal = check(request, wanted, shared); is_error(refusal.code)) return refusal;
   Subscription* subscription = request.session.subscriptions.find(wanted.filter);
   const bool is_new = subscription == nullptr;
   if (is_new) subscription = &enter(request, wanted, shared);
@@ -131,7 +155,17 @@ ReasonCode subscribe(Request& request, const SubscriptionRequest& wanted) {
   const bool wants_retained = wanted.retain_handling == RetainHandling::kSend ||
                               (wanted.retain_handling == RetainHandling::kSendIfNew && is_new);
   if (wants_retained && !subscription->group) begin_replay(request, *subscription, is_new);
-  return static_cast<ReasonCode>(subscription->qos);
+  return {static_cast<ReasonCode>(subscription->qos)};
+}
+
+// The Reason String of SUBACK speaks of the first filter that was refused.
+void note_refusal(Request& request, const SubscriptionRequest& wanted, Answer& answer) {
+  if (answer.why.empty()) answer.why = to_string(answer.code);
+  log::warn("subscription refused", {{"client", request.session.client_id},
+                                     {"filter", std::string{wanted.filter}},
+                                     {"code", std::string{to_string(answer.code)}},
+                                     {"why", answer.why}});
+  if (request.answer.why.empty()) request.answer.why = std::move(answer.why);
 }
 
 }  // namespace
@@ -143,10 +177,8 @@ void answer_when_complete(WorkerState& worker, Connection& connection, PendingSu
     pending->push_back(std::move(answer));
     return;
   }
-  const auto refused = std::find_if(answer.codes.begin(), answer.codes.end(), is_error);
-  const bool explains = refused != answer.codes.end() && connection.wants_problem_information;
   const bool is_sent = send_packet(
-      worker, connection, explains ? to_string(*refused) : std::string_view{},
+      worker, connection, connection.wants_problem_information ? answer.why : std::string_view{},
       [&](ByteBuffer& output, ByteView properties) {
         if (answer.is_unsubscribe) {
           mqtt::write_unsuback(output, connection.version, answer.packet_id, answer.codes, properties);
@@ -182,17 +214,14 @@ Outcome on_subscribe(WorkerState& worker, Connection& connection, const mqtt::Fr
                   .identifier = has_identifier ? packet->properties.subscription_identifier : 0,
                   .answer = {.operation = ++connection.last_operation, .packet_id = packet->packet_id}};
   for (const SubscriptionRequest& wanted : packet->requests) {
-    const ReasonCode code = subscribe(request, wanted);
+    Answer answer = subscribe(request, wanted);
+    const ReasonCode code = answer.code;
     // 3.x has no code for a filter that breaks the syntax: the connection ends [MQTT-4.7.1-2],
     // [MQTT-4.7.1-3].
     if (code == ReasonCode::kTopicFilterInvalid && !connection.is_v5()) {
       return mqtt::Violation{code, "invalid Topic Filter in SUBSCRIBE"};
     }
-    if (is_error(code)) {
-      log::warn("subscription refused", {{"client", request.session.client_id},
-                                         {"filter", std::string{wanted.filter}},
-                                         {"code", std::string{to_string(code)}}});
-    }
+    if (is_error(code)) note_refusal(request, wanted, answer);
     // 0x80 came with 3.1.1; a 3.1 client would take it for a QoS. To it, what is refused looks granted and is
     // silent.
     const bool has_no_word = is_error(code) && connection.version == mqtt::Version::k31;

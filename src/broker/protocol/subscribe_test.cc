@@ -17,6 +17,7 @@ using mqtt::SubscriptionRequest;
 using mqtt::Version;
 using Requests = std::vector<mqtt::SubscriptionRequest>;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -62,29 +63,40 @@ TEST(Subscribe, EachListenerOffersWhatItsPolicySays) {
     std::string filter;
     std::uint32_t identifier;
     ReasonCode code;
+    std::string why;  // names the limit and its value
   };
   const std::vector<Offer> offers = {
       {{.shared_subscription_available = false},
        "$share/t/a",
        0,
-       ReasonCode::kSharedSubscriptionsNotSupported},
-      {{.wildcard_subscription_available = false}, "a/#", 0, ReasonCode::kWildcardSubscriptionsNotSupported},
+       ReasonCode::kSharedSubscriptionsNotSupported,
+       "shared_subscription_available = false"},
+      {{.wildcard_subscription_available = false},
+       "a/#",
+       0,
+       ReasonCode::kWildcardSubscriptionsNotSupported,
+       "wildcard_subscription_available = false"},
       {{.wildcard_subscription_available = false},
        "$share/t/+",
        0,
-       ReasonCode::kWildcardSubscriptionsNotSupported},
+       ReasonCode::kWildcardSubscriptionsNotSupported,
+       "wildcard_subscription_available = false"},
       {{.subscription_identifier_available = false},
        "a",
        5,
-       ReasonCode::kSubscriptionIdentifiersNotSupported},
-      {{.topic_levels_max = 2}, "a/b/c", 0, ReasonCode::kTopicFilterInvalid},
-      {{.maximum_qos = Qos::kAtLeastOnce}, "a", 0, ReasonCode::kGrantedQos1}};
+       ReasonCode::kSubscriptionIdentifiersNotSupported,
+       "subscription_identifier_available = false"},
+      {{.topic_levels_max = 2}, "a/b/c", 0, ReasonCode::kTopicFilterInvalid, "max_topic_levels = 2"},
+      {{.subscriptions_max = 0}, "a", 0, ReasonCode::kQuotaExceeded, "max_subscriptions = 0"},
+      {{.maximum_qos = Qos::kAtLeastOnce}, "a", 0, ReasonCode::kGrantedQos1, ""}};
   for (const Offer& offer : offers) {
     World world{{.listener = offer.listener}};
     Client client = joined(world, "client");
     client.subscribe(offer.filter, Qos::kExactlyOnce, offer.identifier);
     client.run();
     EXPECT_THAT(codes(client), ElementsAre(offer.code)) << offer.filter;
+    EXPECT_THAT(client.subacks[0].reason, HasSubstr(offer.why));
+    EXPECT_EQ(client.subacks[0].reason.empty(), offer.why.empty());
     if (offer.identifier != 0) continue;
     Client old = joined(world, "old", {.version = Version::k311});
     old.subscribe(offer.filter, Qos::kExactlyOnce);
@@ -103,6 +115,7 @@ TEST(Subscribe, ASessionHoldsSoManyAndNoMore) {
   client.run();
   EXPECT_THAT(codes(client), ElementsAre(ReasonCode::kSuccess, ReasonCode::kSuccess,
                                          ReasonCode::kQuotaExceeded, ReasonCode::kGrantedQos1));
+  EXPECT_THAT(client.subacks[0].reason, HasSubstr("max_subscriptions = 2"));
 }
 
 class OnlyOwn : public OpenDoor {
@@ -474,6 +487,7 @@ TEST(Subscribe, FiltersOfOneSessionAreBoundedInBytes) {
     client.run();
     if (codes(client) == std::vector{ReasonCode::kQuotaExceeded}) ++refused;
   }
+  EXPECT_THAT(client.subacks.back().reason, HasSubstr("67108864 bytes"));
   EXPECT_GT(refused, 50);
   EXPECT_LT(refused, 100);
 }

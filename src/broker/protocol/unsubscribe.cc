@@ -31,6 +31,7 @@ Outcome on_unsubscribe(WorkerState& worker, Connection& connection, const mqtt::
         return mqtt::Violation{mqtt::ReasonCode::kTopicFilterInvalid, "invalid Topic Filter in UNSUBSCRIBE"};
       }
       answer.codes.push_back(mqtt::ReasonCode::kTopicFilterInvalid);
+      answer.why = to_string(mqtt::ReasonCode::kTopicFilterInvalid);
       continue;
     }
     const Subscription* subscription = session.subscriptions.find(filter);

@@ -54,24 +54,38 @@ void give_back_unsent(WorkerState& worker, Session& session, const GroupKey& gro
   }
 }
 
+// What the session has of a group in flight, from before it left and joined again. The rest it gave back.
+std::uint32_t unsettled_of(const Session& session, const GroupKey& group) {
+  std::uint32_t count = 0;
+  session.in_flight.for_each([&](const InFlight::Entry& entry) {
+    const GroupKeyRef& of = entry.delivery.group;
+    if (entry.state == InFlight::State::kPublished && of && of->share_name == group.share_name &&
+        of->filter == group.filter) {
+      ++count;
+    }
+  });
+  return count;
+}
+
+void send_back(WorkerState& worker, MemberMail mail, bool is_counted) {
+  ++worker.ledger().handed_over;
+  post(worker, {.kind = GroupMail::Kind::kReturned,
+                .group = std::move(mail.group),
+                .client_id = std::move(mail.client_id),
+                .member = is_counted ? mail.member : SessionSerial{},
+                .message = std::move(mail.message),
+                .sequence = mail.sequence});
+}
+
 void take_assigned(WorkerState& worker, MemberMail mail) {
   ++worker.ledger().taken_over;
-  Delivery delivery{.message = mail.message, .group = mail.group, .group_sequence = mail.sequence};
   Session* session = worker.find_session(mail.client_id);
-  const bool is_there =
-      session != nullptr && session->serial == mail.member && session->connection != nullptr;
-  const Subscription* subscription = is_there ? session->subscriptions.find(mail.group->text()) : nullptr;
-  if (subscription == nullptr) {
-    ++worker.ledger().handed_over;
-    GroupMail back{.kind = GroupMail::Kind::kReturned,
-                   .group = mail.group,
-                   .client_id = mail.client_id,
-                   .member = mail.member,
-                   .message = std::move(mail.message),
-                   .sequence = mail.sequence};
-    post(worker, std::move(back));
-    return;
-  }
+  const bool is_known = session != nullptr && session->serial == mail.member;
+  const Subscription* subscription = is_known ? session->subscriptions.find(mail.group->text()) : nullptr;
+  // Given to a membership that has ended since: the group forgot the count with it.
+  const bool is_counted = subscription != nullptr && subscription->membership == mail.membership;
+  if (!is_counted || session->connection == nullptr) return send_back(worker, std::move(mail), is_counted);
+  Delivery delivery{.message = mail.message, .group = mail.group, .group_sequence = mail.sequence};
   delivery.qos = std::min(mail.message->qos(), subscription->qos);
   delivery.retain = subscription->retain_as_published && mail.message->retain();
   if (subscription->identifier != 0) delivery.subscription_ids.push_back(subscription->identifier);
@@ -89,7 +103,9 @@ void join_group(WorkerState& worker, Session& session, const Subscription& subsc
                 std::uint32_t operation) {
   GroupMail mail = mail_from(session, GroupMail::Kind::kJoin, subscription.group);
   mail.operation = operation;
+  mail.membership = subscription.membership;
   mail.window = window_of(session);
+  mail.unsettled = unsettled_of(session, *subscription.group);
   post(worker, std::move(mail));
 }
 

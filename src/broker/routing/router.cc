@@ -152,7 +152,7 @@ RouteOutcome route(WorkerState& worker, Publication& publication, Route* known, 
   const RouteVersion version = worker.node.tree().version();
   const Route& route = route_of(worker, publication.topic(), known, version);
   if (!route.is_matched) {
-    ++worker.counters.publish_unrouted;
+    if (!publication.topic().starts_with("$SYS/")) ++worker.counters.publish_unrouted;
     return {};
   }
   RouteOutcome outcome{.is_matched = true};

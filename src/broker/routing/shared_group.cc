@@ -158,6 +158,7 @@ void SharedGroup::assign(WorkerState& worker, Member& member, MessageRef message
                   .group = key_,
                   .client_id = member.client_id,
                   .member = member.serial,
+                  .membership = member.membership,
                   .message = std::move(message),
                   .sequence = sequence};
   worker.mailer.post(worker.node.owner_of(member.shard),
@@ -198,9 +199,10 @@ void SharedGroup::on_mail(WorkerState& worker, GroupMail mail) {
   switch (mail.kind) {
     case GroupMail::Kind::kJoin:
       if (member == nullptr) member = &members_.emplace_back();
-      if (member->serial != mail.member) member->assigned = 0;
       member->client_id = mail.client_id;
       member->serial = mail.member;
+      member->membership = mail.membership;
+      member->assigned = mail.unsettled;
       member->shard = mail.member_shard;
       member->is_online = mail.window != 0;
       member->window = mail.window;

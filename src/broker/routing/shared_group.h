@@ -27,6 +27,7 @@ class SharedGroup {
     std::string client_id;
     SessionSerial serial;
     ShardId shard;
+    std::uint32_t membership = 0;  // of the session: it may have left and joined again
     bool is_online = false;
     std::uint32_t window = 0;    // most QoS 1 and 2 messages it may have unsettled
     std::uint32_t assigned = 0;  // QoS 1 and 2 messages it has not settled

@@ -2,9 +2,11 @@
 // the group's own queue keeps.
 #include "broker/routing/shared_group.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
+#include "broker/worker_state.h"
 #include "tests/support/scenario.h"
 
 namespace nightjar::testing {
@@ -454,6 +456,68 @@ TEST(SharedGroup, OptionsOfTheMemberHold) {
   run_all({&publisher, &a});
   EXPECT_EQ(a.received.back().qos, Qos::kAtMostOnce);
   EXPECT_THAT(a.received.back().subscription_ids, ElementsAre(8U));
+}
+
+const broker::SharedGroup& group_of(World& world) {
+  const broker::GroupKey key{"team", "jobs/#", world.node().shard_of_group("team", "jobs/#")};
+  return *world.worker(owner_of_group(world)).state().groups.find(key);
+}
+
+TEST(SharedGroup, WhatIsInFlightStillCountsWhenItsMemberLeavesAndJoinsAgain) {
+  World world{with(SharedStrategy::kLeastInFlight)};
+  Client other = member(world, "other");  // or the group would end with its only member
+  Client a = member(world, "a", Qos::kExactlyOnce, {.receive_maximum = 2});
+  other.unsubscribe(kGroup);
+  other.run();
+  a.auto_acknowledge = false;
+  Client publisher = joined(world, "publisher");
+  publish_numbers(publisher, 1, 2, Qos::kAtLeastOnce);
+  a.run();
+  ASSERT_EQ(group_of(world).members()[0].assigned, 2U);
+  a.unsubscribe(kGroup);
+  a.subscribe(kGroup, Qos::kExactlyOnce);
+  a.run();
+  EXPECT_EQ(group_of(world).members()[0].assigned, 2U);
+  publish_numbers(publisher, 3, 4, Qos::kAtLeastOnce);
+  a.run();
+  EXPECT_EQ(group_of(world).waiting(), 2U) << "its window is full: they wait for any member";
+  a.acknowledge(PacketType::kPuback, a.received[0].packet_id);
+  a.run();
+  EXPECT_EQ(payloads(a), numbers(1, 3));
+  EXPECT_EQ(group_of(world).members()[0].assigned, 2U);
+  a.auto_acknowledge = true;
+  for (std::size_t i = 1; i < 3; ++i) a.acknowledge(PacketType::kPuback, a.received[i].packet_id);
+  a.run();
+  EXPECT_EQ(payloads(a), numbers(1, 4));
+  EXPECT_EQ(group_of(world).members()[0].assigned, 0U);
+  expect_balanced(world);
+}
+
+TEST(SharedGroup, WhatIsOnItsWayToAMemberThatLeavesAndJoinsAgainCountsOnce) {
+  World world{with(SharedStrategy::kLeastInFlight)};
+  const std::uint16_t owner = owner_of_group(world);
+  const auto elsewhere = static_cast<std::uint16_t>((owner + 1) % world.worker_count());
+  Client keeper = member(world, id_at(world, owner, "keeper"), Qos::kAtLeastOnce, {.session_expiry_s = 100});
+  keeper.drop_link();  // keeps the group alive and gets nothing
+  Client a = member(world, id_at(world, elsewhere, "a"), Qos::kAtLeastOnce);
+  a.auto_acknowledge = false;
+  Client publisher = joined(world, id_at(world, owner, "p"), {.worker = owner});
+  publisher.publish("jobs/1", "1", {.qos = Qos::kAtLeastOnce});
+  world.turn(owner);  // assigned; the letter is on its way
+  ASSERT_THAT(world.mail_between(owner, elsewhere), SizeIs(1));
+  a.unsubscribe(kGroup);
+  a.subscribe(kGroup, Qos::kAtLeastOnce);
+  a.run();
+  EXPECT_EQ(payloads(a), numbers(1, 1));
+  const auto& members = group_of(world).members();
+  const auto of_a =
+      std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.client_id == a.id(); });
+  ASSERT_NE(of_a, members.end());
+  EXPECT_EQ(of_a->assigned, 1U);
+  a.acknowledge(PacketType::kPuback, a.received[0].packet_id);
+  a.run();
+  EXPECT_EQ(of_a->assigned, 0U);
+  expect_balanced(world);
 }
 
 TEST(SharedGroup, AMemberThatRefusesDiscardsTheMessage) {

@@ -169,6 +169,10 @@ mqtt::ReasonCode overflow(WorkerState& worker, Session& session, Delivery delive
     case OverflowPolicy::kConflate:
       if (Delivery old = session.outbox.conflate(delivery); old.message) {
         drop(worker, session, old, DropReason::kConflated);
+        // The newer one may be larger.
+        while (session.outbox.size() > 1 && session.outbox.bytes() > limits.bytes_max) {
+          drop_oldest(worker, session);
+        }
         return mqtt::ReasonCode::kSuccess;
       }
       [[fallthrough]];

@@ -19,6 +19,7 @@ using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::Field;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -440,6 +441,9 @@ TEST(Overflow, RejectsThePublisherWhereverItsReceiverLives) {
       std::vector<ReasonCode> codes;
       for (const auto& ack : publisher.acks) {
         if (ack.type != PacketType::kPubcomp) codes.push_back(ack.code);
+        if (ack.code == ReasonCode::kQuotaExceeded) {
+          EXPECT_THAT(ack.reason, HasSubstr("overflow"));
+        }
       }
       EXPECT_THAT(codes, ElementsAre(ReasonCode::kSuccess, ReasonCode::kSuccess, ReasonCode::kSuccess,
                                      ReasonCode::kQuotaExceeded, ReasonCode::kQuotaExceeded));
@@ -516,6 +520,30 @@ TEST(Overflow, ConflatesToTheNewestValueOfATopic) {
   world.advance(Duration::seconds(60));  // 3 is too old by now
   EXPECT_THAT(after_return(client), ElementsAre("4", "5"));
   EXPECT_EQ(dropped(world, DropReason::kExpired), 1U);
+  expect_balanced(world);
+}
+
+TEST(Overflow, ConflatingKeepsTheLastValueOfATopicLast) {
+  World world{{.listener = {.queue = {.messages_max = 2, .overflow = OverflowPolicy::kConflate}}}};
+  Client client = subscriber_of(world, "client", Qos::kAtLeastOnce);
+  client.drop_link();
+  Client publisher = joined(world, "publisher");
+  publish_numbers(publisher, 1, 5, Qos::kAtLeastOnce, "b/1");
+  EXPECT_THAT(after_return(client), ElementsAre("1", "5"));
+  expect_balanced(world);
+}
+
+TEST(Overflow, ConflatingToLargerMessagesKeepsTheLimitOfBytes) {
+  World world{{.listener = {.queue = {.bytes_max = 100, .overflow = OverflowPolicy::kConflate}}}};
+  Client client = subscriber_of(world, "client", Qos::kAtLeastOnce);
+  client.drop_link();
+  Client publisher = joined(world, "publisher");
+  for (const char* topic : {"b/1", "b/2", "b/3"}) {
+    publisher.publish(topic, std::string(30, 'x'), {.qos = Qos::kAtLeastOnce});
+  }
+  publisher.publish("b/3", std::string(60, 'y'), {.qos = Qos::kAtLeastOnce});
+  publisher.run();
+  EXPECT_THAT(after_return(client), ElementsAre(std::string(30, 'x'), std::string(60, 'y')));
   expect_balanced(world);
 }
 

@@ -94,29 +94,34 @@ bool Outbox::is_full(const QueueLimits& limits, std::size_t size) const {
 void Outbox::push(Delivery delivery) {
   bytes_ += delivery.message->size();
   delivery.place = ++last_place_;
-  if (!waiting_) waiting_ = std::make_unique<DeliveryQueue>();
-  waiting_->push_back(std::move(delivery));
+  if (!waiting_) waiting_ = std::make_unique<Queue>();
+  waiting_->deliveries.push_back(std::move(delivery));
+  if (waiting_->by_topic) enter(*waiting_->by_topic, waiting_->deliveries.back());
 }
 
 Delivery Outbox::pop() {
-  Delivery delivery = std::move(waiting_->front());
-  waiting_->pop_front();
+  Delivery delivery = std::move(waiting_->deliveries.front());
+  waiting_->deliveries.pop_front();
   bytes_ -= delivery.message->size();
-  if (waiting_->empty()) waiting_.reset();
+  leave(delivery);
+  if (waiting_->deliveries.empty()) waiting_.reset();
   return delivery;
 }
 
 Delivery Outbox::conflate(const Delivery& newer) {
   if (!waiting_) return {};
-  for (Delivery& waiting : *waiting_) {
-    if (waiting.message->topic() != newer.message->topic()) continue;
-    bytes_ += newer.message->size() - waiting.message->size();
-    const std::uint64_t place = waiting.place;
-    Delivery older = std::exchange(waiting, newer);
-    waiting.place = place;
-    return older;
+  if (!waiting_->by_topic) {
+    waiting_->by_topic = std::make_unique<TopicIndex>();
+    for (const Delivery& waiting : waiting_->deliveries) enter(*waiting_->by_topic, waiting);
   }
-  return {};
+  const auto known = waiting_->by_topic->find(newer.message->topic());
+  if (known == waiting_->by_topic->end()) return {};
+  Delivery& waiting = at_place(known->second);
+  bytes_ += newer.message->size() - waiting.message->size();
+  Delivery older = std::exchange(waiting, newer);
+  waiting.place = older.place;
+  enter(*waiting_->by_topic, waiting);
+  return older;
 }
 
 std::vector<Delivery> Outbox::take_group(const GroupKey& group) {
@@ -125,15 +130,35 @@ std::vector<Delivery> Outbox::take_group(const GroupKey& group) {
   const auto belongs = [&group](const Delivery& d) {
     return d.group && d.group->share_name == group.share_name && d.group->filter == group.filter;
   };
-  for (Delivery& waiting : *waiting_) {
+  for (Delivery& waiting : waiting_->deliveries) {
     if (!belongs(waiting)) continue;
     bytes_ -= waiting.message->size();
     taken.push_back(waiting);
   }
-  if (!taken.empty())
-    waiting_->erase(std::remove_if(waiting_->begin(), waiting_->end(), belongs), waiting_->end());
-  if (waiting_->empty()) waiting_.reset();
+  if (taken.empty()) return taken;
+  auto& queue = waiting_->deliveries;
+  queue.erase(std::remove_if(queue.begin(), queue.end(), belongs), queue.end());
+  waiting_->by_topic.reset();  // rare enough to be made again
+  if (waiting_->deliveries.empty()) waiting_.reset();
   return taken;
+}
+
+void Outbox::enter(TopicIndex& index, const Delivery& waiting) {
+  // The key moves to the newer message as well: the older one may leave first.
+  index.erase(waiting.message->topic());
+  index.emplace(waiting.message->topic(), waiting.place);
+}
+
+void Outbox::leave(const Delivery& gone) {
+  if (!waiting_->by_topic) return;
+  const auto known = waiting_->by_topic->find(gone.message->topic());
+  if (known != waiting_->by_topic->end() && known->second == gone.place) waiting_->by_topic->erase(known);
+}
+
+// Places grow from front to back.
+Delivery& Outbox::at_place(std::uint64_t place) {
+  return *std::lower_bound(waiting_->deliveries.begin(), waiting_->deliveries.end(), place,
+                           [](const Delivery& waiting, std::uint64_t p) { return waiting.place < p; });
 }
 
 }  // namespace nightjar::broker

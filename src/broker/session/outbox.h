@@ -4,8 +4,10 @@
 #pragma once
 
 #include <boost/container/deque.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -79,7 +81,7 @@ class Outbox {
   enum class Push : std::uint8_t { kQueued, kFull };
 
   [[nodiscard]] bool empty() const { return !waiting_; }
-  [[nodiscard]] std::size_t size() const { return waiting_ ? waiting_->size() : 0; }
+  [[nodiscard]] std::size_t size() const { return waiting_ ? waiting_->deliveries.size() : 0; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   // Delivery::place of the message pushed last; 0 before the first.
   [[nodiscard]] std::uint64_t last_place() const { return last_place_; }
@@ -87,21 +89,32 @@ class Outbox {
   [[nodiscard]] bool is_full(const QueueLimits& limits, std::size_t size) const;
 
   void push(Delivery delivery);
-  [[nodiscard]] Delivery& front() { return waiting_->front(); }
+  [[nodiscard]] Delivery& front() { return waiting_->deliveries.front(); }
   Delivery pop();
-  // Replaces the waiting message of the same topic; gives the old one back, or an empty delivery if there is
-  // none.
+  // Replaces the newest waiting message of the same topic; gives the old one back, or an empty delivery if
+  // there is none. The first call indexes the queue by topic; the index lives until the queue is empty.
   Delivery conflate(const Delivery& newer);
   // Takes out everything that `group` assigned and was not sent.
   std::vector<Delivery> take_group(const GroupKey& group);
   template <typename Visit>
   void for_each(Visit visit) const {
     if (!waiting_) return;
-    for (const Delivery& waiting : *waiting_) visit(waiting);
+    for (const Delivery& waiting : waiting_->deliveries) visit(waiting);
   }
 
  private:
-  std::unique_ptr<DeliveryQueue> waiting_;  // none while empty
+  // Topic to place of its newest waiting message, which holds the text of the key.
+  using TopicIndex = boost::unordered_flat_map<std::string_view, std::uint64_t>;
+
+  static void enter(TopicIndex& index, const Delivery& waiting);
+  void leave(const Delivery& gone);
+  [[nodiscard]] Delivery& at_place(std::uint64_t place);
+
+  struct Queue {
+    DeliveryQueue deliveries;
+    std::unique_ptr<TopicIndex> by_topic;  // from the first conflate() on
+  };
+  std::unique_ptr<Queue> waiting_;  // none while empty
   std::size_t bytes_ = 0;
   std::uint64_t last_place_ = 0;
 };

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
+#include <random>
 #include <set>
 #include <string>
 
@@ -102,6 +104,58 @@ TEST(Outbox, ConflatesInPlace) {
   EXPECT_EQ(as_text(outbox.front().message->payload()), "newer");
   EXPECT_FALSE(outbox.conflate(delivery_of("c", "x")).message);
   EXPECT_EQ(outbox.size(), 2U);
+}
+
+TEST(Outbox, ConflatesWithTheNewestOfATopic) {
+  Outbox outbox;
+  for (const char* payload : {"1", "2"}) outbox.push(delivery_of("a", payload));
+  outbox.push(delivery_of("b", "3"));
+  EXPECT_EQ(as_text(outbox.conflate(delivery_of("a", "4")).message->payload()), "2");
+  std::vector<std::string> order;
+  while (!outbox.empty()) order.emplace_back(as_text(outbox.pop().message->payload()));
+  EXPECT_THAT(order, ElementsAre("1", "4", "3")) << "the last value of a topic comes last";
+}
+
+// Random pushes, pops, group withdrawals and conflations against a plain list.
+TEST(Outbox, ConflatesLikeAListThatIsSearched) {
+  std::mt19937 random{1};
+  const auto below = [&random](std::uint32_t bound) { return static_cast<std::uint32_t>(random() % bound); };
+  const GroupKeyRef group = std::make_shared<const GroupKey>(GroupKey{"team", "f", {}});
+  struct Plain {
+    std::string topic, payload;
+    bool is_of_group;
+  };
+  Outbox outbox;
+  std::deque<Plain> plain;
+  std::size_t conflated = 0;
+  for (int step = 0; step < 50'000; ++step) {
+    const Plain next{std::string(1, static_cast<char>('a' + below(12))), std::to_string(step),
+                     below(20) == 0};
+    Delivery delivery = delivery_of(next.topic, next.payload);
+    if (next.is_of_group) delivery.group = group;
+    const std::uint32_t action = below(1000);
+    if (action < 1) {
+      outbox.take_group(*group);
+      std::erase_if(plain, [](const Plain& p) { return p.is_of_group; });
+    } else if (action < 300 && !plain.empty()) {
+      ASSERT_EQ(as_text(outbox.pop().message->payload()), plain.front().payload);
+      plain.pop_front();
+    } else if (action < 600) {
+      const Delivery older = outbox.conflate(delivery);
+      const auto same =
+          std::find_if(plain.rbegin(), plain.rend(), [&](const Plain& p) { return p.topic == next.topic; });
+      ASSERT_EQ(static_cast<bool>(older.message), same != plain.rend());
+      if (same == plain.rend()) continue;
+      ASSERT_EQ(as_text(older.message->payload()), same->payload);
+      *same = next;
+      ++conflated;
+    } else {
+      outbox.push(std::move(delivery));
+      plain.push_back(next);
+    }
+    ASSERT_EQ(outbox.size(), plain.size());
+  }
+  EXPECT_GT(conflated, 1000U);
 }
 
 TEST(Outbox, GivesBackWhatAGroupAssigned) {

@@ -104,10 +104,11 @@ class Session {
   bool is_to_pump = false;         // in WorkerState::to_pump
   bool warned_queue_high = false;  // until the queue is empty again
   std::uint32_t expiry_s = 0;
-  std::uint32_t shared_count = 0;    // "$share" subscriptions among `subscriptions`
-  std::uint32_t gathered = 0;        // place among the receivers of the message of `route_mark`
-  std::uint64_t route_mark = 0;      // last message whose matches were gathered for it
-  MonoTime drops_logged{INT64_MIN};  // at most one line a minute
+  std::uint32_t shared_count = 0;     // "$share" subscriptions among `subscriptions`
+  std::uint32_t last_membership = 0;  // Subscription::membership
+  std::uint32_t gathered = 0;         // place among the receivers of the message of `route_mark`
+  std::uint64_t route_mark = 0;       // last message whose matches were gathered for it
+  MonoTime drops_logged{INT64_MIN};   // at most one line a minute
   std::unique_ptr<std::array<std::uint32_t, kDropReasons>> drops;
 
   // While there is no connection: when the will is published, and when the session ends.

@@ -21,8 +21,9 @@ struct Subscription {
   Session* session = nullptr;
   SharedGroup* shared_group = nullptr;
 
-  CompactText text;   // the filter as subscribed, "$share/…" included
-  GroupKeyRef group;  // of a "$share" subscription
+  CompactText text;              // the filter as subscribed, "$share/…" included
+  GroupKeyRef group;             // of a "$share" subscription
+  std::uint32_t membership = 0;  // of the group: tells it from earlier ones of the same session
   FilterId filter{};
   RouteVersion since = 0;        // receives what was matched at this version or later
   RouteVersion moved_since = 0;  // after a shard move: directly from this version, forwarded before it

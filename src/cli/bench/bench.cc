@@ -23,10 +23,10 @@ constexpr int kUnmeasured = 2;
 constexpr int kUnclean = 3;
 
 void show_progress(const std::string& phase, const bench::IntervalResult& now) {
-  fmt::print(stderr, "\r\033[K{} {:.1f} s  {} msg/s in  {} msg/s out  p50 {}  p99 {}  broker {:.2f} cores", phase,
-             now.end_s, bench::count_text(now.published_per_s), bench::count_text(now.delivered_per_s),
-             bench::time_text(static_cast<double>(now.p50_ns)), bench::time_text(static_cast<double>(now.p99_ns)),
-             now.broker_cores);
+  fmt::print(stderr, "\r\033[K{} {:.1f} s  {} msg/s in  {} msg/s out  p50 {}  p99 {}  broker {:.2f} cores",
+             phase, now.end_s, bench::count_text(now.published_per_s), bench::count_text(now.delivered_per_s),
+             bench::time_text(static_cast<double>(now.p50_ns)),
+             bench::time_text(static_cast<double>(now.p99_ns)), now.broker_cores);
   std::fflush(stderr);
 }
 

@@ -54,9 +54,10 @@ void Comparison::add(std::size_t broker, const std::string& scenario, const Benc
     for (const auto& [name, value] : phase.extra) put(name, value);
     const Verification& found = phase.verification;
     if (!found.is_clean()) {
-      problems_.push_back(fmt::format("{}, {}, {}: {} lost, {} duplicates, {} out of order, {} damaged, {} foreign, {} connections lost",
-                                      brokers_[broker], scenario, phase.name, found.lost(), found.duplicates,
-                                      found.late, found.damaged, found.foreign, found.lost_connections));
+      problems_.push_back(fmt::format(
+          "{}, {}, {}: {} lost, {} duplicates, {} out of order, {} damaged, {} foreign, {} connections lost",
+          brokers_[broker], scenario, phase.name, found.lost(), found.duplicates, found.late, found.damaged,
+          found.foreign, found.lost_connections));
     }
   }
 }
@@ -66,8 +67,8 @@ std::string Comparison::table() const {
   const ComparedFigure* previous = nullptr;
   for (const ComparedFigure& figure : figures_) {
     if (previous == nullptr || previous->scenario != figure.scenario || previous->phase != figure.phase) {
-      fmt::format_to(std::back_inserter(text), "{}{}: {}\n  {:<32}", previous != nullptr ? "\n" : "", figure.scenario,
-                     figure.phase, "");
+      fmt::format_to(std::back_inserter(text), "{}{}: {}\n  {:<32}", previous != nullptr ? "\n" : "",
+                     figure.scenario, figure.phase, "");
       for (const std::string& broker : brokers_) fmt::format_to(std::back_inserter(text), "{:>22}", broker);
       text += '\n';
     }
@@ -82,7 +83,8 @@ std::string Comparison::table() const {
     }
     text += '\n';
   }
-  for (const std::string& problem : problems_) fmt::format_to(std::back_inserter(text), "\nNOT CLEAN: {}", problem);
+  for (const std::string& problem : problems_)
+    fmt::format_to(std::back_inserter(text), "\nNOT CLEAN: {}", problem);
   if (!problems_.empty()) text += '\n';
   return text;
 }
@@ -98,8 +100,10 @@ boost::json::object Comparison::json() const {
       if (base > 0) each["ratio"] = value / base;
       by_broker[brokers_[i]] = each;
     }
-    figures.push_back(boost::json::object{
-        {"scenario", figure.scenario}, {"phase", figure.phase}, {"figure", figure.name}, {"brokers", by_broker}});
+    figures.push_back(boost::json::object{{"scenario", figure.scenario},
+                                          {"phase", figure.phase},
+                                          {"figure", figure.name},
+                                          {"brokers", by_broker}});
   }
   return {{"brokers", boost::json::value_from(brokers_)},
           {"figures", figures},

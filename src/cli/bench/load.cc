@@ -93,8 +93,8 @@ Result<PhaseResult> Load::connect(Range clients, double rate, unsigned dialing_m
   running.stop();
   const Snapshot end = take_snapshot(true);
   if (end.connected - begin.connected != wanted) {
-    return fail(fmt::format("{} of {} connections failed; {}", wanted - (end.connected - begin.connected), wanted,
-                            traffic_.problem()));
+    return fail(fmt::format("{} of {} connections failed; {}", wanted - (end.connected - begin.connected),
+                            wanted, traffic_.problem()));
   }
   PhaseResult result = compare(begin, end);
   result.name = "connect";
@@ -153,7 +153,8 @@ PhaseResult Load::messages(const MessagesPhase& phase) {
   Snapshot last = begin;
   PhaseResult series;
   if (is_timed) {
-    for (Nanoseconds at = begin.time + job.interval; at < job.measure_end + job.interval / 2; at += job.interval) {
+    for (Nanoseconds at = begin.time + job.interval; at < job.measure_end + job.interval / 2;
+         at += job.interval) {
       sleep_until(std::min(at, job.measure_end));
       sample(series, begin, last, phase.name, job.interval);
     }
@@ -168,7 +169,8 @@ PhaseResult Load::messages(const MessagesPhase& phase) {
   }
   Snapshot end = take_snapshot();
   wait_until_settled(running, phase.patience);
-  if (phase.is_delivered) wait_until_delivered(at_start.delivered + expected_deliveries() - expected_before, phase.patience);
+  if (phase.is_delivered)
+    wait_until_delivered(at_start.delivered + expected_deliveries() - expected_before, phase.patience);
   if (!is_timed && phase.is_delivered) end = take_snapshot();
   running.stop();
   PhaseResult result = compare(begin, end);
@@ -315,7 +317,8 @@ void Load::wait_until_settled(const Running& running, Nanoseconds patience) cons
   for (Nanoseconds moved_at = now_ns(); !running.is_settled() && now_ns() - moved_at < patience;) {
     sleep_until(now_ns() + kPoll);
     const Snapshot now = take_snapshot();
-    if (std::exchange(seen, now.bytes_in + now.bytes_out) != now.bytes_in + now.bytes_out) moved_at = now_ns();
+    if (std::exchange(seen, now.bytes_in + now.bytes_out) != now.bytes_in + now.bytes_out)
+      moved_at = now_ns();
   }
 }
 

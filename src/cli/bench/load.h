@@ -26,7 +26,7 @@ struct MessagesPhase {
   Nanoseconds warmup = 0;
   Nanoseconds duration = 0;  // 0: until messages_per_stream are sent
   std::uint64_t messages_per_stream = UINT64_MAX;
-  bool is_delivered = true;  // false: nobody is there to receive, acknowledgements end the phase
+  bool is_delivered = true;            // false: nobody is there to receive, acknowledgements end the phase
   Nanoseconds patience = 3 * kSecond;  // without an arrival, before the rest counts as lost
 };
 

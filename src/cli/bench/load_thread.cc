@@ -18,15 +18,15 @@ constexpr Nanoseconds kIdleWait = 50 * kMillisecond;
 // A window from which nothing came back for so long is lost; the flood goes on with a new one.
 constexpr Nanoseconds kStall = 2 * kSecond;
 constexpr Nanoseconds kStallCheck = 250 * kMillisecond;
-// A broker that writes each message by itself would have this thread read each by itself. While plenty is under
-// way a flood looks less often, and takes what has come meanwhile at once: arrivals a read at which this begins
-// and ends, how often it is decided, and the longest pause.
+// A broker that writes each message by itself would have this thread read each by itself. While plenty is
+// under way a flood looks less often, and takes what has come meanwhile at once: arrivals a read at which
+// this begins and ends, how often it is decided, and the longest pause.
 constexpr std::uint64_t kFewArrivals = 8;
 constexpr std::uint64_t kManyArrivals = 64;
 constexpr Nanoseconds kArrivalsSpan = 20 * kMillisecond;
 constexpr Nanoseconds kNapMax = 10 * kMillisecond;
-// So much of what is under way may arrive in a pause, and so much for each receiver: brokers have 20 messages in
-// flight to each, and must not wait for acknowledgements.
+// So much of what is under way may arrive in a pause, and so much for each receiver: brokers have 20 messages
+// in flight to each, and must not wait for acknowledgements.
 constexpr std::uint64_t kPartOfUnderWay = 16;
 constexpr std::uint64_t kPerReceiver = 4;
 
@@ -240,7 +240,8 @@ void LoadThread::wait() {
   }
   std::array<epoll_event, kEventsPerTurn> events;
   const timespec wait{.tv_sec = timeout / kSecond, .tv_nsec = timeout % kSecond};
-  const int count = epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()), &wait, nullptr);
+  const int count =
+      epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()), &wait, nullptr);
   now_ = now_ns();
   choose_interval();
   const std::vector<Client*> unread = std::exchange(unread_, {});

@@ -33,15 +33,20 @@ std::map<std::string, mqtt::Version> versions() {
 void add_options(CLI::App& app, BenchOptions& to) {
   app.set_help_flag("--help", "Print this help and exit");
   app.get_formatter()->column_width(34);
-  app.add_option("scenario", to.scenario, scenario_list())->required()->check(CLI::IsMember(scenario_names()));
+  app.add_option("scenario", to.scenario, scenario_list())
+      ->required()
+      ->check(CLI::IsMember(scenario_names()));
   app.add_option("-h,--host", to.host, "Broker's name or address [127.0.0.1]")->option_text("HOST");
-  app.add_option("-p,--port", to.port, "Broker's port [1883]")->option_text("PORT")->check(CLI::Range(1, 65535));
+  app.add_option("-p,--port", to.port, "Broker's port [1883]")
+      ->option_text("PORT")
+      ->check(CLI::Range(1, 65535));
   app.add_option("-V,--mqtt-version", to.version, "Version of MQTT [3.1.1]")
       ->option_text("3.1|3.1.1|5")
       ->transform(CLI::CheckedTransformer(versions()));
   app.add_option("-u,--user", to.user_name, "User name")->option_text("NAME");
   app.add_option("-P,--password", to.password, "Password")->option_text("TEXT");
-  app.add_option("-k,--keep-alive", to.keep_alive_s, "Keep alive of the clients [0: none]")->option_text("SECONDS");
+  app.add_option("-k,--keep-alive", to.keep_alive_s, "Keep alive of the clients [0: none]")
+      ->option_text("SECONDS");
   app.add_option("-q,--qos", to.qos, "QoS of publishers and subscribers [by scenario]")
       ->option_text("QOS")
       ->check(CLI::Range(0, 2));
@@ -55,16 +60,20 @@ void add_options(CLI::App& app, BenchOptions& to) {
       ->check(CLI::NonNegativeNumber);
   app.add_option("-w,--window", to.window, "Messages of a flood on their way to a subscriber [1000, 1 MiB]")
       ->option_text("N");
-  app.add_option("--inflight", to.inflight, "Unacknowledged messages of a publisher [500 at QoS 1, 20 at QoS 2]")
+  app.add_option("--inflight", to.inflight,
+                 "Unacknowledged messages of a publisher [500 at QoS 1, 20 at QoS 2]")
       ->option_text("N")
       ->check(CLI::Range(1, 32'000));
   app.add_option("-d,--duration", to.duration_s, "Measured time [10]")->option_text("SECONDS");
   app.add_option("--warmup", to.warmup_s, "Load before the measured time [1]")->option_text("SECONDS");
   app.add_option("--ramp", to.ramp_s, "Time in which the rate grows from 0 [0]")->option_text("SECONDS");
-  app.add_option("--threads", to.threads, "Threads of this tool [1]")->option_text("N")->check(CLI::Range(1, 64));
+  app.add_option("--threads", to.threads, "Threads of this tool [1]")
+      ->option_text("N")
+      ->check(CLI::Range(1, 64));
   app.add_option("--pid", to.pids, "Process of the broker: its CPU and memory are measured (repeatable)")
       ->option_text("PID");
-  app.add_option("--json", to.json_file, "Write the result as JSON; - for the standard output")->option_text("FILE");
+  app.add_option("--json", to.json_file, "Write the result as JSON; - for the standard output")
+      ->option_text("FILE");
   app.add_flag("--quiet", to.is_quiet, "No progress, no table");
 }
 
@@ -102,8 +111,9 @@ Result<BenchOptions> parse_scenario(const std::string& line) {
 
 Result<RelayOptions, int> parse_relay(int argc, const char* const* argv) {
   RelayOptions options;
-  CLI::App app{"Moves bytes from publishers to subscribers without speaking MQTT, as the limit to compare with.",
-               "nightjar bench relay"};
+  CLI::App app{
+      "Moves bytes from publishers to subscribers without speaking MQTT, as the limit to compare with.",
+      "nightjar bench relay"};
   app.set_help_flag("--help", "Print this help and exit");
   app.add_option("-h,--host", options.host, "Address to listen on [127.0.0.1]")->option_text("HOST");
   app.add_option("-p,--port", options.port, "Port [1883]")->option_text("PORT")->check(CLI::Range(1, 65535));
@@ -112,8 +122,9 @@ Result<RelayOptions, int> parse_relay(int argc, const char* const* argv) {
 
 Result<CompareOptions, int> parse_compare(int argc, const char* const* argv) {
   CompareOptions options;
-  CLI::App app{"Starts brokers in turn and measures each: medians of interleaved rounds, and ratios to the first.",
-               "nightjar bench compare"};
+  CLI::App app{
+      "Starts brokers in turn and measures each: medians of interleaved rounds, and ratios to the first.",
+      "nightjar bench compare"};
   app.set_help_flag("--help", "Print this help and exit");
   app.footer(kBenchExamples);
   app.get_formatter()->column_width(34);
@@ -123,7 +134,8 @@ Result<CompareOptions, int> parse_compare(int argc, const char* const* argv) {
   app.add_option("--scenario", options.scenarios, "A scenario with its options, quoted (repeatable) [p2p]")
       ->option_text("'SCENARIO OPTIONS'");
   app.add_option("--rounds", options.rounds, "Rounds [5]")->option_text("N")->check(CLI::Range(1, 1000));
-  app.add_option("--json", options.json_file, "Write the result as JSON; - for the standard output")->option_text("FILE");
+  app.add_option("--json", options.json_file, "Write the result as JSON; - for the standard output")
+      ->option_text("FILE");
   return parse(app, argc, argv, options);
 }
 

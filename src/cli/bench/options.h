@@ -59,7 +59,8 @@ struct CompareOptions {
   std::string html_file;
 };
 
-// argv[0] is the word before the options. The error is the exit status of a process that is done: 0 after help.
+// argv[0] is the word before the options. The error is the exit status of a process that is done: 0 after
+// help.
 Result<BenchOptions, int> parse_bench(int argc, const char* const* argv);
 Result<RelayOptions, int> parse_relay(int argc, const char* const* argv);
 Result<CompareOptions, int> parse_compare(int argc, const char* const* argv);

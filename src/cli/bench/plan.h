@@ -38,11 +38,11 @@ struct Range {
 
 struct ClientPlan {
   std::string id;
-  std::uint32_t stream = kNoStream;              // what it publishes
-  Range filters;                                 // what it subscribes to, through Plan::filter_at
+  std::uint32_t stream = kNoStream;  // what it publishes
+  Range filters;                     // what it subscribes to, through Plan::filter_at
   mqtt::Qos subscribe_qos = mqtt::Qos::kAtMostOnce;
-  Range sources;                                 // streams it may receive
-  std::uint32_t thread = 0;                      // modulo the number of threads
+  Range sources;             // streams it may receive
+  std::uint32_t thread = 0;  // modulo the number of threads
   bool keeps_session = false;
 };
 

@@ -16,15 +16,16 @@ constexpr std::uint32_t kWindowGroup = 800;
 constexpr std::uint32_t kWindowPerPublisher = 100;
 constexpr std::size_t kWindowBytes = 1024 * 1024;
 
-// Of each of the publishers that share a subscriber; `otherwise` for all of them together, if nothing is asked.
+// Of each of the publishers that share a subscriber; `otherwise` for all of them together, if nothing is
+// asked.
 std::uint32_t window(const BenchOptions& options, std::uint64_t publishers, std::uint64_t otherwise) {
   const std::uint64_t by_bytes = std::max<std::uint64_t>(2, kWindowBytes / (options.payload_bytes + 32));
   const std::uint64_t all = options.window != 0 ? options.window : std::min(otherwise, by_bytes);
   return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, all / publishers));
 }
 
-// What brokers take from a 3.1.1 client, which cannot be told a limit: at QoS 2 some drop silently what exceeds
-// the 20 that are usual.
+// What brokers take from a 3.1.1 client, which cannot be told a limit: at QoS 2 some drop silently what
+// exceeds the 20 that are usual.
 constexpr std::uint32_t kInflightQos1 = 500;
 constexpr std::uint32_t kInflightQos2 = 20;
 
@@ -37,7 +38,8 @@ mqtt::Qos qos(const BenchOptions& options, int otherwise) {
   return static_cast<mqtt::Qos>(options.qos >= 0 ? options.qos : otherwise);
 }
 
-void add_publishers(Plan& plan, std::uint32_t count, const StreamPlan& stream, const std::string& topic_format) {
+void add_publishers(Plan& plan, std::uint32_t count, const StreamPlan& stream,
+                    const std::string& topic_format) {
   for (std::uint32_t i = 0; i < count; ++i) {
     plan.streams.push_back(stream);
     plan.streams.back().topic = fmt::format(fmt::runtime(topic_format), i);
@@ -58,7 +60,10 @@ Plan plan_p2p(const BenchOptions& options) {
                             .thread = i});
   }
   plan.filter_at = [](std::uint64_t i) { return fmt::format("bench/p2p/{:06}", i); };
-  add_publishers(plan, pairs, {.qos = qos(options, 0), .window = window(options, 1, kWindowMessages), .inflight = inflight(options)}, "bench/p2p/{:06}");
+  add_publishers(
+      plan, pairs,
+      {.qos = qos(options, 0), .window = window(options, 1, kWindowMessages), .inflight = inflight(options)},
+      "bench/p2p/{:06}");
   return plan;
 }
 
@@ -72,10 +77,12 @@ Plan plan_fanout(const BenchOptions& options) {
                             .thread = i});
   }
   plan.filter_at = [](std::uint64_t i) { return fmt::format("bench/fanout/{:06}", i); };
-  add_publishers(
-      plan, options.publishers,
-      {.qos = qos(options, 0), .receivers = options.subscribers, .window = window(options, options.publishers, kWindowMessages), .inflight = inflight(options)},
-      "bench/fanout/{:06}");
+  add_publishers(plan, options.publishers,
+                 {.qos = qos(options, 0),
+                  .receivers = options.subscribers,
+                  .window = window(options, options.publishers, kWindowMessages),
+                  .inflight = inflight(options)},
+                 "bench/fanout/{:06}");
   return plan;
 }
 
@@ -92,7 +99,8 @@ Plan plan_fanin(const BenchOptions& options) {
   }
   plan.filter_at = [](std::uint64_t i) { return fmt::format("bench/fanin/{:04}/+", i); };
   const std::uint32_t each = std::max(1U, options.publishers / std::max(1U, subscribers));
-  add_publishers(plan, options.publishers, {.qos = qos(options, 0),
+  add_publishers(plan, options.publishers,
+                 {.qos = qos(options, 0),
                   .window = window(options, each, std::max(kWindowMessages, each * kWindowPerPublisher)),
                   .inflight = inflight(options)},
                  "");

@@ -10,7 +10,8 @@ namespace nightjar::cli::bench {
 Plan plan_p2p(const BenchOptions& options);
 // Every publisher to every subscriber.
 Plan plan_fanout(const BenchOptions& options);
-// Many publishers, each with a topic of its own, to one subscriber of them all (or a few, each with its share).
+// Many publishers, each with a topic of its own, to one subscriber of them all (or a few, each with its
+// share).
 Plan plan_fanin(const BenchOptions& options);
 // Many publishers to the members of one group.
 Plan plan_shared(const BenchOptions& options);

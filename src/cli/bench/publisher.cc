@@ -42,7 +42,8 @@ std::uint64_t Publisher::room() const {
   std::uint64_t room = limit_ - std::min(limit_, sent_);
   if (schedule_ == nullptr) room = std::min(room, stream_.window.room(sent_));
   if (stream_.plan.qos == mqtt::Qos::kAtMostOnce) return room;
-  const std::uint64_t acknowledged_room = std::min<std::uint64_t>(client_.receive_maximum(), stream_.plan.inflight);
+  const std::uint64_t acknowledged_room =
+      std::min<std::uint64_t>(client_.receive_maximum(), stream_.plan.inflight);
   return std::min(room, acknowledged_room - std::min(acknowledged_room, unacknowledged()));
 }
 

@@ -12,7 +12,8 @@ class Lines {
  public:
   template <typename... Args>
   void add(std::string_view name, fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(text_), "  {:<22}{}\n", name, fmt::format(format, std::forward<Args>(args)...));
+    fmt::format_to(std::back_inserter(text_), "  {:<22}{}\n", name,
+                   fmt::format(format, std::forward<Args>(args)...));
   }
   void heading(std::string_view name) { fmt::format_to(std::back_inserter(text_), "{}\n", name); }
   std::string take() { return std::move(text_); }
@@ -29,17 +30,22 @@ void add_latency(Lines& lines, const Histogram& latency) {
 }
 
 void add_usage(Lines& lines, const PhaseResult& phase) {
-  lines.add("broker CPU", "{:.3f} µs per {}, {:.2f} cores", phase.broker_us(), phase.unit, phase.broker_cores());
+  lines.add("broker CPU", "{:.3f} µs per {}, {:.2f} cores", phase.broker_us(), phase.unit,
+            phase.broker_cores());
   lines.add("broker memory", "{} resident, {} private at the end (before: {}, {})",
-            bytes_text(static_cast<double>(phase.resident_end)), bytes_text(static_cast<double>(phase.private_end)),
+            bytes_text(static_cast<double>(phase.resident_end)),
+            bytes_text(static_cast<double>(phase.private_end)),
             bytes_text(static_cast<double>(phase.resident_begin)),
             bytes_text(static_cast<double>(phase.private_begin)));
 }
 
 void add_verification(Lines& lines, const Verification& found) {
   if (found.expected == 0 && found.is_clean()) return;
-  if (found.is_clean()) return lines.add("verified", "all {} arrived, once, in order, undamaged", count_text(static_cast<double>(found.delivered)));
-  lines.add("NOT CLEAN", "{} of {} lost, {} duplicates, {} out of order, {} damaged, {} foreign, {} connections lost",
+  if (found.is_clean())
+    return lines.add("verified", "all {} arrived, once, in order, undamaged",
+                     count_text(static_cast<double>(found.delivered)));
+  lines.add("NOT CLEAN",
+            "{} of {} lost, {} duplicates, {} out of order, {} damaged, {} foreign, {} connections lost",
             found.lost(), found.expected, found.duplicates, found.late, found.damaged, found.foreign,
             found.lost_connections);
   if (found.stalls != 0) lines.add("stalls", "{} times nothing came back for seconds", found.stalls);
@@ -75,8 +81,8 @@ std::string report_table(const BenchResult& result) {
   for (const auto& [name, value] : result.settings) lines.add(name, "{}", value);
   for (const PhaseResult& phase : result.phases) {
     lines.heading(phase.name);
-    lines.add("measured", "{} {}s in {:.3f} s: {} a second", count_text(static_cast<double>(phase.count)), phase.unit,
-              phase.seconds, count_text(phase.rate()));
+    lines.add("measured", "{} {}s in {:.3f} s: {} a second", count_text(static_cast<double>(phase.count)),
+              phase.unit, phase.seconds, count_text(phase.rate()));
     add_latency(lines, phase.latency);
     if (result.has_broker_usage) add_usage(lines, phase);
     lines.add("this tool's CPU", "{:.3f} µs per {}", phase.own_us(), phase.unit);

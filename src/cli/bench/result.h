@@ -23,7 +23,8 @@ struct Verification {
 
   [[nodiscard]] std::uint64_t lost() const { return expected > delivered ? expected - delivered : 0; }
   [[nodiscard]] bool is_clean() const {
-    return lost() == 0 && duplicates == 0 && late == 0 && damaged == 0 && foreign == 0 && lost_connections == 0;
+    return lost() == 0 && duplicates == 0 && late == 0 && damaged == 0 && foreign == 0 &&
+           lost_connections == 0;
   }
 };
 

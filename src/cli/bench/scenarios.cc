@@ -33,7 +33,8 @@ Result<Address> resolve(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
-  if (const int failed = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list); failed != 0) {
+  if (const int failed = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
+      failed != 0) {
     return fail(fmt::format("cannot find the host \"{}\": {}", host, gai_strerror(failed)));
   }
   Address address{.size = list->ai_addrlen};
@@ -82,7 +83,8 @@ Result<BenchResult> run_messages(const BenchOptions& options, const Plan& plan, 
                                          .ramp = from_seconds(options.ramp_s),
                                          .warmup = from_seconds(options.warmup_s),
                                          .duration = from_seconds(options.duration_s)}));
-  if (std::string problem = load.traffic().problem(); !problem.empty()) result.notes.push_back(std::move(problem));
+  if (std::string problem = load.traffic().problem(); !problem.empty())
+    result.notes.push_back(std::move(problem));
   return result;
 }
 
@@ -100,7 +102,8 @@ std::string scenario_list() {
   return text;
 }
 
-Result<BenchResult> run_scenario(const BenchOptions& given, const ProcessMeter& meter, const Progress& progress) {
+Result<BenchResult> run_scenario(const BenchOptions& given, const ProcessMeter& meter,
+                                 const Progress& progress) {
   const auto* scenario = std::find_if(kScenarios.begin(), kScenarios.end(),
                                       [&](const Scenario& each) { return each.name == given.scenario; });
   if (scenario == kScenarios.end()) return fail(fmt::format("unknown scenario \"{}\"", given.scenario));

@@ -17,6 +17,7 @@ std::vector<std::string> scenario_names();
 std::string scenario_list();
 
 // Runs the scenario that the options name, with the process of the broker already found.
-Result<BenchResult> run_scenario(const BenchOptions& options, const ProcessMeter& meter, const Progress& progress);
+Result<BenchResult> run_scenario(const BenchOptions& options, const ProcessMeter& meter,
+                                 const Progress& progress);
 
 }  // namespace nightjar::cli::bench

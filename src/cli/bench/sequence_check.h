@@ -10,8 +10,8 @@ namespace nightjar::cli::bench {
 
 enum class Arrival : std::uint8_t { kInOrder, kLate, kDuplicate };
 
-// The messages of one stream at the one receiver that must get them all. Costs one comparison while nothing is
-// missing; a late message and a repeated one are told apart by remembering the gaps.
+// The messages of one stream at the one receiver that must get them all. Costs one comparison while nothing
+// is missing; a late message and a repeated one are told apart by remembering the gaps.
 class SequenceTrack {
  public:
   Arrival take(std::uint64_t sequence) {
@@ -35,8 +35,8 @@ class SequenceTrack {
     std::uint64_t begin;
     std::uint64_t end;
   };
-  // A broker that drops every other message makes one gap per message. What lies before the remembered ones is
-  // taken for lost, and if it still arrives, for a duplicate.
+  // A broker that drops every other message makes one gap per message. What lies before the remembered ones
+  // is taken for lost, and if it still arrives, for a duplicate.
   static constexpr std::size_t kGapsMax = 1 << 16;
 
   Arrival take_other(std::uint64_t sequence);
