@@ -25,6 +25,7 @@
 #include "cli/signals.h"
 #include "cli/start_report.h"
 #include "cli/system_entropy.h"
+#include "config/load.h"
 #include "config/reference.h"
 #include "net/address.h"
 #include "net/mail_room.h"
@@ -110,6 +111,15 @@ class Broker {
         workers_(node_, *mail_),
         commands_(std::make_unique<ControlCommands>(node_, *mail_)) {}
 
+  // With the place to change it, in the file or on the command line.
+  [[nodiscard]] std::string explain(const config::ListenerConfig& listener,
+                                    const net::BindError& error) const {
+    const std::string place =
+        config::said_at(config_, listener.label, error.is_about_port ? "port" : "address");
+    if (!place.empty()) return place + error.message;
+    return error.message + (error.is_about_port ? " with -p" : "");
+  }
+
   Result<void> listen() {
     for (const config::ListenerConfig& listener : config_.listeners) {
       NJ_TRY(const auto addresses, net::addresses_of(listener.address, listener.port));
@@ -120,7 +130,7 @@ class Broker {
         } else if (addresses.size() > 1 && address.family() == AF_INET6) {
           log::info(bound.error().message + "; going on without IPv6");
         } else {
-          return tl::make_unexpected(bound.error());
+          return fail(explain(listener, bound.error()));
         }
       }
     }

@@ -29,8 +29,8 @@ Workers::~Workers() {
   }
 }
 
-Result<Address> Workers::listen(const Address& address, const broker::ListenerPolicy& policy,
-                                FilterFactory filter) {
+Result<Address, BindError> Workers::listen(const Address& address, const broker::ListenerPolicy& policy,
+                                           FilterFactory filter) {
   auto endpoint = std::make_unique<Endpoint>(Endpoint{address, &policy, std::move(filter)});
   NJ_TRY(std::vector<Fd> sockets, bind_sockets(endpoint->address, node_.worker_count()));
   for (std::size_t i = 0; i < loops_.size(); ++i)

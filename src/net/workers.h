@@ -23,8 +23,8 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   // Before start(): binds an address on every worker. Returns the address with the port that was bound.
-  Result<Address> listen(const Address& address, const broker::ListenerPolicy& policy,
-                         FilterFactory filter = {});
+  Result<Address, BindError> listen(const Address& address, const broker::ListenerPolicy& policy,
+                                    FilterFactory filter = {});
   void start();
 
   // Asks every worker to say goodbye to its clients.
