@@ -131,6 +131,36 @@ def a_busy_port_of_the_file_gets_its_place(case):
     expect(str(case.broker.pid) in text and "-p" not in text.split(":", 3)[-1], f"the holder, and no option: {text}")
 
 
+@case("operator/log_folder_missing")
+def a_log_in_a_missing_folder_is_refused(case):
+    folder = case.directory() / "missing"
+    text, path = refused_config(case, f'[log]\ndestination = "{folder}/nightjar.log"\n')
+    expect(f'{path}:2:15: "destination" in [log]' in text, f"file, line, column and key: {text}")
+    expect(f"mkdir -p {folder}" in text, f"what to do: {text}")
+    expect(not folder.exists(), "the folder is not made")
+
+
+@case("operator/log_rotation")
+def sighup_starts_a_new_log_file(case):
+    log, old = case.directory() / "nightjar.log", case.directory() / "nightjar.log.1"
+    port = free_port()
+    config = case.file("nightjar.toml", f'[log]\ndestination = "{log}"\n\n[[listener]]\naddress = "127.0.0.1"\n'
+                       f'port = {port}\nallow_anonymous = true\n')
+    broker = case.spawn([BINARY, "serve", "-c", config, "--data", str(case.directory() / "data")], "broker")
+    wait_until(lambda: log.exists() and f"listening on 127.0.0.1:{port}" in log.read_text(), "the broker to listen")
+    connected(case, "early", port=port).disconnect()
+    wait_until(lambda: "client disconnected client=early" in log.read_text(), "the line of the first client")
+    log.rename(old)
+    broker.signal(signal.SIGHUP)
+    wait_until(log.exists, "a new log file")
+    connected(case, "late", port=port).disconnect()
+    wait_until(lambda: "client disconnected client=late" in log.read_text(), "the line of the second client")
+    expect("late" not in old.read_text() and "early" not in log.read_text(), "each line is in one file")
+    broker.signal(signal.SIGTERM)
+    expect_equal(broker.finish(), 0, "exit status")
+    expect("stopped" in log.read_text(), "the new file has the end as well")
+
+
 @case("operator/json_log")
 def every_line_of_a_json_log_is_json(case):
     port = free_port()
