@@ -129,13 +129,11 @@ std::string text_line(std::string_view message, std::span<const log::Field> fiel
 }
 
 std::string json_members(std::string_view message, std::span<const log::Field> fields) {
-  std::string members = "\"message\":";
-  append_json_string(message, members);
-  for (const log::Field& field : fields) {
-    members += fmt::format(",\"{}\":", field.name);
-    append_json_string(field.value, members);
-  }
-  return members;
+  std::string text;
+  JsonMembers members{text};
+  members.text("message", message);
+  for (const log::Field& field : fields) members.text(field.name, field.value);
+  return text;
 }
 
 Result<void> install_log(const config::LogConfig& config) {
