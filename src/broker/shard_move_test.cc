@@ -15,12 +15,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-std::vector<std::string> numbers(int from, int to) {
-  std::vector<std::string> out;
-  for (int i = from; i <= to; ++i) out.push_back(std::to_string(i));
-  return out;
-}
-
 struct Moving {
   explicit Moving(std::uint16_t workers = 3, broker::ListenerPolicy listener = {})
       : world{{.workers = workers, .listener = std::move(listener)}} {}

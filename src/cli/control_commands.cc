@@ -59,7 +59,7 @@ std::string ControlCommands::stats() {
   return to_json({.version = node_.policy().version,
                   .process_id = ::getpid(),
                   .uptime_s = (node_.ports().clock.now() - started_).ms / 1000,
-                  .resident_bytes = resident_bytes(),
+                  .resident_bytes = memory_.bytes(),
                   .workers = std::move(*counters)});
 }
 

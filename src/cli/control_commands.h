@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "broker/node.h"
+#include "cli/stats.h"
 #include "net/mail_room.h"
 
 namespace nightjar::cli {
@@ -24,6 +25,7 @@ class ControlCommands {
 
   broker::Node& node_;
   net::MailRoom& mail_;
+  ResidentMemory memory_;
   MonoTime started_;
 };
 

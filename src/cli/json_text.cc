@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json/serialize.hpp>
 #include <iterator>
 
 #include "mqtt/utf8.h"
@@ -27,58 +28,32 @@ void append_base64(std::string_view bytes, std::string& out) {
 }  // namespace
 
 void append_json_string(std::string_view text, std::string& out) {
-  out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
+  out += boost::json::serialize(boost::json::string_view(text));
 }
 
-void JsonObject::key(std::string_view name) {
+void JsonMembers::key(std::string_view name) {
   if (!is_first_) out_ += ',';
   is_first_ = false;
   append_json_string(name, out_);
   out_ += ':';
 }
 
-void JsonObject::text(std::string_view name, std::string_view value) {
+void JsonMembers::text(std::string_view name, std::string_view value) {
   key(name);
   append_json_string(value, out_);
 }
 
-void JsonObject::number(std::string_view name, std::uint64_t value) {
+void JsonMembers::number(std::string_view name, std::uint64_t value) {
   key(name);
   fmt::format_to(std::back_inserter(out_), "{}", value);
 }
 
-void JsonObject::boolean(std::string_view name, bool value) {
+void JsonMembers::boolean(std::string_view name, bool value) {
   key(name);
   out_ += value ? "true" : "false";
 }
 
-void JsonObject::bytes(std::string_view name, std::string_view value) {
+void JsonMembers::bytes(std::string_view name, std::string_view value) {
   // is_valid_utf8 refuses U+0000 as MQTT does; such a payload is bytes for most readers of JSON, too.
   if (mqtt::is_valid_utf8(value)) return text(name, value);
   key(std::string{name} + "_base64");

@@ -1,4 +1,5 @@
-// Writes one flat JSON object to a string, member by member: enough for one message a line. Pure.
+// Writes one flat JSON object to a string, member by member: what a line of the log or one message needs,
+// without building a tree first. Pure.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +11,12 @@ namespace nightjar::cli {
 // Appends `text`, which is valid UTF-8, in quotes.
 void append_json_string(std::string_view text, std::string& out);
 
-// Opens with '{' when made and closes with '}' at the end of its life. Members keep their order.
-class JsonObject {
+// The members of an object, without its braces. They keep their order.
+class JsonMembers {
  public:
-  explicit JsonObject(std::string& out) : out_(out) { out_ += '{'; }
-  ~JsonObject() { out_ += '}'; }
-  JsonObject(const JsonObject&) = delete;
-  JsonObject& operator=(const JsonObject&) = delete;
+  explicit JsonMembers(std::string& out) : out_(out) {}
+  JsonMembers(const JsonMembers&) = delete;
+  JsonMembers& operator=(const JsonMembers&) = delete;
 
   // The name of a member whose value the caller appends next.
   void key(std::string_view name);
@@ -29,6 +29,16 @@ class JsonObject {
  private:
   std::string& out_;
   bool is_first_ = true;
+};
+
+// Opens with '{' when made and closes with '}' at the end of its life.
+class JsonObject : public JsonMembers {
+ public:
+  explicit JsonObject(std::string& out) : JsonMembers(out += '{'), closing_(out) {}
+  ~JsonObject() { closing_ += '}'; }
+
+ private:
+  std::string& closing_;
 };
 
 }  // namespace nightjar::cli

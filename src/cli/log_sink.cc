@@ -1,13 +1,21 @@
 #include "cli/log_sink.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/logger.h>
-#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <memory>
+#include <mutex>
+#include <utility>
 
 #include "cli/json_text.h"
+#include "net/fd.h"
 
 namespace nightjar::cli {
 namespace {
@@ -15,8 +23,56 @@ namespace {
 constexpr char kTextPattern[] = "%Y-%m-%d %H:%M:%S.%e %-5l %v";
 constexpr char kJsonPattern[] = R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})";
 
+Result<net::Fd> open_log_file(const std::string& path) {
+  net::Fd file{::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640)};
+  if (file) return file;
+  const int error = errno;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  std::error_code ignored;
+  if (error == ENOENT && !folder.empty() && !std::filesystem::exists(folder, ignored)) {
+    return fail(
+        fmt::format("cannot write the log to {0}: the folder {1} does not exist; create it (mkdir -p {1}) or "
+                    "choose another file",
+                    path, folder.string()));
+  }
+  return fail(
+      fmt::format("cannot write the log to {}: {}; choose a file that user {} may write, or \"stderr\"", path,
+                  std::strerror(error), ::geteuid()));
+}
+
+// A file that lines are appended to.
+class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  FileSink(std::string path, net::Fd file) : path_(std::move(path)), file_(std::move(file)) {}
+
+  Result<void> reopen() {
+    NJ_TRY(net::Fd file, open_log_file(path_));
+    const std::lock_guard lock(mutex_);
+    file_ = std::move(file);
+    return {};
+  }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    std::string_view rest{line.data(), line.size()};
+    while (!rest.empty()) {
+      const ssize_t written = ::write(file_.get(), rest.data(), rest.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return;  // a full disk must not stop the broker
+      rest.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+  void flush_() override {}
+
+  const std::string path_;
+  net::Fd file_;
+};
+
 // A log::Sink is a plain function, so what it writes to lives here. Set before other threads start.
 std::unique_ptr<spdlog::logger> g_logger;
+std::shared_ptr<FileSink> g_file;  // if the log is one
 
 spdlog::level::level_enum level_of(log::Level level) {
   switch (level) {
@@ -48,10 +104,13 @@ bool needs_quotes(std::string_view value) {
   return false;
 }
 
-spdlog::sink_ptr make_sink(const std::string& destination) {
+Result<spdlog::sink_ptr> make_sink(const std::string& destination) {
+  g_file = nullptr;
   if (destination == "stderr") return std::make_shared<spdlog::sinks::stderr_sink_mt>();
   if (destination == "stdout") return std::make_shared<spdlog::sinks::stdout_sink_mt>();
-  return std::make_shared<spdlog::sinks::basic_file_sink_mt>(destination);
+  NJ_TRY(net::Fd file, open_log_file(destination));
+  g_file = std::make_shared<FileSink>(destination, std::move(file));
+  return g_file;
 }
 
 }  // namespace
@@ -70,21 +129,16 @@ std::string text_line(std::string_view message, std::span<const log::Field> fiel
 }
 
 std::string json_members(std::string_view message, std::span<const log::Field> fields) {
-  std::string members = "\"message\":";
-  append_json_string(message, members);
-  for (const log::Field& field : fields) {
-    members += fmt::format(",\"{}\":", field.name);
-    append_json_string(field.value, members);
-  }
-  return members;
+  std::string text;
+  JsonMembers members{text};
+  members.text("message", message);
+  for (const log::Field& field : fields) members.text(field.name, field.value);
+  return text;
 }
 
 Result<void> install_log(const config::LogConfig& config) {
-  try {
-    g_logger = std::make_unique<spdlog::logger>("nightjar", make_sink(config.destination));
-  } catch (const spdlog::spdlog_ex& error) {
-    return fail(fmt::format("cannot write the log: {}", error.what()));
-  }
+  NJ_TRY(spdlog::sink_ptr sink, make_sink(config.destination));
+  g_logger = std::make_unique<spdlog::logger>("nightjar", std::move(sink));
   const bool is_json = config.format == config::LogFormat::kJson;
   g_logger->set_pattern(is_json ? kJsonPattern : kTextPattern);
   g_logger->set_level(spdlog::level::debug);  // the facade filters
@@ -92,6 +146,12 @@ Result<void> install_log(const config::LogConfig& config) {
   log::set_level(config.level);
   log::set_sink(is_json ? write_json : write_text);
   return {};
+}
+
+Result<bool> reopen_log() {
+  if (!g_file) return false;
+  NJ_CHECK(g_file->reopen());
+  return true;
 }
 
 }  // namespace nightjar::cli

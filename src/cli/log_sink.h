@@ -12,8 +12,11 @@
 
 namespace nightjar::cli {
 
-// Fails if the log file cannot be opened.
+// Fails if the log file cannot be opened; its folder is not made.
 Result<void> install_log(const config::LogConfig& config);
+// Opens the log file anew under its name, after logrotate or somebody else moved it away. Until then, and if
+// that fails, lines go where they went. False if the log is not a file. Any thread.
+Result<bool> reopen_log();
 
 // `message key=value`; values that hold spaces, quotes or control characters are quoted and escaped, so that
 // no client id can forge a line.

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <utility>
 
 #include "cli/client.h"
+#include "cli/client_command.h"
 #include "cli/client_options.h"
 
 namespace nightjar::cli {
@@ -23,7 +23,9 @@ constexpr std::size_t kAheadBytesMax = 8 * 1024 * 1024;
 // A line longer than this is no message of a sensor; it would otherwise grow without an end.
 constexpr std::size_t kLineBytesMax = 64 * 1024 * 1024;
 
-void notice(const std::string& text) { fmt::print(stderr, "nightjar pub: {}\n", text); }
+constexpr std::string_view kName = "nightjar pub";
+
+void tell(const std::string& text) { notice(kName, text); }
 
 // Lines of the standard input as they come, without waiting for them.
 class LineReader {
@@ -65,7 +67,7 @@ class Publisher {
  public:
   explicit Publisher(PubSettings settings)
       : settings_(std::move(settings)),
-        client_(settings_.connection, notice),
+        client_(settings_.connection, tell),
         deadline_(settings_.connection.timeout ? now() + *settings_.connection.timeout : kNever) {}
 
   Outcome<bool> run() {
@@ -107,7 +109,7 @@ class Publisher {
 
   Outcome<bool> connect_again(const Failure& failure) {
     if (!settings_.connection.reconnect || !failure.may_retry) return tl::make_unexpected(failure);
-    notice(failure.message);
+    tell(failure.message);
     return connect();
   }
 
@@ -174,7 +176,7 @@ class Publisher {
     ++refused_;
     last_refusal_ = published.why;
     const bool is_only_one = settings_.source == PayloadSource::kFixed && settings_.repeat == 1;
-    if (!is_only_one) notice(fmt::format("message {} was refused: {}", published.number, published.why));
+    if (!is_only_one) tell(fmt::format("message {} was refused: {}", published.number, published.why));
   }
 
   Outcome<bool> on_subscribed(const Subscribed& subscribed) {
@@ -221,20 +223,8 @@ class Publisher {
 }  // namespace
 
 int run_pub(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed output is a failed write, not the end without a DISCONNECT
-  Outcome<PubSettings> settings = parse_pub(argc, argv);
-  if (!settings) {
-    if (settings.error().code == ExitCode::kOk) {
-      fmt::print("{}", settings.error().message);
-    } else {
-      notice(settings.error().message);
-    }
-    return static_cast<int>(settings.error().code);
-  }
-  const Outcome<bool> done = Publisher{std::move(*settings)}.run();
-  if (done) return static_cast<int>(ExitCode::kOk);
-  notice(done.error().message);
-  return static_cast<int>(done.error().code);
+  return run_command(kName, parse_pub(argc, argv),
+                     [](PubSettings settings) { return Publisher{std::move(settings)}.run(); });
 }
 
 }  // namespace nightjar::cli

@@ -25,6 +25,7 @@
 #include "cli/signals.h"
 #include "cli/start_report.h"
 #include "cli/system_entropy.h"
+#include "config/load.h"
 #include "config/reference.h"
 #include "net/address.h"
 #include "net/mail_room.h"
@@ -110,6 +111,15 @@ class Broker {
         workers_(node_, *mail_),
         commands_(std::make_unique<ControlCommands>(node_, *mail_)) {}
 
+  // With the place to change it, in the file or on the command line.
+  [[nodiscard]] std::string explain(const config::ListenerConfig& listener,
+                                    const net::BindError& error) const {
+    const std::string place =
+        config::said_at(config_, listener.label, error.is_about_port ? "port" : "address");
+    if (!place.empty()) return place + error.message;
+    return error.message + (error.is_about_port ? " with -p" : "");
+  }
+
   Result<void> listen() {
     for (const config::ListenerConfig& listener : config_.listeners) {
       NJ_TRY(const auto addresses, net::addresses_of(listener.address, listener.port));
@@ -120,7 +130,7 @@ class Broker {
         } else if (addresses.size() > 1 && address.family() == AF_INET6) {
           log::info(bound.error().message + "; going on without IPv6");
         } else {
-          return tl::make_unexpected(bound.error());
+          return fail(explain(listener, bound.error()));
         }
       }
     }
@@ -149,10 +159,21 @@ void mention_unread_file(const ServeOptions& options) {
       fmt::format("{0} in this directory is not read; \"nightjar serve -c {0}\" uses it", kUsualConfigFile));
 }
 
+// logrotate sends SIGHUP when it has moved the file away.
+void on_hangup() {
+  const Result<bool> reopened = reopen_log();
+  if (!reopened)
+    return log::warn(fmt::format("SIGHUP: {}; lines go to the old file", reopened.error().message));
+  log::info(fmt::format("SIGHUP: {}the configuration is read at start only",
+                        *reopened ? "the log file is opened anew; " : ""));
+}
+
 Result<void> serve(const config::Config& config, const ServeOptions& options) {
   NJ_TRY(Signals signals, Signals::catch_them());
   NJ_TRY(DataDir data, DataDir::open(config.node.data_dir));
-  NJ_CHECK(install_log(config.log));
+  if (const auto installed = install_log(config.log); !installed) {
+    return fail(config::said_at(config, "log", "destination") + installed.error().message);
+  }
   mention_unread_file(options);
   const std::uint64_t open_files = raise_file_limit();
   NJ_TRY(const auto broker, Broker::open(config, data));
@@ -163,7 +184,7 @@ Result<void> serve(const config::Config& config, const ServeOptions& options) {
                 .data_dir = data.path(),
                 .loses_on_restart = broker->loses_on_restart(),
                 .listening = broker->listening()});
-  const std::string_view signal = signals.wait_for_end();
+  const std::string_view signal = signals.wait_for_end(on_hangup);
   signals.release();
   Signals::end_process_after(kEndTimeS);
   log::info(fmt::format("{}: saying goodbye to the clients", signal));

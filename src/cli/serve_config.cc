@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "net/address.h"
+
 namespace nightjar::cli {
 namespace {
 
@@ -15,6 +17,16 @@ config::ListenerConfig loopback_listener(const config::Config& config) {
   listener.policy.name = "local";
   listener.policy.allow_anonymous = true;
   return listener;
+}
+
+config::Problems check_addresses(const config::Config& config) {
+  config::Problems problems;
+  for (const config::ListenerConfig& listener : config.listeners) {
+    const auto addresses = net::addresses_of(listener.address, listener.port);
+    if (addresses) continue;
+    problems.push_back(config::said_at(config, listener.label, "address") + addresses.error().message);
+  }
+  return problems;
 }
 
 }  // namespace
@@ -30,7 +42,12 @@ Result<config::Config, config::Problems> serve_config(const ServeOptions& option
         fmt::format("-p {} does not say which of the {} listeners of {} it is for; set their ports there",
                     *options.port, config.listeners.size(), *options.config_file)});
   }
-  if (options.port) config.listeners.front().port = *options.port;
+  if (options.port) {
+    config::ListenerConfig& only = config.listeners.front();
+    only.port = *options.port;
+    config.places.erase(only.label + ".port");
+    config.places.erase(only.label);  // what is wrong with the port is not said there any more
+  }
   if (options.data_dir) config.node.data_dir = *options.data_dir;
   if (options.placement) {
     config.policy.placement =
@@ -41,6 +58,9 @@ Result<config::Config, config::Problems> serve_config(const ServeOptions& option
     return tl::make_unexpected(config::Problems{
         fmt::format("{} workers are more than the {} shards of the configuration; use at most {}",
                     config.node.workers, config.policy.shards, config.policy.shards)});
+  }
+  if (config::Problems wrong = check_addresses(config); !wrong.empty()) {
+    return tl::make_unexpected(std::move(wrong));
   }
   return config;
 }

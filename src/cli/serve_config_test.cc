@@ -11,6 +11,7 @@
 namespace nightjar::cli {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -54,6 +55,28 @@ TEST_F(ServeConfigTest, APortWithoutAListenerIsForTheLocalOneWithTheLimitsOfTheF
   EXPECT_EQ(config->listeners.at(0).address, "localhost");
   EXPECT_EQ(config->listeners.at(0).port, 1901);
   EXPECT_EQ(config->listeners.at(0).policy.maximum_qos, mqtt::Qos::kAtLeastOnce);
+}
+
+TEST_F(ServeConfigTest, AWrongAddressIsNamedWithItsPlace) {
+  const auto config = serve_config(with_file(
+      "[[listener]]\nname = \"plain\"\naddress = \"10.0.0.999\"\n\n[[listener]]\naddress = \"plc\"\n"));
+  ASSERT_FALSE(config.has_value());
+  EXPECT_THAT(config.error(),
+              ElementsAre(AllOf(HasSubstr(path + ":3:11: \"address\" in [listener.plain]: "),
+                                HasSubstr("\"10.0.0.999\" is not an address"), HasSubstr("\"127.0.0.1\"")),
+                          HasSubstr(path + ":6:11: \"address\" in [listener.2]: ")));
+}
+
+TEST_F(ServeConfigTest, APortOfTheCommandLineIsNotSaidByTheFile) {
+  ServeOptions options = with_file("[[listener]]\nport = 1900\n");
+  const auto as_the_file_says = serve_config(options);
+  ASSERT_TRUE(as_the_file_says.has_value());
+  EXPECT_EQ(config::said_at(*as_the_file_says, "listener.1", "port"),
+            path + ":2:8: \"port\" in [listener.1]: ");
+  options.port = 1901;
+  const auto overridden = serve_config(options);
+  ASSERT_TRUE(overridden.has_value());
+  EXPECT_EQ(config::said_at(*overridden, "listener.1", "port"), "");
 }
 
 TEST_F(ServeConfigTest, APortForSeveralListenersIsRefused) {

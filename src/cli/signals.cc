@@ -9,8 +9,6 @@
 #include <cstring>
 #include <utility>
 
-#include "base/log.h"
-
 namespace nightjar::cli {
 namespace {
 
@@ -44,13 +42,13 @@ Result<Signals> Signals::catch_them() {
 
 Signals::Signals(net::Fd fd) : fd_(std::move(fd)) {}
 
-std::string_view Signals::wait_for_end() {
+std::string_view Signals::wait_for_end(const std::function<void()>& on_hangup) {
   for (;;) {
     signalfd_siginfo info{};
     if (::read(fd_.get(), &info, sizeof info) != sizeof info) continue;  // EINTR
     if (info.ssi_signo == SIGTERM) return "SIGTERM";
     if (info.ssi_signo == SIGINT) return "SIGINT";
-    log::info("SIGHUP: the configuration is read at start only");
+    on_hangup();
   }
 }
 

@@ -2,6 +2,7 @@
 // them.
 #pragma once
 
+#include <functional>
 #include <string_view>
 
 #include "base/result.h"
@@ -14,8 +15,8 @@ class Signals {
   // Blocks SIGTERM, SIGINT and SIGHUP in this thread and those it starts, and ignores SIGPIPE.
   static Result<Signals> catch_them();
 
-  // Blocks until somebody asks for the end; returns the signal's name. SIGHUP only leads to a log line.
-  std::string_view wait_for_end();
+  // Blocks until somebody asks for the end; returns the signal's name. Each SIGHUP calls `on_hangup`.
+  std::string_view wait_for_end(const std::function<void()>& on_hangup);
   // From now on a further signal ends the process at once.
   void release();
   // Ends the process with status 1 when that much time has passed, whatever its threads do then.

@@ -1,9 +1,12 @@
 #include "cli/stats.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
-#include <fstream>
+#include <charconv>
 #include <string_view>
 
 #include "broker/worker.h"
@@ -88,12 +91,16 @@ std::optional<std::vector<Counters>> collect_counters(net::MailRoom& mail) {
   return counters;
 }
 
-std::uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t pages_total = 0;
-  std::uint64_t pages_resident = 0;
-  statm >> pages_total >> pages_resident;
-  return pages_resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+ResidentMemory::ResidentMemory() : statm_(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)) {}
+
+std::uint64_t ResidentMemory::bytes() const {
+  std::array<char, 128> text{};  // "TOTAL RESIDENT ..." in pages
+  const ssize_t size = ::pread(statm_.get(), text.data(), text.size(), 0);
+  const std::string_view fields{text.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
+  const std::string_view resident = fields.substr(std::min(fields.find(' ') + 1, fields.size()));
+  std::uint64_t pages = 0;
+  std::from_chars(resident.data(), resident.data() + resident.size(), pages);
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 std::string to_json(const Stats& stats) {

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "broker/counters.h"
 #include "broker/node.h"
+#include "net/fd.h"
 #include "net/mail_room.h"
 
 namespace nightjar::cli {
@@ -24,8 +25,17 @@ struct Stats {
 
 // Nothing if a worker did not answer in time.
 std::optional<std::vector<broker::Counters>> collect_counters(net::MailRoom& mail);
-// Resident memory of this process.
-std::uint64_t resident_bytes();
+// Resident memory of this process. What tells it is opened once, because it is wanted most when the process
+// has no descriptors left. Any thread.
+class ResidentMemory {
+ public:
+  ResidentMemory();
+  // 0 if the system does not say.
+  [[nodiscard]] std::uint64_t bytes() const;
+
+ private:
+  net::Fd statm_;
+};
 
 // One JSON object: "ok", "node", "total" and "workers".
 std::string to_json(const Stats& stats);

@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
-#include "cli/log_sink.h"
 #include "cli/stats_table.h"
 
 namespace nightjar::cli {
@@ -59,18 +59,15 @@ TEST(Stats, AnAnswerOfAnotherVersionIsNotGuessedAt) {
   }
 }
 
-TEST(Stats, TheProcessKnowsItsMemory) { EXPECT_GT(resident_bytes(), 100'000u); }
-
-TEST(LogLine, TextQuotesWhatCouldForgeALine) {
-  const log::Field fields[] = {
-      {"client", "pump-17"}, {"cause", "timed out"}, {"topic", "a\nb"}, {"user", ""}};
-  EXPECT_EQ(text_line("client gone", fields),
-            R"(client gone client=pump-17 cause="timed out" topic="a\nb" user="")");
-}
-
-TEST(LogLine, JsonIsMembersOfAnObject) {
-  const log::Field fields[] = {{"client", "say \"hi\""}};
-  EXPECT_EQ(json_members("client gone", fields), R"("message":"client gone","client":"say \"hi\"")");
+TEST(Stats, TheProcessKnowsItsMemoryAlsoWithoutDescriptors) {
+  const ResidentMemory memory;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const std::uint64_t bytes = memory.bytes();
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_GT(bytes, 100'000u);
 }
 
 }  // namespace

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <utility>
 
 #include "cli/client.h"
+#include "cli/client_command.h"
 #include "cli/client_options.h"
 
 namespace nightjar::cli {
@@ -19,14 +19,16 @@ namespace {
 // Printed text is gathered up to this and written with one call.
 constexpr std::size_t kPrintBytes = 64 * 1024;
 
-void notice(const std::string& text) { fmt::print(stderr, "nightjar sub: {}\n", text); }
+constexpr std::string_view kName = "nightjar sub";
+
+void tell(const std::string& text) { notice(kName, text); }
 
 // One run of the command.
 class Subscriber {
  public:
   explicit Subscriber(SubSettings settings)
       : settings_(std::move(settings)),
-        client_(settings_.connection, notice),
+        client_(settings_.connection, tell),
         deadline_(settings_.connection.timeout ? now() + *settings_.connection.timeout : kNever) {}
 
   Outcome<bool> run() {
@@ -59,7 +61,7 @@ class Subscriber {
 
   Outcome<bool> connect_again(const Failure& failure) {
     if (!settings_.connection.reconnect || !failure.may_retry) return tl::make_unexpected(failure);
-    notice(failure.message);
+    tell(failure.message);
     return connect();
   }
 
@@ -84,15 +86,15 @@ class Subscriber {
     for (std::size_t i = 0; i < std::min(subscribed.codes.size(), filters.size()); ++i) {
       if (static_cast<std::uint8_t>(subscribed.codes[i]) < 0x80) continue;
       ++refused;
-      notice(fmt::format("the broker refused the subscription to {}: {}", filters[i],
-                         describe(subscribed.codes[i], subscribed.why)));
+      tell(fmt::format("the broker refused the subscription to {}: {}", filters[i],
+                       describe(subscribed.codes[i], subscribed.why)));
     }
     if (refused == filters.size()) {
       client_.disconnect();
       return stop(ExitCode::kRefused, "no subscription is left");
     }
     is_subscribed_ = true;
-    if (isatty(STDERR_FILENO) == 1) notice("subscribed; waiting for messages (Ctrl-C ends)");
+    if (isatty(STDERR_FILENO) == 1) tell("subscribed; waiting for messages (Ctrl-C ends)");
     return true;
   }
 
@@ -147,20 +149,8 @@ class Subscriber {
 }  // namespace
 
 int run_sub(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed output is a failed write, not the end without a DISCONNECT
-  Outcome<SubSettings> settings = parse_sub(argc, argv);
-  if (!settings) {
-    if (settings.error().code == ExitCode::kOk) {
-      fmt::print("{}", settings.error().message);
-    } else {
-      notice(settings.error().message);
-    }
-    return static_cast<int>(settings.error().code);
-  }
-  const Outcome<bool> done = Subscriber{std::move(*settings)}.run();
-  if (done) return static_cast<int>(ExitCode::kOk);
-  notice(done.error().message);
-  return static_cast<int>(done.error().code);
+  return run_command(kName, parse_sub(argc, argv),
+                     [](SubSettings settings) { return Subscriber{std::move(settings)}.run(); });
 }
 
 }  // namespace nightjar::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct LogConfig {
 };
 
 struct ListenerConfig {
+  std::string label;  // "listener.NAME" as messages call it; empty if no file says it
   std::string address = "*";
   std::uint16_t port = 1883;
   broker::ListenerPolicy policy;
@@ -35,6 +37,9 @@ struct Config {
   broker::ListenerPolicy limits;  // what a listener starts from
   LogConfig log;
   std::vector<ListenerConfig> listeners;  // none: the loopback listener
+
+  // Where the file says it: "log.destination" -> "nightjar.toml:7:15". A listener stands under its label.
+  std::map<std::string, std::string> places;
 };
 
 }  // namespace nightjar::config

@@ -103,6 +103,12 @@ class Loader {
     problems_.emplace_back(place, fmt::format("{}:{}:{}: {}", name_, place.line, place.column, text));
   }
 
+  void remember(std::string what, const toml::node& node) {
+    const Place place = place_of(node.source());
+    config_.places.insert_or_assign(std::move(what),
+                                    fmt::format("{}:{}:{}", name_, place.line, place.column));
+  }
+
   void read_file(const toml::table& file) {
     std::vector<Section> sections = sections_of(config_);
     for (Section& section : sections) {
@@ -129,7 +135,10 @@ class Loader {
     }
     for (const Slot& slot : section.slots) {
       if (slot.name != name) continue;
-      if (const auto read = read_value(value, slot.shape)) return slot.set(*read);
+      if (const auto read = read_value(value, slot.shape)) {
+        remember(fmt::format("{}.{}", label, name), value);
+        return slot.set(*read);
+      }
       return add(place_of(value.source()), fmt::format("\"{}\" in [{}] must be {}, not {}", name, label,
                                                        describe(slot.shape), found_text(value)));
     }
@@ -166,6 +175,8 @@ class Loader {
       const std::string given = table == nullptr ? "" : (*table)["name"].value_or(std::string());
       const std::string label =
           fmt::format("listener.{}", given.empty() ? std::to_string(names.size() + 1) : given);
+      listener.label = label;
+      remember(label, entry);
       read_section(entry, section_of(listener), label);
       if (listener.policy.name.empty())
         listener.policy.name = fmt::format("{}:{}", listener.address, listener.port);
@@ -217,6 +228,14 @@ class Loader {
 
 Result<Config, Problems> load_text(std::string_view text, std::string_view name) {
   return Loader(name).load(text);
+}
+
+std::string said_at(const Config& config, const std::string& label, const std::string& key) {
+  if (const auto found = config.places.find(label + "." + key); found != config.places.end()) {
+    return fmt::format("{}: \"{}\" in [{}]: ", found->second, key, label);
+  }
+  const auto table = config.places.find(label);
+  return table == config.places.end() ? "" : fmt::format("{}: [{}]: ", table->second, label);
 }
 
 Result<Config, Problems> load_file(const std::string& path) {

@@ -18,4 +18,8 @@ Result<Config, Problems> load_file(const std::string& path);
 // `name` stands for the file in messages.
 Result<Config, Problems> load_text(std::string_view text, std::string_view name);
 
+// How a message about a value begins that turned out wrong later: `nightjar.toml:7:15: "destination" in
+// [log]: `. Speaks of the whole table if that does not set the key; empty if no file says either.
+std::string said_at(const Config& config, const std::string& label, const std::string& key);
+
 }  // namespace nightjar::config

@@ -36,6 +36,15 @@ Problems problems(std::string_view text) {
 
 // ---- what is right ----
 
+TEST(Load, RemembersWhereEachValueStands) {
+  const auto config =
+      load_text("[log]\n  destination = \"x\"\n[[listener]]\nname = \"plain\"\n", "nightjar.toml");
+  ASSERT_TRUE(config.has_value());
+  EXPECT_EQ(said_at(*config, "log", "destination"), "nightjar.toml:2:17: \"destination\" in [log]: ");
+  EXPECT_EQ(said_at(*config, "listener.plain", "port"), "nightjar.toml:3:1: [listener.plain]: ");
+  EXPECT_EQ(said_at(*config, "node", "data"), "") << "nobody says it";
+}
+
 TEST(Load, AnEmptyFileGivesTheDefaults) {
   const auto config = load_text("", "nightjar.toml");
   ASSERT_TRUE(config.has_value());

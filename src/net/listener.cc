@@ -22,32 +22,31 @@ bool set_option(const Fd& socket, int level, int name, int value) {
   return ::setsockopt(socket.get(), level, name, &value, sizeof value) == 0;
 }
 
-Error bind_error(const Address& address, int error) {
+tl::unexpected<BindError> bind_error(const Address& address, int error) {
   const AddressText text(address);
+  const auto because = [&text](bool is_about_port, std::string_view why) {
+    return tl::make_unexpected(
+        BindError{fmt::format("cannot listen on {}: {}", text.view(), why), is_about_port});
+  };
   switch (error) {
     case EADDRINUSE:
-      return {
-          fmt::format("cannot listen on {}: the port is held by {}; stop it or choose another port with -p",
-                      text.view(), port_holder(address.port()))};
+      return because(true, fmt::format("the port is held by {}; stop it or choose another port",
+                                       port_holder(address.port())));
     case EACCES:
-      return {fmt::format(
-          "cannot listen on {}: ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another "
-          "port with -p",
-          text.view())};
+      return because(true, "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another port");
     case EADDRNOTAVAIL:
-      return {fmt::format("cannot listen on {}: this machine does not have that address", text.view())};
+      return because(false, "this machine does not have that address; \"ip address\" lists those it has");
     default:
-      return {fmt::format("cannot listen on {}: {}", text.view(), std::strerror(error))};
+      return because(false, std::strerror(error));
   }
 }
 
-Result<Fd> bind_one(Address& address) {
+Result<Fd, BindError> bind_one(Address& address) {
   Fd socket{::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-  if (!socket) return tl::make_unexpected(bind_error(address, errno));
+  if (!socket) return bind_error(address, errno);
   set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
   if (address.family() == AF_INET6) set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  if (::bind(socket.get(), address.raw(), address.size) != 0)
-    return tl::make_unexpected(bind_error(address, errno));
+  if (::bind(socket.get(), address.raw(), address.size) != 0) return bind_error(address, errno);
   // Accepted sockets inherit it; one system call less per connection.
   set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
   Address bound = address;
@@ -62,14 +61,14 @@ bool is_shortage(int error) {
 
 }  // namespace
 
-Result<std::vector<Fd>> bind_sockets(Address& address, std::uint16_t workers) {
+Result<std::vector<Fd>, BindError> bind_sockets(Address& address, std::uint16_t workers) {
   std::vector<Fd> sockets;
   NJ_TRY(Fd socket, bind_one(address));
-  if (::listen(socket.get(), kAcceptBacklog) != 0) return tl::make_unexpected(bind_error(address, errno));
+  if (::listen(socket.get(), kAcceptBacklog) != 0) return bind_error(address, errno);
   sockets.push_back(std::move(socket));
   while (sockets.size() < workers) {
     Fd copy{::fcntl(sockets.front().get(), F_DUPFD_CLOEXEC, 0)};
-    if (!copy) return tl::make_unexpected(bind_error(address, errno));
+    if (!copy) return bind_error(address, errno);
     sockets.push_back(std::move(copy));
   }
   return sockets;

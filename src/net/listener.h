@@ -32,9 +32,15 @@ struct Endpoint {
   FilterFactory filter;
 };
 
+// Why an address cannot be listened on. Where it was said, and so what to change, is for the caller to add.
+struct BindError {
+  std::string message;
+  bool is_about_port = false;  // another port would do; else it is the address
+};
+
 // Binds `address` and gives each worker a descriptor of the socket. Fails if anybody else holds the port and
 // names the holder. `address` gets the port that was bound.
-Result<std::vector<Fd>> bind_sockets(Address& address, std::uint16_t workers);
+Result<std::vector<Fd>, BindError> bind_sockets(Address& address, std::uint16_t workers);
 
 // Says once that descriptors ran out, for all listeners of the process. Any thread.
 class DescriptorShortage {

@@ -44,6 +44,7 @@ void WorkerLoop::turn(Duration longest_wait) {
   connections_.finish_turn();
   welcome_clients_if_at_home();
   watch_.tick(now);
+  if (on_quiet_ && worker_.is_drained() && connections_.attached() == 0) std::exchange(on_quiet_, {})();
 }
 
 void WorkerLoop::wait(Duration longest_wait) {
@@ -69,13 +70,11 @@ void WorkerLoop::request_stop() {
   loop_.wake();
 }
 
-void WorkerLoop::drain() {
-  if (std::exchange(is_draining_, true)) return;
+void WorkerLoop::drain(std::function<void()> on_quiet) {
+  on_quiet_ = std::move(on_quiet);
   listeners_.clear();
   worker_.drain();
 }
-
-bool WorkerLoop::is_quiet() const { return worker_.is_drained() && connections_.attached() == 0; }
 
 void WorkerLoop::on_accepted(std::unique_ptr<broker::Transport> transport,
                              const broker::ListenerPolicy& policy) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -32,10 +33,9 @@ class WorkerLoop final : public Handler {
   // Any thread.
   void request_stop();
 
-  // In a turn: nothing new is accepted, every client is told goodbye.
-  void drain();
-  // In a turn: drained, and every socket is closed.
-  [[nodiscard]] bool is_quiet() const;
+  // In a turn: nothing new is accepted, every client is told goodbye. `on_quiet` is called, once and in a
+  // turn as well, when the last socket is closed.
+  void drain(std::function<void()> on_quiet);
 
   broker::Worker& worker() { return worker_; }
 
@@ -58,7 +58,7 @@ class WorkerLoop final : public Handler {
   broker::Worker worker_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::atomic<bool> is_stopping_{false};
-  bool is_draining_ = false;
+  std::function<void()> on_quiet_;  // empty unless a drain goes on
 };
 
 }  // namespace nightjar::net

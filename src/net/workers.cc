@@ -3,19 +3,12 @@
 #include <pthread.h>
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
 namespace nightjar::net {
-namespace {
 
-// How often a drain asks the workers whether their last connection is closed.
-constexpr std::chrono::milliseconds kQuietPoll{20};
-
-}  // namespace
-
-Workers::Workers(broker::Node& node, MailRoom& mail) : node_(node), mail_(mail), watch_(node, mail) {
+Workers::Workers(broker::Node& node, MailRoom& mail)
+    : node_(node), mail_(mail), watch_(node, mail), loud_(node.worker_count()) {
   for (std::uint16_t i = 0; i < node.worker_count(); ++i) {
     loops_.push_back(std::make_unique<WorkerLoop>(node, broker::WorkerIndex{i}, mail, watch_));
   }
@@ -29,8 +22,8 @@ Workers::~Workers() {
   }
 }
 
-Result<Address> Workers::listen(const Address& address, const broker::ListenerPolicy& policy,
-                                FilterFactory filter) {
+Result<Address, BindError> Workers::listen(const Address& address, const broker::ListenerPolicy& policy,
+                                           FilterFactory filter) {
   auto endpoint = std::make_unique<Endpoint>(Endpoint{address, &policy, std::move(filter)});
   NJ_TRY(std::vector<Fd> sockets, bind_sockets(endpoint->address, node_.worker_count()));
   for (std::size_t i = 0; i < loops_.size(); ++i)
@@ -47,37 +40,18 @@ void Workers::start() {
 }
 
 void Workers::begin_drain() {
+  const auto on_quiet = [this] {
+    const std::lock_guard lock(mutex_);
+    if (--loud_ == 0) quieter_.notify_all();
+  };
   for (std::uint16_t i = 0; i < mail_.workers(); ++i) {
-    mail_.run_on({i}, [loop = loops_[i].get()](broker::Worker&) { loop->drain(); });
+    mail_.run_on({i}, [loop = loops_[i].get(), on_quiet](broker::Worker&) { loop->drain(on_quiet); });
   }
 }
 
 bool Workers::wait_until_quiet(Duration longest) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(longest.ms);
-  // Shared, because a worker may answer after this call gave up.
-  struct Answers {
-    std::mutex mutex;
-    std::condition_variable all_in;
-    std::size_t awaited = 0;
-    bool all_quiet = true;
-  };
-  for (;;) {
-    auto answers = std::make_shared<Answers>();
-    answers->awaited = loops_.size();
-    for (std::uint16_t i = 0; i < mail_.workers(); ++i) {
-      mail_.run_on({i}, [answers, loop = loops_[i].get()](broker::Worker&) {
-        const std::lock_guard lock(answers->mutex);
-        answers->all_quiet = answers->all_quiet && loop->is_quiet();
-        if (--answers->awaited == 0) answers->all_in.notify_all();
-      });
-    }
-    std::unique_lock lock(answers->mutex);
-    if (!answers->all_in.wait_until(lock, deadline, [&] { return answers->awaited == 0; })) return false;
-    if (answers->all_quiet) return true;
-    if (std::chrono::steady_clock::now() + kQuietPoll >= deadline) return false;
-    lock.unlock();
-    std::this_thread::sleep_for(kQuietPoll);
-  }
+  std::unique_lock lock(mutex_);
+  return quieter_.wait_for(lock, std::chrono::milliseconds(longest.ms), [this] { return loud_ == 0; });
 }
 
 void Workers::stop() {

@@ -1,7 +1,10 @@
 // The worker threads of a node: starts them, drains them, joins them. Used by one thread.
 #pragma once
 
+#include <condition_variable>
+#include <cstddef>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -24,11 +27,11 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   // Before start(): binds an address on every worker. Returns the address with the port that was bound.
-  Result<Address> listen(const Address& address, const broker::ListenerPolicy& policy,
-                         FilterFactory filter = {});
+  Result<Address, BindError> listen(const Address& address, const broker::ListenerPolicy& policy,
+                                    FilterFactory filter = {});
   void start();
 
-  // Asks every worker to say goodbye to its clients.
+  // Asks every worker to say goodbye to its clients. Once.
   void begin_drain();
   // True when every client is gone; false after `longest`.
   bool wait_until_quiet(Duration longest);
@@ -43,6 +46,10 @@ class Workers {
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   std::vector<std::unique_ptr<WorkerLoop>> loops_;
   std::vector<std::thread> threads_;
+
+  std::mutex mutex_;
+  std::condition_variable quieter_;
+  std::size_t loud_;  // workers with clients or sockets left; under mutex_
 };
 
 }  // namespace nightjar::net

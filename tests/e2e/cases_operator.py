@@ -45,7 +45,9 @@ def help_shows_commands_and_examples(case):
 def an_unknown_option_is_named(case):
     process = case.spawn([BINARY, "serve", "--prot", "1883"], "nightjar")
     expect(process.finish() != 0, "an unknown option is an error")
-    expect("--prot" in "\n".join(process.lines()), "the message names the option")
+    text = "\n".join(process.lines())
+    expect('"--prot"' in text and 'did you mean "--port"?' in text, f"the option and a suggestion: {text}")
+    expect("nightjar serve --help" in text, f"the way to help: {text}")
 
 
 def refused_start(case, port):
@@ -106,6 +108,57 @@ def a_missing_file_is_named(case):
     process = case.spawn([BINARY, "serve", "-c", missing], "broker")
     expect(process.finish() != 0, "the broker does not start")
     expect(missing in "\n".join(process.lines()), "the message names the file")
+
+
+@case("operator/config_wrong_address")
+def a_wrong_address_gets_its_place(case):
+    text, path = refused_config(case, '[[listener]]\nname = "plain"\naddress = "10.0.0.999"\n')
+    expect(f'{path}:3:11: "address" in [listener.plain]' in text, f"file, line, column and key: {text}")
+    expect('"127.0.0.1"' in text, f"what would be right: {text}")
+
+
+@case("operator/config_foreign_address")
+def an_address_of_another_machine_gets_its_place(case):
+    text, path = refused_config(case, f'[[listener]]\naddress = "192.0.2.1"\nport = {free_port()}\n')
+    expect(f'{path}:2:11: "address" in [listener.1]' in text, f"file, line, column and key: {text}")
+    expect("does not have that address" in text, f"the reason: {text}")
+
+
+@case("operator/config_busy_port")
+def a_busy_port_of_the_file_gets_its_place(case):
+    text, path = refused_config(case, f'[[listener]]\naddress = "127.0.0.1"\nport = {case.port}\n')
+    expect(f'{path}:3:8: "port" in [listener.1]' in text, f"file, line, column and key: {text}")
+    expect(str(case.broker.pid) in text and "-p" not in text.split(":", 3)[-1], f"the holder, and no option: {text}")
+
+
+@case("operator/log_folder_missing")
+def a_log_in_a_missing_folder_is_refused(case):
+    folder = case.directory() / "missing"
+    text, path = refused_config(case, f'[log]\ndestination = "{folder}/nightjar.log"\n')
+    expect(f'{path}:2:15: "destination" in [log]' in text, f"file, line, column and key: {text}")
+    expect(f"mkdir -p {folder}" in text, f"what to do: {text}")
+    expect(not folder.exists(), "the folder is not made")
+
+
+@case("operator/log_rotation")
+def sighup_starts_a_new_log_file(case):
+    log, old = case.directory() / "nightjar.log", case.directory() / "nightjar.log.1"
+    port = free_port()
+    config = case.file("nightjar.toml", f'[log]\ndestination = "{log}"\n\n[[listener]]\naddress = "127.0.0.1"\n'
+                       f'port = {port}\nallow_anonymous = true\n')
+    broker = case.spawn([BINARY, "serve", "-c", config, "--data", str(case.directory() / "data")], "broker")
+    wait_until(lambda: log.exists() and f"listening on 127.0.0.1:{port}" in log.read_text(), "the broker to listen")
+    connected(case, "early", port=port).disconnect()
+    wait_until(lambda: "client disconnected client=early" in log.read_text(), "the line of the first client")
+    log.rename(old)
+    broker.signal(signal.SIGHUP)
+    wait_until(log.exists, "a new log file")
+    connected(case, "late", port=port).disconnect()
+    wait_until(lambda: "client disconnected client=late" in log.read_text(), "the line of the second client")
+    expect("late" not in old.read_text() and "early" not in log.read_text(), "each line is in one file")
+    broker.signal(signal.SIGTERM)
+    expect_equal(broker.finish(), 0, "exit status")
+    expect("stopped" in log.read_text(), "the new file has the end as well")
 
 
 @case("operator/json_log")

@@ -44,6 +44,19 @@ inline std::vector<std::string> payloads(const Client& client) {
   return out;
 }
 
+// "3", "4", "5" from 3 to 5.
+inline std::vector<std::string> numbers(int from, int to) {
+  std::vector<std::string> out;
+  for (int i = from; i <= to; ++i) out.push_back(std::to_string(i));
+  return out;
+}
+
+inline void publish_numbers(Client& publisher, int from, int to, mqtt::Qos qos,
+                            const std::string& topic = "a") {
+  for (int i = from; i <= to; ++i) publisher.publish(topic, std::to_string(i), {.qos = qos});
+  publisher.run();
+}
+
 inline std::uint64_t dropped(const World& world, broker::DropReason reason) {
   return world.counters().ledger.dropped[static_cast<std::size_t>(reason)];
 }

@@ -38,15 +38,8 @@ Client member(World& world, const std::string& id, Qos qos = Qos::kExactlyOnce,
   return client;
 }
 
-void publish_numbers(Client& publisher, int from, int to, Qos qos, const std::string& topic = "jobs/1") {
-  for (int i = from; i <= to; ++i) publisher.publish(topic, std::to_string(i), {.qos = qos});
-  publisher.run();
-}
-
-std::vector<std::string> numbers(int from, int to) {
-  std::vector<std::string> out;
-  for (int i = from; i <= to; ++i) out.push_back(std::to_string(i));
-  return out;
+void publish_jobs(Client& publisher, int from, int to, Qos qos, const std::string& topic = "jobs/1") {
+  publish_numbers(publisher, from, to, qos, topic);
 }
 
 std::uint16_t owner_of_group(World& world) {
@@ -66,7 +59,7 @@ TEST(SharedGroup, EachMessageGoesToExactlyOneMember) {
       plain.subscribe("jobs/#", qos);
       plain.run();
       Client publisher = joined(world, "publisher");
-      for (int i = 0; i < 12; ++i) publish_numbers(publisher, i, i, qos, "jobs/" + std::to_string(i));
+      for (int i = 0; i < 12; ++i) publish_jobs(publisher, i, i, qos, "jobs/" + std::to_string(i));
       run_all({&publisher, &a, &b, &c, &plain});
       std::multiset<std::string> all;
       for (const Client* client : {&a, &b, &c}) {
@@ -90,7 +83,7 @@ TEST(SharedGroup, RoundRobinTakesTurns) {
   Client b = member(world, "b");
   Client c = member(world, "c");
   Client publisher = joined(world, "publisher");
-  publish_numbers(publisher, 1, 9, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 1, 9, Qos::kAtLeastOnce);
   run_all({&publisher, &a, &b, &c});
   for (const Client* client : {&a, &b, &c}) EXPECT_THAT(client->received, SizeIs(3));
 }
@@ -102,7 +95,7 @@ TEST(SharedGroup, LeastInFlightSparesTheSlowMember) {
   Client quick = member(world, "quick");
   Client publisher = joined(world, "publisher");
   for (int i = 1; i <= 20; ++i) {
-    publish_numbers(publisher, i, i, Qos::kAtLeastOnce);
+    publish_jobs(publisher, i, i, Qos::kAtLeastOnce);
     run_all({&quick, &slow});
   }
   EXPECT_THAT(slow.received, SizeIs(1));
@@ -114,13 +107,13 @@ TEST(SharedGroup, StickyStaysUntilItsMemberGoes) {
   Client a = member(world, "a");
   Client b = member(world, "b");
   Client publisher = joined(world, "publisher");
-  publish_numbers(publisher, 1, 5, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 1, 5, Qos::kAtLeastOnce);
   run_all({&a, &b});
   EXPECT_EQ(a.received.size() * b.received.size(), 0U);
   Client& first = a.received.empty() ? b : a;
   Client& second = a.received.empty() ? a : b;
   first.drop_link();
-  publish_numbers(publisher, 6, 8, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 6, 8, Qos::kAtLeastOnce);
   run_all({&second});
   EXPECT_EQ(payloads(second), numbers(6, 8));
 }
@@ -156,13 +149,13 @@ TEST(SharedGroup, FullWindowsMakeTheGroupWait) {
     Client b = member(world, "b", Qos::kAtLeastOnce, {.receive_maximum = 1});
     a.auto_acknowledge = b.auto_acknowledge = false;
     Client publisher = joined(world, "publisher");
-    publish_numbers(publisher, 1, 10, Qos::kAtLeastOnce);
+    publish_jobs(publisher, 1, 10, Qos::kAtLeastOnce);
     run_all({&a, &b});
     EXPECT_THAT(a.received, SizeIs(2));
     EXPECT_THAT(b.received, SizeIs(1));
     EXPECT_EQ(world.counters().ledger.waiting, 7);
     // QoS 0 needs no window.
-    publish_numbers(publisher, 0, 0, Qos::kAtMostOnce);
+    publish_jobs(publisher, 0, 0, Qos::kAtMostOnce);
     run_all({&a, &b});
     EXPECT_EQ(a.received.size() + b.received.size(), 4U);
     a.auto_acknowledge = true;
@@ -191,7 +184,7 @@ TEST(SharedGroup, WhatAMemberLeavesGoesToAnotherInOrder) {
           member(world, "first", Qos::kExactlyOnce, {.session_expiry_s = expiry, .receive_maximum = 2});
       first.auto_acknowledge = false;
       Client publisher = joined(world, "publisher");
-      publish_numbers(publisher, 1, 6, qos);
+      publish_jobs(publisher, 1, 6, qos);
       first.run();
       EXPECT_EQ(payloads(first), numbers(1, 2));
       Client second = member(world, "second");
@@ -201,7 +194,7 @@ TEST(SharedGroup, WhatAMemberLeavesGoesToAnotherInOrder) {
         first.drop_link();
       }
       run_all({&publisher, &second});
-      publish_numbers(publisher, 7, 8, qos);
+      publish_jobs(publisher, 7, 8, qos);
       run_all({&second});
       if (qos == Qos::kAtLeastOnce) {
         EXPECT_EQ(payloads(second), numbers(1, 8));
@@ -228,7 +221,7 @@ TEST(SharedGroup, UnsubscribingCompletesWhatWasSent) {
         member(world, "first", Qos::kExactlyOnce, {.session_expiry_s = 1000, .receive_maximum = 2});
     first.auto_acknowledge = false;
     Client publisher = joined(world, "publisher");
-    publish_numbers(publisher, 1, 5, qos);
+    publish_jobs(publisher, 1, 5, qos);
     first.run();
     Client second = member(world, "second");
     first.unsubscribe(kGroup);
@@ -239,7 +232,7 @@ TEST(SharedGroup, UnsubscribingCompletesWhatWasSent) {
     // Its window is still taken [MQTT-3.3.4-9], [MQTT-3.10.4-3].
     first.subscribe("other", Qos::kAtLeastOnce);
     first.run();
-    publish_numbers(publisher, 9, 9, Qos::kAtLeastOnce, "other");
+    publish_jobs(publisher, 9, 9, Qos::kAtLeastOnce, "other");
     first.run();
     EXPECT_EQ(payloads(first), numbers(1, 2));
     if (qos == Qos::kAtLeastOnce) {
@@ -267,7 +260,7 @@ TEST(SharedGroup, TheLastMemberTakesTheQueueAlong) {
   Client only = member(world, "only", Qos::kAtLeastOnce, {.receive_maximum = 1});
   only.auto_acknowledge = false;
   Client publisher = joined(world, "publisher");
-  publish_numbers(publisher, 1, 4, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 1, 4, Qos::kAtLeastOnce);
   only.drop_link();  // and with it the session
   expect_balanced(world);
   EXPECT_EQ(dropped(world, DropReason::kUnsubscribed), 4U);
@@ -282,8 +275,8 @@ TEST(SharedGroup, OfflineMembersKeepItsQueue) {
   a.drop_link();
   b.drop_link();
   Client publisher = joined(world, "publisher");
-  publish_numbers(publisher, 1, 4, Qos::kAtLeastOnce);
-  publish_numbers(publisher, 5, 5, Qos::kAtMostOnce);
+  publish_jobs(publisher, 1, 4, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 5, 5, Qos::kAtMostOnce);
   EXPECT_EQ(world.counters().ledger.waiting, 4);
   EXPECT_EQ(dropped(world, DropReason::kNoMember), 1U);
   b.connect({.clean_start = false});
@@ -302,7 +295,7 @@ TEST(SharedGroup, OnlineMembersComeBeforeOfflineOnes) {
     Client b = member(world, "b", Qos::kAtLeastOnce, {.session_expiry_s = 1000});
     a.drop_link();
     Client publisher = joined(world, "publisher");
-    publish_numbers(publisher, 1, 6, Qos::kAtLeastOnce);
+    publish_jobs(publisher, 1, 6, Qos::kAtLeastOnce);
     b.run();
     EXPECT_EQ(payloads(b), numbers(1, 6));
   }
@@ -316,9 +309,9 @@ TEST(SharedGroup, ItsQueueHasLimits) {
   Client a = member(world, "a", Qos::kAtLeastOnce, {.session_expiry_s = 1000});
   a.drop_link();
   Client publisher = joined(world, "publisher");
-  publish_numbers(publisher, 1, 2, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 1, 2, Qos::kAtLeastOnce);
   world.advance(Duration::seconds(6));
-  publish_numbers(publisher, 3, 5, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 3, 5, Qos::kAtLeastOnce);
   EXPECT_EQ(world.counters().ledger.waiting, 3);
   EXPECT_EQ(dropped(world, DropReason::kQueueFull), 2U);
   world.advance(Duration::seconds(4));
@@ -337,9 +330,9 @@ TEST(SharedGroup, WhatIsTooOldMakesRoomInItsQueue) {
   Client a = member(world, "a", Qos::kAtLeastOnce, {.session_expiry_s = 1000});
   a.drop_link();
   Client publisher = joined(world, "publisher");
-  publish_numbers(publisher, 1, 3, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 1, 3, Qos::kAtLeastOnce);
   world.advance(Duration::seconds(10));
-  publish_numbers(publisher, 4, 6, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 4, 6, Qos::kAtLeastOnce);
   a.connect({.clean_start = false});
   a.run();
   EXPECT_EQ(payloads(a), numbers(4, 6));
@@ -368,7 +361,7 @@ TEST(SharedGroup, AQueueThatDropsOldKeepsTheNewest) {
   Client a = member(world, "a", Qos::kAtLeastOnce, {.session_expiry_s = 1000});
   a.drop_link();
   Client publisher = joined(world, "publisher");
-  publish_numbers(publisher, 1, 5, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 1, 5, Qos::kAtLeastOnce);
   EXPECT_EQ(dropped(world, DropReason::kQueueFull), 2U);
   a.connect({.clean_start = false});
   a.run();
@@ -386,7 +379,7 @@ TEST(SharedGroup, AQueueThatRejectsTellsThePublisher) {
   a.drop_link();
   for (std::uint16_t at = 0; at < 3; ++at) {
     Client publisher = joined(world, id_at(world, at, "p"));
-    publish_numbers(publisher, 1, 3, Qos::kAtLeastOnce);
+    publish_jobs(publisher, 1, 3, Qos::kAtLeastOnce);
     EXPECT_EQ(publisher.acks.back().code, ReasonCode::kQuotaExceeded) << "from worker " << at;
   }
   EXPECT_EQ(world.counters().ledger.waiting, 2);
@@ -400,7 +393,7 @@ TEST(SharedGroup, LivesOnAnotherWorkerThanItsMembers) {
   Client a = member(world, id_at(world, elsewhere, "a"), Qos::kAtMostOnce);
   Client b = member(world, id_at(world, elsewhere, "b"), Qos::kAtLeastOnce);
   Client publisher = joined(world, id_at(world, static_cast<std::uint16_t>((home + 2) % 3), "p"));
-  publish_numbers(publisher, 1, 6, Qos::kExactlyOnce);
+  publish_jobs(publisher, 1, 6, Qos::kExactlyOnce);
   run_all({&publisher, &a, &b});
   EXPECT_THAT(a.received, SizeIs(3));
   EXPECT_THAT(b.received, SizeIs(3));
@@ -471,14 +464,14 @@ TEST(SharedGroup, WhatIsInFlightStillCountsWhenItsMemberLeavesAndJoinsAgain) {
   other.run();
   a.auto_acknowledge = false;
   Client publisher = joined(world, "publisher");
-  publish_numbers(publisher, 1, 2, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 1, 2, Qos::kAtLeastOnce);
   a.run();
   ASSERT_EQ(group_of(world).members()[0].assigned, 2U);
   a.unsubscribe(kGroup);
   a.subscribe(kGroup, Qos::kExactlyOnce);
   a.run();
   EXPECT_EQ(group_of(world).members()[0].assigned, 2U);
-  publish_numbers(publisher, 3, 4, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 3, 4, Qos::kAtLeastOnce);
   a.run();
   EXPECT_EQ(group_of(world).waiting(), 2U) << "its window is full: they wait for any member";
   a.acknowledge(PacketType::kPuback, a.received[0].packet_id);
@@ -525,7 +518,7 @@ TEST(SharedGroup, AMemberThatRefusesDiscardsTheMessage) {
   Client a = member(world, "a", Qos::kAtLeastOnce);
   a.auto_acknowledge = false;
   Client publisher = joined(world, "publisher");
-  publish_numbers(publisher, 1, 1, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 1, 1, Qos::kAtLeastOnce);
   a.run();
   a.acknowledge(PacketType::kPuback, a.received[0].packet_id, ReasonCode::kUnspecifiedError);
   Client b = member(world, "b", Qos::kAtLeastOnce);
@@ -546,7 +539,7 @@ TEST(SharedGroup, GroupsOfOtherNamesGetTheirOwnCopy) {
   EXPECT_THAT(a.subacks, SizeIs(3));
   EXPECT_EQ(world.counters().shared_subscriptions, 2);
   Client publisher = joined(world, "publisher");
-  publish_numbers(publisher, 1, 1, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 1, 1, Qos::kAtLeastOnce);
   run_all({&publisher, &a});
   EXPECT_THAT(payloads(a), Each(std::string{"1"}));
   EXPECT_THAT(a.received, SizeIs(3));
@@ -554,7 +547,7 @@ TEST(SharedGroup, GroupsOfOtherNamesGetTheirOwnCopy) {
   a.unsubscribe("$share/nobody/jobs/#");
   a.run();
   EXPECT_THAT(a.unsubacks, SizeIs(2));
-  publish_numbers(publisher, 2, 2, Qos::kAtLeastOnce);
+  publish_jobs(publisher, 2, 2, Qos::kAtLeastOnce);
   run_all({&publisher, &a});
   EXPECT_THAT(a.received, SizeIs(5));
   expect_balanced(world);

@@ -1,8 +1,11 @@
-// What the two Paho C agents share: the words of a line, payloads as words, events as lines (../agent.py).
+// What the two Paho C agents share: the words of a line, payloads as words, events as lines (../agent.py),
+// what the words of a command say, and the loop that runs them.
 #pragma once
 
 #include <MQTTProperties.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,4 +84,98 @@ static inline void add_user_property(MQTTProperties* properties, char* word) {
   user.value.data = (MQTTLenString){(int)strlen(word), word};
   user.value.value = (MQTTLenString){(int)strlen(value), value};
   MQTTProperties_add(properties, &user);
+}
+
+// ---- the connection ----
+
+static int level;                // 3, 4 or 5, of the latest connect
+static atomic_bool end_is_told;  // one line per connection, whichever callback comes first
+
+static inline void on_lost(void* context, char* cause) {
+  (void)context, (void)cause;
+  if (!atomic_exchange(&end_is_told, true)) say("disconnected -");
+}
+
+static inline void on_disconnected(void* context, MQTTProperties* properties, enum MQTTReasonCodes reason) {
+  (void)context, (void)properties;
+  if (!atomic_exchange(&end_is_told, true)) say("disconnected %d", reason);
+}
+
+// connect PORT LEVEL CLIENT_ID CLEAN EXPIRY_S KEEP_ALIVE_S [WILL_TOPIC WILL_QOS WILL_RETAIN WILL_PAYLOAD]
+struct ConnectWords {
+  char uri[64];
+  const char* client_id;
+  int is_clean;
+  int keep_alive_s;
+  MQTTProperties properties;  // empty unless level is 5
+  const char* will_topic;     // NULL without a will
+  int will_qos;
+  int will_retained;
+  char* will_payload;
+  int will_length;
+};
+
+// A new connection begins: sets `level`, and an end is to be told again.
+static inline struct ConnectWords connect_words(char** words, int count) {
+  struct ConnectWords said = {.client_id = words[3],
+                              .is_clean = atoi(words[4]),
+                              .keep_alive_s = atoi(words[6]),
+                              .properties = MQTTProperties_initializer};
+  snprintf(said.uri, sizeof said.uri, "tcp://127.0.0.1:%s", words[1]);
+  level = atoi(words[2]);
+  atomic_store(&end_is_told, false);
+  if (level == 5) add_session_expiry(&said.properties, words[5]);
+  if (count > 10) {
+    said.will_topic = words[7];
+    said.will_qos = atoi(words[8]);
+    said.will_retained = atoi(words[9]);
+    said.will_payload = payload_of(words[10], &said.will_length);
+  }
+  return said;
+}
+
+static inline void free_connect_words(struct ConnectWords* said) {
+  MQTTProperties_free(&said->properties);
+  free(said->will_payload);
+}
+
+// The will options of both libraries are different structures with the same members.
+#define FILL_WILL(will, said)                  \
+  do {                                         \
+    (will).topicName = (said).will_topic;      \
+    (will).qos = (said).will_qos;              \
+    (will).retained = (said).will_retained;    \
+    (will).payload.data = (said).will_payload; \
+    (will).payload.len = (said).will_length;   \
+  } while (0)
+
+// publish TOPIC QOS RETAIN PAYLOAD [NAME=VALUE]; the message structures differ in the same way. `payload` and
+// the properties are to be freed.
+#define FILL_MESSAGE(message, words, count)                                \
+  do {                                                                     \
+    (message).payload = payload_of((words)[4], &(message).payloadlen);     \
+    (message).qos = atoi((words)[2]);                                      \
+    (message).retained = atoi((words)[3]);                                 \
+    if ((count) > 5) add_user_property(&(message).properties, (words)[5]); \
+  } while (0)
+
+// ---- the loop ----
+
+struct Command {
+  const char* name;
+  int (*run)(char** words, int count);  // not 0: could not be begun
+};
+
+static inline int run_commands(const struct Command* commands, int commands_count) {
+  char line[4096];
+  while (fgets(line, sizeof line, stdin)) {
+    char* words[WORDS_MAX];
+    const int count = split(line, words);
+    for (int i = 0; count > 0 && i < commands_count; ++i) {
+      if (strcmp(words[0], commands[i].name) != 0) continue;
+      const int result = commands[i].run(words, count);
+      if (result != 0) say("error %s %d", words[0], result);
+    }
+  }
+  return 0;
 }

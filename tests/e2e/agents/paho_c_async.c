@@ -1,24 +1,10 @@
 // The agent for the asynchronous Paho C client. The lines it understands and writes: ../agent.py.
 // Commands return at once; every answer is written by a callback on a thread of the library.
 #include <MQTTAsync.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 
 #include "paho_c.h"
 
 static MQTTAsync client;
-static int level;
-static atomic_bool end_is_told;  // one line per connection, whichever callback comes first
-
-static void on_lost(void* context, char* cause) {
-  (void)context, (void)cause;
-  if (!atomic_exchange(&end_is_told, true)) say("disconnected -");
-}
-
-static void on_disconnected(void* context, MQTTProperties* properties, enum MQTTReasonCodes reason) {
-  (void)context, (void)properties;
-  if (!atomic_exchange(&end_is_told, true)) say("disconnected %d", reason);
-}
 
 static int on_message(void* context, char* topic, int topic_length, MQTTAsync_message* message) {
   (void)context;
@@ -105,49 +91,37 @@ static void disconnected5(void* context, MQTTAsync_successData5* data) {
   say("disconnected -");
 }
 
-static void do_connect(char** words, int count) {
-  char uri[64];
-  snprintf(uri, sizeof uri, "tcp://127.0.0.1:%s", words[1]);
-  level = atoi(words[2]);
-  atomic_store(&end_is_told, false);
+static int do_connect(char** words, int count) {
+  struct ConnectWords said = connect_words(words, count);
   if (client) MQTTAsync_destroy(&client);
   MQTTAsync_createOptions create = MQTTAsync_createOptions_initializer;
   create.MQTTVersion = level;
-  MQTTAsync_createWithOptions(&client, uri, words[3], MQTTCLIENT_PERSISTENCE_NONE, NULL, &create);
+  MQTTAsync_createWithOptions(&client, said.uri, said.client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &create);
   MQTTAsync_setCallbacks(client, NULL, on_lost, on_message, NULL);
   if (level == 5) MQTTAsync_setDisconnected(client, NULL, on_disconnected);
 
   MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
-  MQTTProperties properties = MQTTProperties_initializer;
   if (level == 5) {
     options = (MQTTAsync_connectOptions)MQTTAsync_connectOptions_initializer5;
-    options.cleanstart = atoi(words[4]);
-    add_session_expiry(&properties, words[5]);
-    options.connectProperties = &properties;
+    options.cleanstart = said.is_clean;
+    options.connectProperties = &said.properties;
     options.onSuccess5 = connected5;
     options.onFailure5 = refused5;
   } else {
-    options.cleansession = atoi(words[4]);
+    options.cleansession = said.is_clean;
     options.onSuccess = connected;
     options.onFailure = refused;
   }
   options.MQTTVersion = level;
-  options.keepAliveInterval = atoi(words[6]);
-
+  options.keepAliveInterval = said.keep_alive_s;
   MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
-  char* payload = NULL;
-  if (count > 10) {
-    will.topicName = words[7];
-    will.qos = atoi(words[8]);
-    will.retained = atoi(words[9]);
-    payload = payload_of(words[10], &will.payload.len);
-    will.payload.data = payload;
+  if (said.will_topic) {
+    FILL_WILL(will, said);
     options.will = &will;
   }
   const int result = MQTTAsync_connect(client, &options);
-  if (result != MQTTASYNC_SUCCESS) say("error connect %d", result);
-  MQTTProperties_free(&properties);
-  free(payload);
+  free_connect_words(&said);
+  return result;
 }
 
 static MQTTAsync_responseOptions answers(const char* what) {
@@ -161,7 +135,8 @@ static MQTTAsync_responseOptions answers(const char* what) {
   return options;
 }
 
-static int do_subscribe(char** words) {
+static int do_subscribe(char** words, int count) {
+  (void)count;
   MQTTAsync_responseOptions options = answers("subscribe");
   if (level == 5) {
     options.onSuccess5 = subscribed5;
@@ -173,7 +148,8 @@ static int do_subscribe(char** words) {
   return MQTTAsync_subscribe(client, words[1], atoi(words[2]), &options);
 }
 
-static int do_unsubscribe(char** words) {
+static int do_unsubscribe(char** words, int count) {
+  (void)count;
   MQTTAsync_responseOptions options = answers("unsubscribe");
   if (level == 5) {
     options.onSuccess5 = unsubscribed5;
@@ -185,11 +161,7 @@ static int do_unsubscribe(char** words) {
 
 static int do_publish(char** words, int count) {
   MQTTAsync_message message = MQTTAsync_message_initializer;
-  char* payload = payload_of(words[4], &message.payloadlen);
-  message.payload = payload;
-  message.qos = atoi(words[2]);
-  message.retained = atoi(words[3]);
-  if (count > 5) add_user_property(&message.properties, words[5]);
+  FILL_MESSAGE(message, words, count);
   MQTTAsync_responseOptions options = answers("publish");
   if (level == 5) {
     options.onSuccess5 = published5;
@@ -198,11 +170,12 @@ static int do_publish(char** words, int count) {
   }
   const int result = MQTTAsync_sendMessage(client, words[1], &message, &options);
   MQTTProperties_free(&message.properties);
-  free(payload);
+  free(message.payload);
   return result;
 }
 
-static int do_disconnect(void) {
+static int do_disconnect(char** words, int count) {
+  (void)words, (void)count;
   MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
   if (level == 5) {
     options = (MQTTAsync_disconnectOptions)MQTTAsync_disconnectOptions_initializer5;
@@ -214,19 +187,10 @@ static int do_disconnect(void) {
   return MQTTAsync_disconnect(client, &options);
 }
 
-int main(void) {
-  char line[4096];
-  while (fgets(line, sizeof line, stdin)) {
-    char* words[WORDS_MAX];
-    const int count = split(line, words);
-    if (count == 0) continue;
-    int result = MQTTASYNC_SUCCESS;
-    if (strcmp(words[0], "connect") == 0) do_connect(words, count);
-    if (strcmp(words[0], "subscribe") == 0) result = do_subscribe(words);
-    if (strcmp(words[0], "unsubscribe") == 0) result = do_unsubscribe(words);
-    if (strcmp(words[0], "publish") == 0) result = do_publish(words, count);
-    if (strcmp(words[0], "disconnect") == 0) result = do_disconnect();
-    if (result != MQTTASYNC_SUCCESS) say("error %s %d", words[0], result);
-  }
-  return 0;
-}
+static const struct Command commands[] = {{"connect", do_connect},
+                                          {"subscribe", do_subscribe},
+                                          {"unsubscribe", do_unsubscribe},
+                                          {"publish", do_publish},
+                                          {"disconnect", do_disconnect}};
+
+int main(void) { return run_commands(commands, sizeof commands / sizeof *commands); }

@@ -1,2 +1,0 @@
-// Boost.JSON in header-only form: its definitions are compiled here, once.
-#include <boost/json/src.hpp>
