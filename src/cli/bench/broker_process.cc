@@ -67,7 +67,8 @@ Result<pid_t> spawn(const std::string& command, const std::string& directory) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, 1, (directory + "/output.log").c_str(), O_WRONLY | O_CREAT, 0600);
+  posix_spawn_file_actions_addopen(&actions, 1, (directory + "/output.log").c_str(), O_WRONLY | O_CREAT,
+                                   0600);
   posix_spawn_file_actions_adddup2(&actions, 1, 2);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
@@ -102,7 +103,9 @@ BrokerProcess::BrokerProcess(std::uint16_t port, std::string directory)
     : port_(port), directory_(std::move(directory)) {}
 
 BrokerProcess::BrokerProcess(BrokerProcess&& other) noexcept
-    : pid_(std::exchange(other.pid_, 0)), port_(other.port_), directory_(std::exchange(other.directory_, {})) {}
+    : pid_(std::exchange(other.pid_, 0)),
+      port_(other.port_),
+      directory_(std::exchange(other.directory_, {})) {}
 
 BrokerProcess::~BrokerProcess() { stop(); }
 
@@ -119,8 +122,8 @@ Result<BrokerProcess> BrokerProcess::start(const std::string& name, const std::s
     const bool has_ended = waitpid(process.pid_, &status, WNOHANG) == process.pid_;
     if (has_ended) process.pid_ = 0;
     if (has_ended || now_ns() > deadline) {
-      return fail(fmt::format("{} {}; its last output:\n{}", name, has_ended ? "ended at once" : "does not listen",
-                              output_of(directory)));
+      return fail(fmt::format("{} {}; its last output:\n{}", name,
+                              has_ended ? "ended at once" : "does not listen", output_of(directory)));
     }
     std::this_thread::sleep_for(kPoll);
   }

@@ -81,12 +81,13 @@ void Client::on_writable() {
     }
     const LoadSettings& settings = thread_.traffic().settings;
     ByteBuffer properties;
-    if (settings.version == Version::k5 && plan_.keeps_session) {
+    const bool keeps_session = plan_.keeps_session && !thread_.cleans_sessions();
+    if (settings.version == Version::k5 && keeps_session) {
       mqtt::PropertyWriter(properties).u32(mqtt::PropertyId::kSessionExpiryInterval, 3600);
     }
     ByteBuffer packet;
     mqtt::write_connect(packet, {.version = settings.version,
-                                 .clean_start = !plan_.keeps_session,
+                                 .clean_start = !keeps_session,
                                  .keep_alive_s = settings.keep_alive_s,
                                  .client_id = plan_.id,
                                  .has_user_name = !settings.user_name.empty(),
@@ -116,7 +117,8 @@ bool Client::on_connack(ByteView packet) {
   if (!connack) return fail("answered with something that is no CONNACK"), false;
   const unsigned code =
       version == Version::k5 ? static_cast<unsigned>(connack->code) : unsigned{connack->return_code};
-  if (code != 0) return fail(fmt::format("the broker refused the connection with 0x{:02X}", code).c_str()), false;
+  if (code != 0)
+    return fail(fmt::format("the broker refused the connection with 0x{:02X}", code).c_str()), false;
   if (connack->properties.has(mqtt::PropertyId::kReceiveMaximum)) {
     receive_maximum_ = connack->properties.receive_maximum;
   }
@@ -174,7 +176,8 @@ bool Client::on_suback(ByteView packet) {
   if (!suback) return fail("sent a malformed SUBACK"), false;
   for (const mqtt::ReasonCode code : suback->codes) {
     if (static_cast<unsigned>(code) >= 0x80) {
-      return fail(fmt::format("the broker refused a subscription with 0x{:02X}", static_cast<unsigned>(code)).c_str()),
+      return fail(fmt::format("the broker refused a subscription with 0x{:02X}", static_cast<unsigned>(code))
+                      .c_str()),
              false;
     }
   }
@@ -296,7 +299,8 @@ bool Client::on_packet(ByteView packet, const ScannedPacket& scanned) {
 
 void Client::reply(PacketType type, std::uint16_t packet_id) {
   std::byte* const at = thread_.replies().prepare(4);
-  at[0] = static_cast<std::byte>((static_cast<unsigned>(type) << 4U) | (type == PacketType::kPubrel ? 2U : 0U));
+  at[0] =
+      static_cast<std::byte>((static_cast<unsigned>(type) << 4U) | (type == PacketType::kPubrel ? 2U : 0U));
   at[1] = std::byte{2};
   at[2] = static_cast<std::byte>(packet_id >> 8U);
   at[3] = static_cast<std::byte>(packet_id & 0xFFU);
@@ -310,7 +314,8 @@ bool Client::on_acknowledgement(ByteView packet, const ScannedPacket& scanned) {
   const unsigned code = packet.size() > at + 2 ? std::to_integer<unsigned>(packet[at + 2]) : 0;
   const PacketType type = scanned.type();
   if (type == PacketType::kPubrel) return reply(PacketType::kPubcomp, id), true;
-  if (code >= 0x80) thread_.traffic().report(fmt::format("{}: the broker refused a message with 0x{:02X}", plan_.id, code));
+  if (code >= 0x80)
+    thread_.traffic().report(fmt::format("{}: the broker refused a message with 0x{:02X}", plan_.id, code));
   if (type == PacketType::kPubrec && code < 0x80) return reply(PacketType::kPubrel, id), true;
   if (publisher_ == nullptr) return true;
   publisher_->acknowledge(1);
@@ -353,7 +358,8 @@ bool Client::begin_large_publish(ByteView in, const ScannedPacket& packet) {
   skipped_ = {.qos = publish.qos, .packet_id = publish.packet_id};
   skipped_.is_own = packet.size - publish.payload_at == traffic.pattern.size() &&
                     read_identity(head.first(kCheckedBytes), traffic.run, skipped_.identity);
-  skipped_.is_damaged = skipped_.is_own && !is_pattern(head.subspan(kCheckedBytes), traffic.pattern.data() + kCheckedBytes);
+  skipped_.is_damaged =
+      skipped_.is_own && !is_pattern(head.subspan(kCheckedBytes), traffic.pattern.data() + kCheckedBytes);
   skip_bytes_ = packet.size - in.size();
   return true;
 }
@@ -361,7 +367,8 @@ bool Client::begin_large_publish(ByteView in, const ScannedPacket& packet) {
 ByteView Client::skip_rest_of_publish(ByteView in) {
   const ByteView part = in.first(std::min(skip_bytes_, in.size()));
   const std::vector<std::byte>& pattern = thread_.traffic().pattern;
-  if (skipped_.is_own && !is_pattern(part, pattern.data() + pattern.size() - skip_bytes_)) skipped_.is_damaged = true;
+  if (skipped_.is_own && !is_pattern(part, pattern.data() + pattern.size() - skip_bytes_))
+    skipped_.is_damaged = true;
   skip_bytes_ -= part.size();
   if (skip_bytes_ != 0) return {};
   if (skipped_.qos == 1) reply(PacketType::kPuback, skipped_.packet_id);

@@ -59,8 +59,9 @@ Result<Comparison> compare_all(const CompareOptions& options) {
         auto result = measure(brokers[broker], scenarios[s]);
         if (!result) return fail(fmt::format("{}, {}: {}", names[broker], lines[s], result.error().message));
         const PhaseResult& last = result->phases.back();
-        fmt::print(stderr, "round {} of {}  {:<14}{:<24}{:.3f} µs per {}, {} a second\n", round + 1, options.rounds,
-                   names[broker], lines[s], last.broker_us(), last.unit, count_text(last.rate()));
+        fmt::print(stderr, "round {} of {}  {:<14}{:<24}{:.3f} µs per {}, {} a second\n", round + 1,
+                   options.rounds, names[broker], lines[s], last.broker_us(), last.unit,
+                   count_text(last.rate()));
         comparison.add(broker, lines[s], *result);
       }
     }
@@ -81,6 +82,7 @@ int run_compare(const CompareOptions& options) {
       !write_report(options.json_file, boost::json::serialize(comparison->json()))) {
     return 2;
   }
+  if (!options.html_file.empty() && !write_report(options.html_file, comparison->html())) return 2;
   return 0;
 }
 

@@ -1,5 +1,5 @@
-// `nightjar bench compare`: the same scenarios on several brokers, in interleaved rounds, as medians and ratios.
-// Main thread.
+// `nightjar bench compare`: the same scenarios on several brokers, in interleaved rounds, as medians and
+// ratios. Main thread.
 #pragma once
 
 #include "cli/bench/options.h"

@@ -6,18 +6,9 @@
 #include <boost/json.hpp>
 #include <iterator>
 
+#include "cli/bench/report.h"
+
 namespace nightjar::cli::bench {
-namespace {
-
-std::string figure_text(double value) {
-  if (value == 0) return "0";
-  if (value < 10) return fmt::format("{:.3f}", value);
-  if (value < 1000) return fmt::format("{:.1f}", value);
-  return fmt::format("{:.0f}", value);
-}
-
-}  // namespace
-
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
@@ -44,19 +35,20 @@ void Comparison::add(std::size_t broker, const std::string& scenario, const Benc
     };
     const auto us = [&](double quantile) { return static_cast<double>(phase.latency.at(quantile)) / 1e3; };
     put(fmt::format("CPU µs per {}", phase.unit), phase.broker_us());
-    put(fmt::format("{}s per s", phase.unit), phase.rate());
+    if (phase.unit != kSecondUnit) put(fmt::format("{}s per s", phase.unit), phase.rate());
     if (!phase.latency.empty()) {
       put("p50 µs", us(0.50));
       put("p99 µs", us(0.99));
     }
     put("resident MiB", static_cast<double>(phase.resident_end) / 1024 / 1024);
     put(fmt::format("this tool's CPU µs per {}", phase.unit), phase.own_us());
-    for (const auto& [name, value] : phase.extra) put(name, value);
+    for (const auto& [name, value] : phase.extra) put(words(name), value);
     const Verification& found = phase.verification;
     if (!found.is_clean()) {
-      problems_.push_back(fmt::format("{}, {}, {}: {} lost, {} duplicates, {} out of order, {} damaged, {} foreign, {} connections lost",
-                                      brokers_[broker], scenario, phase.name, found.lost(), found.duplicates,
-                                      found.late, found.damaged, found.foreign, found.lost_connections));
+      problems_.push_back(fmt::format(
+          "{}, {}, {}: {} lost, {} duplicates, {} out of order, {} damaged, {} foreign, {} connections lost",
+          brokers_[broker], scenario, phase.name, found.lost(), found.duplicates, found.late, found.damaged,
+          found.foreign, found.lost_connections));
     }
   }
 }
@@ -66,8 +58,8 @@ std::string Comparison::table() const {
   const ComparedFigure* previous = nullptr;
   for (const ComparedFigure& figure : figures_) {
     if (previous == nullptr || previous->scenario != figure.scenario || previous->phase != figure.phase) {
-      fmt::format_to(std::back_inserter(text), "{}{}: {}\n  {:<32}", previous != nullptr ? "\n" : "", figure.scenario,
-                     figure.phase, "");
+      fmt::format_to(std::back_inserter(text), "{}{}: {}\n  {:<32}", previous != nullptr ? "\n" : "",
+                     figure.scenario, figure.phase, "");
       for (const std::string& broker : brokers_) fmt::format_to(std::back_inserter(text), "{:>22}", broker);
       text += '\n';
     }
@@ -82,7 +74,8 @@ std::string Comparison::table() const {
     }
     text += '\n';
   }
-  for (const std::string& problem : problems_) fmt::format_to(std::back_inserter(text), "\nNOT CLEAN: {}", problem);
+  for (const std::string& problem : problems_)
+    fmt::format_to(std::back_inserter(text), "\nNOT CLEAN: {}", problem);
   if (!problems_.empty()) text += '\n';
   return text;
 }
@@ -98,8 +91,10 @@ boost::json::object Comparison::json() const {
       if (base > 0) each["ratio"] = value / base;
       by_broker[brokers_[i]] = each;
     }
-    figures.push_back(boost::json::object{
-        {"scenario", figure.scenario}, {"phase", figure.phase}, {"figure", figure.name}, {"brokers", by_broker}});
+    figures.push_back(boost::json::object{{"scenario", figure.scenario},
+                                          {"phase", figure.phase},
+                                          {"figure", figure.name},
+                                          {"brokers", by_broker}});
   }
   return {{"brokers", boost::json::value_from(brokers_)},
           {"figures", figures},

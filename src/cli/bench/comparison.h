@@ -13,7 +13,7 @@ namespace nightjar::cli::bench {
 struct ComparedFigure {
   std::string scenario;  // the line that was asked for
   std::string phase;
-  std::string name;  // "CPU µs per message"
+  std::string name;                         // "CPU µs per message"
   std::vector<std::vector<double>> rounds;  // by broker
 };
 
@@ -29,10 +29,12 @@ class Comparison {
   // Medians; behind those of the second broker and later, the ratio to the first.
   [[nodiscard]] std::string table() const;
   [[nodiscard]] boost::json::object json() const;
+  // One page with a bar chart of every figure.
+  [[nodiscard]] std::string html() const;
 
  private:
-  void add_figure(std::size_t broker, const std::string& scenario, const std::string& phase, const std::string& name,
-                  double value);
+  void add_figure(std::size_t broker, const std::string& scenario, const std::string& phase,
+                  const std::string& name, double value);
 
   std::vector<std::string> brokers_;
   std::vector<ComparedFigure> figures_;

@@ -31,7 +31,8 @@ inline std::uint32_t check_word(std::uint64_t who, std::uint64_t when, std::uint
 }
 
 // `payload` has room for kCheckedBytes if `size` says so, else for kIdentityBytes.
-inline void write_identity(std::byte* payload, std::size_t size, const Identity& identity, std::uint32_t run) {
+inline void write_identity(std::byte* payload, std::size_t size, const Identity& identity,
+                           std::uint32_t run) {
   const std::uint64_t who = (std::uint64_t{identity.stream} << 40U) | identity.sequence;
   const auto when = static_cast<std::uint64_t>(identity.time);
   std::memcpy(payload, &who, sizeof who);

@@ -35,7 +35,9 @@ class MessageTemplate {
     write_identity(at + payload_at_, payload_bytes_, identity, run);
   }
   // A topic as long as that of the form, for the next packets.
-  void set_topic(std::string_view topic) { std::memcpy(packet_.data() + topic_at_, topic.data(), topic.size()); }
+  void set_topic(std::string_view topic) {
+    std::memcpy(packet_.data() + topic_at_, topic.data(), topic.size());
+  }
 
  private:
   ByteBuffer packet_;

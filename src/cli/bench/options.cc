@@ -30,18 +30,66 @@ std::map<std::string, mqtt::Version> versions() {
           {"5.0", mqtt::Version::k5}};
 }
 
+// Of single scenarios.
+void add_scenario_options(CLI::App& app, BenchOptions& to) {
+  app.add_option("--clients", to.clients, "conn: connections [10000, or what the file limit allows]")
+      ->option_text("N");
+  app.add_option("--connect-rate", to.connect_rate, "Connects a second [as fast as possible]")
+      ->option_text("N");
+  app.add_option("--dialing", to.dialing, "Connects under way at a time [100]")
+      ->option_text("N")
+      ->check(CLI::Range(1, 60'000));
+  app.add_option("--hold", to.hold_s, "conn: idle time that is watched [5]")->option_text("SECONDS");
+  app.add_flag("--subscribe", to.subscribes, "conn: each connection subscribes to a topic of its own");
+  app.add_option("--filters", to.filters, "wild: filters in the table [100000]")->option_text("N");
+  app.add_option("--topics", to.topics, "wild: topics that are published to [100000]")->option_text("N");
+  app.add_option("--zipf", to.zipf, "wild: topics by Zipf's law with this exponent [0: all alike]")
+      ->option_text("S")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("-n,--messages", to.messages, "retained, offline: messages [100000, 90000]")
+      ->option_text("N");
+  app.add_option("--shape", to.shape, "capacity: the traffic [p2p]")
+      ->option_text("p2p|fanout|fanin|shared")
+      ->check(CLI::IsMember({"p2p", "fanout", "fanin", "shared"}));
+  app.add_option("--goal", to.goal_ms, "capacity: the latency to keep, in milliseconds [10]")
+      ->option_text("MS")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--goal-percentile", to.goal_percentile, "capacity: for this share of the messages [99]")
+      ->option_text("P")
+      ->check(CLI::Range(0.0, 100.0));
+  app.add_option("--case", to.suite_case, suite_case_list())
+      ->option_text("NAME")
+      ->check(CLI::IsMember(suite_case_names()));
+  app.add_option("--scale", to.scale, "omb: part of the clients and of the rate [what the file limit allows]")
+      ->option_text("F")
+      ->check(CLI::Range(0.0001, 1.0));
+  app.add_option("--beside", to.beside,
+                 "Disturb the load: all (a subscriber of #), stalled (one that does not read),\n"
+                 "bomb (subscriptions without end), churn (they come and go)")
+      ->option_text("KIND")
+      ->check(CLI::IsMember({"all", "stalled", "bomb", "churn"}));
+  app.add_option("--beside-rate", to.beside_rate, "Messages or subscriptions a second of --beside [1000]")
+      ->option_text("N")
+      ->check(CLI::PositiveNumber);
+}
+
 void add_options(CLI::App& app, BenchOptions& to) {
   app.set_help_flag("--help", "Print this help and exit");
   app.get_formatter()->column_width(34);
-  app.add_option("scenario", to.scenario, scenario_list())->required()->check(CLI::IsMember(scenario_names()));
+  app.add_option("scenario", to.scenario, scenario_list())
+      ->required()
+      ->check(CLI::IsMember(scenario_names()));
   app.add_option("-h,--host", to.host, "Broker's name or address [127.0.0.1]")->option_text("HOST");
-  app.add_option("-p,--port", to.port, "Broker's port [1883]")->option_text("PORT")->check(CLI::Range(1, 65535));
+  app.add_option("-p,--port", to.port, "Broker's port [1883]")
+      ->option_text("PORT")
+      ->check(CLI::Range(1, 65535));
   app.add_option("-V,--mqtt-version", to.version, "Version of MQTT [3.1.1]")
       ->option_text("3.1|3.1.1|5")
       ->transform(CLI::CheckedTransformer(versions()));
   app.add_option("-u,--user", to.user_name, "User name")->option_text("NAME");
   app.add_option("-P,--password", to.password, "Password")->option_text("TEXT");
-  app.add_option("-k,--keep-alive", to.keep_alive_s, "Keep alive of the clients [0: none]")->option_text("SECONDS");
+  app.add_option("-k,--keep-alive", to.keep_alive_s, "Keep alive of the clients [0: none]")
+      ->option_text("SECONDS");
   app.add_option("-q,--qos", to.qos, "QoS of publishers and subscribers [by scenario]")
       ->option_text("QOS")
       ->check(CLI::Range(0, 2));
@@ -50,21 +98,33 @@ void add_options(CLI::App& app, BenchOptions& to) {
       ->check(CLI::Range(kIdentityBytes, std::size_t{256} * 1024 * 1024));
   app.add_option("--publishers", to.publishers, "Publishers [by scenario]")->option_text("N");
   app.add_option("--subscribers", to.subscribers, "Subscribers [by scenario]")->option_text("N");
-  app.add_option("-r,--rate", to.rate, "Messages published a second, by all together [0: a flood]")
+  app.add_option("-r,--rate", to.rate, "Messages published a second, by all together; 0: a flood [0]")
       ->option_text("N")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("-w,--window", to.window, "Messages of a flood on their way to a subscriber [1000, 1 MiB]")
+  app.add_option("-w,--window", to.window, "Messages of a flood on their way to a subscriber [by scenario]")
       ->option_text("N");
-  app.add_option("--inflight", to.inflight, "Unacknowledged messages of a publisher [500 at QoS 1, 20 at QoS 2]")
+  app.add_option("--inflight", to.inflight,
+                 "Unacknowledged messages of a publisher [500 at QoS 1, 20 at QoS 2]")
       ->option_text("N")
       ->check(CLI::Range(1, 32'000));
-  app.add_option("-d,--duration", to.duration_s, "Measured time [10]")->option_text("SECONDS");
-  app.add_option("--warmup", to.warmup_s, "Load before the measured time [1]")->option_text("SECONDS");
-  app.add_option("--ramp", to.ramp_s, "Time in which the rate grows from 0 [0]")->option_text("SECONDS");
-  app.add_option("--threads", to.threads, "Threads of this tool [1]")->option_text("N")->check(CLI::Range(1, 64));
+  app.add_option("-d,--duration", to.duration_s, "Measured time [10]")
+      ->option_text("SECONDS")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--warmup", to.warmup_s, "Load before the measured time [1]")
+      ->option_text("SECONDS")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--ramp", to.ramp_s, "Time in which the rate grows from 0 [0]")
+      ->option_text("SECONDS")
+      ->check(CLI::NonNegativeNumber);
+  add_scenario_options(app, to);
+  app.add_option("--threads", to.threads, "Threads of this tool [1]")
+      ->option_text("N")
+      ->check(CLI::Range(1, 64));
   app.add_option("--pid", to.pids, "Process of the broker: its CPU and memory are measured (repeatable)")
       ->option_text("PID");
-  app.add_option("--json", to.json_file, "Write the result as JSON; - for the standard output")->option_text("FILE");
+  app.add_option("--json", to.json_file, "Write the result as JSON; - for the standard output")
+      ->option_text("FILE");
+  app.add_option("--html", to.html_file, "Write the result as one page with charts")->option_text("FILE");
   app.add_flag("--quiet", to.is_quiet, "No progress, no table");
 }
 
@@ -102,8 +162,9 @@ Result<BenchOptions> parse_scenario(const std::string& line) {
 
 Result<RelayOptions, int> parse_relay(int argc, const char* const* argv) {
   RelayOptions options;
-  CLI::App app{"Moves bytes from publishers to subscribers without speaking MQTT, as the limit to compare with.",
-               "nightjar bench relay"};
+  CLI::App app{
+      "Moves bytes from publishers to subscribers without speaking MQTT, as the limit to compare with.",
+      "nightjar bench relay"};
   app.set_help_flag("--help", "Print this help and exit");
   app.add_option("-h,--host", options.host, "Address to listen on [127.0.0.1]")->option_text("HOST");
   app.add_option("-p,--port", options.port, "Port [1883]")->option_text("PORT")->check(CLI::Range(1, 65535));
@@ -112,8 +173,9 @@ Result<RelayOptions, int> parse_relay(int argc, const char* const* argv) {
 
 Result<CompareOptions, int> parse_compare(int argc, const char* const* argv) {
   CompareOptions options;
-  CLI::App app{"Starts brokers in turn and measures each: medians of interleaved rounds, and ratios to the first.",
-               "nightjar bench compare"};
+  CLI::App app{
+      "Starts brokers in turn and measures each: medians of interleaved rounds, and ratios to the first.",
+      "nightjar bench compare"};
   app.set_help_flag("--help", "Print this help and exit");
   app.footer(kBenchExamples);
   app.get_formatter()->column_width(34);
@@ -123,7 +185,10 @@ Result<CompareOptions, int> parse_compare(int argc, const char* const* argv) {
   app.add_option("--scenario", options.scenarios, "A scenario with its options, quoted (repeatable) [p2p]")
       ->option_text("'SCENARIO OPTIONS'");
   app.add_option("--rounds", options.rounds, "Rounds [5]")->option_text("N")->check(CLI::Range(1, 1000));
-  app.add_option("--json", options.json_file, "Write the result as JSON; - for the standard output")->option_text("FILE");
+  app.add_option("--json", options.json_file, "Write the result as JSON; - for the standard output")
+      ->option_text("FILE");
+  app.add_option("--html", options.html_file, "Write the result as one page with charts")
+      ->option_text("FILE");
   return parse(app, argc, argv, options);
 }
 

@@ -41,7 +41,8 @@ inline ScannedPacket scan_packet(ByteView in) {
 }
 
 inline std::uint16_t read_u16(const std::byte* at) {
-  return static_cast<std::uint16_t>((std::to_integer<unsigned>(at[0]) << 8U) | std::to_integer<unsigned>(at[1]));
+  return static_cast<std::uint16_t>((std::to_integer<unsigned>(at[0]) << 8U) |
+                                    std::to_integer<unsigned>(at[1]));
 }
 
 struct ScannedPublish {
@@ -51,7 +52,8 @@ struct ScannedPublish {
 };
 
 // `in` begins with the packet and may end inside its payload. kNeedMore: it ends before.
-inline ScanState scan_publish(ByteView in, const ScannedPacket& packet, bool has_properties, ScannedPublish& out) {
+inline ScanState scan_publish(ByteView in, const ScannedPacket& packet, bool has_properties,
+                              ScannedPublish& out) {
   out.qos = (packet.first_byte >> 1U) & 3U;
   std::size_t at = packet.header_bytes;
   if (in.size() < at + 2) return packet.size < at + 2 ? ScanState::kMalformed : ScanState::kNeedMore;

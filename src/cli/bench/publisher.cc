@@ -42,7 +42,8 @@ std::uint64_t Publisher::room() const {
   std::uint64_t room = limit_ - std::min(limit_, sent_);
   if (schedule_ == nullptr) room = std::min(room, stream_.window.room(sent_));
   if (stream_.plan.qos == mqtt::Qos::kAtMostOnce) return room;
-  const std::uint64_t acknowledged_room = std::min<std::uint64_t>(client_.receive_maximum(), stream_.plan.inflight);
+  const std::uint64_t acknowledged_room =
+      std::min<std::uint64_t>(client_.receive_maximum(), stream_.plan.inflight);
   return std::min(room, acknowledged_room - std::min(acknowledged_room, unacknowledged()));
 }
 
@@ -85,7 +86,7 @@ void Publisher::write(ByteBuffer& out, std::uint64_t count, Nanoseconds now) {
       identity.time = schedule_->due(schedule_first_ + (identity.sequence - schedule_base_) * schedule_step_);
     }
     if (traffic_.plan.topic_at) {
-      traffic_.plan.topic_at(draws_++ + (std::uint64_t{number_} << 32U), topic_);
+      traffic_.plan.topic_at(number_, identity.sequence, topic_);
       message_.set_topic(topic_);
     }
     message_.write(at, identity, traffic_.run, packet_id(identity.sequence));

@@ -37,7 +37,8 @@ class Publisher {
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   // All that it shall send is sent, and acknowledged at QoS 1 and 2.
   [[nodiscard]] bool is_finished() const { return sent_ >= limit_ && unacknowledged() == 0; }
-  // For so long has its window been full, or an acknowledgement missing, without any change. Ask at intervals.
+  // For so long has its window been full, or an acknowledgement missing, without any change. Ask at
+  // intervals.
   bool is_stalled(Nanoseconds now, Nanoseconds patience);
   [[nodiscard]] Stream& stream() const { return stream_; }
 
@@ -58,13 +59,12 @@ class Publisher {
   std::uint64_t acknowledged_ = 0;  // at QoS 1 and 2
   std::uint64_t limit_ = 0;         // of sent_
   const Schedule* schedule_ = nullptr;
-  std::uint64_t schedule_base_ = 0;   // sent_ when it began
+  std::uint64_t schedule_base_ = 0;  // sent_ when it began
   std::uint64_t schedule_first_ = 0;
   std::uint64_t schedule_step_ = 1;
   std::uint64_t stall_sent_ = 0;  // sent_ when it last changed, as is_stalled saw it
   Nanoseconds stall_since_ = 0;
   std::string topic_;
-  std::uint64_t draws_ = 0;
 };
 
 }  // namespace nightjar::cli::bench

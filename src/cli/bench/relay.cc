@@ -40,14 +40,14 @@ struct Peer {
   net::Fd socket;
   mqtt::Version version = mqtt::Version::k311;
   std::vector<std::string> filters;
-  ByteBuffer unread;         // of the handshake; later an incomplete packet, where packets must stay whole
+  ByteBuffer unread;  // of the handshake; later an incomplete packet, where packets must stay whole
   ByteBuffer unsent;
   std::vector<Peer*> sinks;  // once it is a source
   std::vector<Peer*> sources;
   bool is_source = false;
-  bool is_shared = false;    // as a source: one of the sinks has other sources, too
-  bool is_dirty = false;     // unsent was filled in this turn
-  bool is_blocked = false;   // the kernel takes no more
+  bool is_shared = false;   // as a source: one of the sinks has other sources, too
+  bool is_dirty = false;    // unsent was filled in this turn
+  bool is_blocked = false;  // the kernel takes no more
   std::uint32_t mask = EPOLLIN;
 };
 
@@ -195,9 +195,9 @@ bool Relay::on_packet(Peer& peer, const mqtt::Frame& frame) {
 void Relay::become_source(Peer& peer, ByteView topic) {
   peer.is_source = true;
   for (const auto& [sink, owner] : peers_) {
-    const bool is_match = std::any_of(sink->filters.begin(), sink->filters.end(), [&](const std::string& filter) {
-      return mqtt::matches(filter, as_text(topic));
-    });
+    const bool is_match =
+        std::any_of(sink->filters.begin(), sink->filters.end(),
+                    [&](const std::string& filter) { return mqtt::matches(filter, as_text(topic)); });
     if (!is_match) continue;
     peer.sinks.push_back(sink);
     sink->sources.push_back(&peer);

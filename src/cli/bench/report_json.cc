@@ -65,13 +65,11 @@ json::object phase_json(const PhaseResult& phase, bool has_broker_usage) {
                       {"latency_us", latency_json(phase.latency)},
                       {"verification", verification_json(phase.verification)}};
   if (has_broker_usage) {
-    object["broker"] = {{"cpu_us", phase.broker_us()},
-                        {"cpu_s", phase.broker_cpu_s},
-                        {"cores", phase.broker_cores()},
-                        {"resident_bytes_before", phase.resident_begin},
-                        {"resident_bytes", phase.resident_end},
-                        {"private_bytes_before", phase.private_begin},
-                        {"private_bytes", phase.private_end}};
+    object["broker"] = {
+        {"cpu_us", phase.broker_us()},          {"cpu_s", phase.broker_cpu_s},
+        {"cores", phase.broker_cores()},        {"resident_bytes_before", phase.resident_begin},
+        {"resident_bytes", phase.resident_end}, {"private_bytes_before", phase.private_begin},
+        {"private_bytes", phase.private_end}};
   }
   for (const auto& [name, value] : phase.extra) object[name] = value;
   object["intervals"] = intervals_json(phase.intervals);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 
@@ -12,7 +13,8 @@ class Lines {
  public:
   template <typename... Args>
   void add(std::string_view name, fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(text_), "  {:<22}{}\n", name, fmt::format(format, std::forward<Args>(args)...));
+    fmt::format_to(std::back_inserter(text_), "  {:<32}{}\n", name,
+                   fmt::format(format, std::forward<Args>(args)...));
   }
   void heading(std::string_view name) { fmt::format_to(std::back_inserter(text_), "{}\n", name); }
   std::string take() { return std::move(text_); }
@@ -29,17 +31,22 @@ void add_latency(Lines& lines, const Histogram& latency) {
 }
 
 void add_usage(Lines& lines, const PhaseResult& phase) {
-  lines.add("broker CPU", "{:.3f} µs per {}, {:.2f} cores", phase.broker_us(), phase.unit, phase.broker_cores());
+  lines.add("broker CPU", "{:.3f} µs per {}, {:.2f} cores", phase.broker_us(), phase.unit,
+            phase.broker_cores());
   lines.add("broker memory", "{} resident, {} private at the end (before: {}, {})",
-            bytes_text(static_cast<double>(phase.resident_end)), bytes_text(static_cast<double>(phase.private_end)),
+            bytes_text(static_cast<double>(phase.resident_end)),
+            bytes_text(static_cast<double>(phase.private_end)),
             bytes_text(static_cast<double>(phase.resident_begin)),
             bytes_text(static_cast<double>(phase.private_begin)));
 }
 
 void add_verification(Lines& lines, const Verification& found) {
   if (found.expected == 0 && found.is_clean()) return;
-  if (found.is_clean()) return lines.add("verified", "all {} arrived, once, in order, undamaged", count_text(static_cast<double>(found.delivered)));
-  lines.add("NOT CLEAN", "{} of {} lost, {} duplicates, {} out of order, {} damaged, {} foreign, {} connections lost",
+  if (found.is_clean())
+    return lines.add("verified", "all {} arrived, once, in order, undamaged",
+                     count_text(static_cast<double>(found.delivered)));
+  lines.add("NOT CLEAN",
+            "{} of {} lost, {} duplicates, {} out of order, {} damaged, {} foreign, {} connections lost",
             found.lost(), found.expected, found.duplicates, found.late, found.damaged, found.foreign,
             found.lost_connections);
   if (found.stalls != 0) lines.add("stalls", "{} times nothing came back for seconds", found.stalls);
@@ -63,6 +70,18 @@ std::string count_text(double count) {
   return text;
 }
 
+std::string figure_text(double value) {
+  if (value == 0) return "0";
+  if (std::abs(value) < 10) return fmt::format("{:.3f}", value);
+  if (std::abs(value) < 1000) return fmt::format("{:.1f}", value);
+  return count_text(value);
+}
+
+std::string words(std::string name) {
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
 std::string bytes_text(double bytes) {
   if (bytes < 10 * 1024) return fmt::format("{:.0f} B", bytes);
   if (bytes < 10 * 1024 * 1024) return fmt::format("{:.0f} KiB", bytes / 1024);
@@ -75,12 +94,16 @@ std::string report_table(const BenchResult& result) {
   for (const auto& [name, value] : result.settings) lines.add(name, "{}", value);
   for (const PhaseResult& phase : result.phases) {
     lines.heading(phase.name);
-    lines.add("measured", "{} {}s in {:.3f} s: {} a second", count_text(static_cast<double>(phase.count)), phase.unit,
-              phase.seconds, count_text(phase.rate()));
+    if (phase.unit == kSecondUnit) {
+      lines.add("measured", "{:.1f} s", phase.seconds);
+    } else {
+      lines.add("measured", "{} {}s in {:.3f} s: {} a second", count_text(static_cast<double>(phase.count)),
+                phase.unit, phase.seconds, count_text(phase.rate()));
+    }
     add_latency(lines, phase.latency);
     if (result.has_broker_usage) add_usage(lines, phase);
     lines.add("this tool's CPU", "{:.3f} µs per {}", phase.own_us(), phase.unit);
-    for (const auto& [name, value] : phase.extra) lines.add(name, "{:.2f}", value);
+    for (const auto& [name, value] : phase.extra) lines.add(words(name), "{}", figure_text(value));
     add_verification(lines, phase.verification);
   }
   for (const std::string& note : result.notes) lines.add("note", "{}", note);

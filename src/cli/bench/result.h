@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,7 +24,8 @@ struct Verification {
 
   [[nodiscard]] std::uint64_t lost() const { return expected > delivered ? expected - delivered : 0; }
   [[nodiscard]] bool is_clean() const {
-    return lost() == 0 && duplicates == 0 && late == 0 && damaged == 0 && foreign == 0 && lost_connections == 0;
+    return lost() == 0 && duplicates == 0 && late == 0 && damaged == 0 && foreign == 0 &&
+           lost_connections == 0;
   }
 };
 
@@ -40,6 +42,9 @@ struct IntervalResult {
   std::uint64_t p99_ns = 0;
   std::uint64_t max_ns = 0;
 };
+
+// The unit of phases in which only time passes.
+inline constexpr std::string_view kSecondUnit = "second";
 
 // One part of a scenario: what was counted in which time, and what it cost.
 struct PhaseResult {

@@ -17,8 +17,8 @@ class Schedule {
 
   [[nodiscard]] Nanoseconds due(std::uint64_t index) const {
     const auto number = static_cast<double>(index);
-    const double after_s = number < ramp_messages_ ? std::sqrt(2 * ramp_s_ * number / rate_)
-                                                   : ramp_s_ / 2 + number / rate_;
+    const double after_s =
+        number < ramp_messages_ ? std::sqrt(2 * ramp_s_ * number / rate_) : ramp_s_ / 2 + number / rate_;
     return begin_ + from_seconds(after_s);
   }
 

@@ -50,19 +50,19 @@ class Counter {
 // Of one thread, since it was made.
 struct alignas(64) ThreadCounters {
   Counter connected;
-  Counter refused;  // connections that failed or were refused
+  Counter refused;     // connections that failed or were refused
   Counter subscribed;  // filters
   Counter published;
   Counter acknowledged;  // publishes at QoS 1 and 2
   Counter delivered;     // without duplicates
   Counter duplicates;
-  Counter late;          // after a message of the same stream that was sent after it
-  Counter damaged;       // the identity is right, the rest of the payload is not
-  Counter foreign;       // not of this run, not for this client, or not readable
+  Counter late;     // after a message of the same stream that was sent after it
+  Counter damaged;  // the identity is right, the rest of the payload is not
+  Counter foreign;  // not of this run, not for this client, or not readable
   Counter bytes_in;
   Counter bytes_out;
   Counter lost_connections;
-  Counter stalls;  // times that a window was given up
+  Counter stalls;       // times that a window was given up
   Counter live_p50_ns;  // of the last whole interval
   Counter live_p99_ns;
   Counter last_arrival;  // Nanoseconds

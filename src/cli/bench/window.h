@@ -19,8 +19,8 @@ class Window {
         receivers_(spread == Spread::kEach ? receivers : 1),
         chunk_bits_(static_cast<unsigned>(std::bit_width(std::max(messages_ / kChunks, 1U))) - 1) {}
 
-  // Messages that the publisher may send now, who has sent `sent`. It grows by whole chunks, so that they leave
-  // in batches.
+  // Messages that the publisher may send now, who has sent `sent`. It grows by whole chunks, so that they
+  // leave in batches.
   [[nodiscard]] std::uint64_t room(std::uint64_t sent) const {
     const std::uint64_t limit = released_.load(std::memory_order_relaxed) + messages_;
     return limit > sent ? limit - sent : 0;
@@ -65,7 +65,8 @@ class Window {
   unsigned chunk_bits_;
   std::atomic<std::uint64_t> released_{0};  // messages that every receiver has
   std::atomic<std::uint64_t> total_{0};
-  // Receivers that have a chunk. No receiver is more chunks ahead of another than a window has, and a few more.
+  // Receivers that have a chunk. No receiver is more chunks ahead of another than a window has, and a few
+  // more.
   std::array<std::atomic<std::uint32_t>, 4 * kChunks> done_{};
 };
 
