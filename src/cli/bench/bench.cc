@@ -23,10 +23,21 @@ constexpr int kUnmeasured = 2;
 constexpr int kUnclean = 3;
 
 void show_progress(const std::string& phase, const bench::IntervalResult& now) {
-  fmt::print(stderr, "\r\033[K{} {:.1f} s  {} msg/s in  {} msg/s out  p50 {}  p99 {}  broker {:.2f} cores",
-             phase, now.end_s, bench::count_text(now.published_per_s), bench::count_text(now.delivered_per_s),
-             bench::time_text(static_cast<double>(now.p50_ns)),
-             bench::time_text(static_cast<double>(now.p99_ns)), now.broker_cores);
+  using bench::count_text;
+  std::string line = fmt::format("{} {:.1f} s", phase, now.end_s);
+  if (now.connected_per_s > 0) line += fmt::format("  {} connects/s", count_text(now.connected_per_s));
+  if (now.subscribed_per_s > 0) line += fmt::format("  {} filters/s", count_text(now.subscribed_per_s));
+  if (now.published_per_s > 0) line += fmt::format("  {} published/s", count_text(now.published_per_s));
+  if (now.delivered_per_s > 0) {
+    line += fmt::format("  {} delivered/s  p50 {}  p99 {}", count_text(now.delivered_per_s),
+                        bench::time_text(static_cast<double>(now.p50_ns)),
+                        bench::time_text(static_cast<double>(now.p99_ns)));
+  }
+  if (now.resident_bytes != 0) {
+    line += fmt::format("  broker {:.2f} cores, {}", now.broker_cores,
+                        bench::bytes_text(static_cast<double>(now.resident_bytes)));
+  }
+  fmt::print(stderr, "\r\033[K{}", line);
   std::fflush(stderr);
 }
 
@@ -47,6 +58,9 @@ int run_one(const bench::BenchOptions& options) {
   if (!options.is_quiet && options.json_file != "-") fmt::print("{}", bench::report_table(*result));
   if (!options.json_file.empty() &&
       !bench::write_report(options.json_file, boost::json::serialize(bench::report_json(*result)))) {
+    return kUnmeasured;
+  }
+  if (!options.html_file.empty() && !bench::write_report(options.html_file, bench::report_html(*result))) {
     return kUnmeasured;
   }
   return std::all_of(result->phases.begin(), result->phases.end(),

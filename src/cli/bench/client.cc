@@ -81,12 +81,13 @@ void Client::on_writable() {
     }
     const LoadSettings& settings = thread_.traffic().settings;
     ByteBuffer properties;
-    if (settings.version == Version::k5 && plan_.keeps_session) {
+    const bool keeps_session = plan_.keeps_session && !thread_.cleans_sessions();
+    if (settings.version == Version::k5 && keeps_session) {
       mqtt::PropertyWriter(properties).u32(mqtt::PropertyId::kSessionExpiryInterval, 3600);
     }
     ByteBuffer packet;
     mqtt::write_connect(packet, {.version = settings.version,
-                                 .clean_start = !plan_.keeps_session,
+                                 .clean_start = !keeps_session,
                                  .keep_alive_s = settings.keep_alive_s,
                                  .client_id = plan_.id,
                                  .has_user_name = !settings.user_name.empty(),

@@ -82,6 +82,7 @@ int run_compare(const CompareOptions& options) {
       !write_report(options.json_file, boost::json::serialize(comparison->json()))) {
     return 2;
   }
+  if (!options.html_file.empty() && !write_report(options.html_file, comparison->html())) return 2;
   return 0;
 }
 

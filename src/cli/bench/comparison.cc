@@ -6,18 +6,9 @@
 #include <boost/json.hpp>
 #include <iterator>
 
+#include "cli/bench/report.h"
+
 namespace nightjar::cli::bench {
-namespace {
-
-std::string figure_text(double value) {
-  if (value == 0) return "0";
-  if (value < 10) return fmt::format("{:.3f}", value);
-  if (value < 1000) return fmt::format("{:.1f}", value);
-  return fmt::format("{:.0f}", value);
-}
-
-}  // namespace
-
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
@@ -44,14 +35,14 @@ void Comparison::add(std::size_t broker, const std::string& scenario, const Benc
     };
     const auto us = [&](double quantile) { return static_cast<double>(phase.latency.at(quantile)) / 1e3; };
     put(fmt::format("CPU µs per {}", phase.unit), phase.broker_us());
-    put(fmt::format("{}s per s", phase.unit), phase.rate());
+    if (phase.unit != kSecondUnit) put(fmt::format("{}s per s", phase.unit), phase.rate());
     if (!phase.latency.empty()) {
       put("p50 µs", us(0.50));
       put("p99 µs", us(0.99));
     }
     put("resident MiB", static_cast<double>(phase.resident_end) / 1024 / 1024);
     put(fmt::format("this tool's CPU µs per {}", phase.unit), phase.own_us());
-    for (const auto& [name, value] : phase.extra) put(name, value);
+    for (const auto& [name, value] : phase.extra) put(words(name), value);
     const Verification& found = phase.verification;
     if (!found.is_clean()) {
       problems_.push_back(fmt::format(

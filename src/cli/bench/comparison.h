@@ -29,6 +29,8 @@ class Comparison {
   // Medians; behind those of the second broker and later, the ratio to the first.
   [[nodiscard]] std::string table() const;
   [[nodiscard]] boost::json::object json() const;
+  // One page with a bar chart of every figure.
+  [[nodiscard]] std::string html() const;
 
  private:
   void add_figure(std::size_t broker, const std::string& scenario, const std::string& phase,

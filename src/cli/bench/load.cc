@@ -72,16 +72,26 @@ Load::Load(const Plan& plan, LoadSettings settings, const ProcessMeter& meter, P
 // ---- phases ----
 
 Result<PhaseResult> Load::connect(Range clients, double rate, unsigned dialing_max) {
+  return connect({.kind = Job::Kind::kConnect,
+                  .clients = clients,
+                  .rate = rate,
+                  .begin = now_ns(),
+                  .dialing_max = dialing_max});
+}
+
+Result<PhaseResult> Load::clean_sessions(Range clients) {
+  auto result = connect({.kind = Job::Kind::kConnect, .clients = clients, .cleans_sessions = true});
+  if (result) disconnect(clients);
+  return result;
+}
+
+Result<PhaseResult> Load::connect(const Job& job) {
   const std::uint64_t known = traffic_.plan.clients.size();
-  const std::uint64_t wanted = std::min(clients.count, known - std::min(known, clients.first));
+  const std::uint64_t wanted = std::min(job.clients.count, known - std::min(known, job.clients.first));
   const Snapshot begin = take_snapshot(true);
   Snapshot last = begin;
   PhaseResult series;
-  Running running(*this, {.kind = Job::Kind::kConnect,
-                          .clients = clients,
-                          .rate = rate,
-                          .begin = begin.time,
-                          .dialing_max = dialing_max});
+  Running running(*this, job);
   Nanoseconds deadline = begin.time + kConnectPatience;
   for (std::uint64_t seen = 0; !running.is_done();) {
     sleep_until(now_ns() + kPoll);
@@ -135,7 +145,7 @@ PhaseResult Load::messages(const MessagesPhase& phase) {
   Job job{.kind = Job::Kind::kPublish,
           .clients = phase.clients,
           .rate = phase.rate,
-          .begin = at_start.time + kLeadTime,
+          .begin = at_start.time + (is_timed ? kLeadTime : 0),
           .ramp = phase.ramp,
           .publish_until = INT64_MAX,
           .messages_per_stream = phase.messages_per_stream};
@@ -148,8 +158,8 @@ PhaseResult Load::messages(const MessagesPhase& phase) {
     job.interval = INT64_MAX / 4;
   }
   Running running(*this, job);
-  sleep_until(job.measure_begin);
-  const Snapshot begin = take_snapshot();
+  if (is_timed) sleep_until(job.measure_begin);
+  const Snapshot begin = is_timed ? take_snapshot() : at_start;
   Snapshot last = begin;
   PhaseResult series;
   if (is_timed) {
@@ -213,7 +223,7 @@ PhaseResult Load::hold(Nanoseconds duration) {
   const Snapshot end = take_snapshot(true);
   PhaseResult result = compare(begin, end);
   result.name = "hold";
-  result.unit = "second";
+  result.unit = kSecondUnit;
   result.count = static_cast<std::uint64_t>(to_seconds(duration) + 0.5);
   result.intervals = std::move(series.intervals);
   verify(result, begin, end, 0);

@@ -36,9 +36,11 @@ class Load {
 
   // Connects these clients and has them subscribe; an error if one of them could not.
   Result<PhaseResult> connect(Range clients, double rate = 0, unsigned dialing_max = 100);
+  // Connects these clients so that nothing is left of their sessions, and disconnects them.
+  Result<PhaseResult> clean_sessions(Range clients);
   Result<PhaseResult> subscribe(Range clients);
   PhaseResult messages(const MessagesPhase& phase);
-  // Does `job`, during which that many messages shall arrive.
+  // Does `job` (connecting or subscribing), upon which that many messages shall arrive.
   PhaseResult receive(const std::string& name, std::uint64_t expected, Nanoseconds patience, const Job& job);
   // Only watches for that long.
   PhaseResult hold(Nanoseconds duration);
@@ -70,6 +72,7 @@ class Load {
 
   class Running;
 
+  Result<PhaseResult> connect(const Job& job);
   [[nodiscard]] Snapshot take_snapshot(bool with_private = false) const;
   [[nodiscard]] std::uint64_t expected_deliveries() const;
   static PhaseResult compare(const Snapshot& begin, const Snapshot& end);

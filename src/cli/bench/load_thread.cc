@@ -109,6 +109,7 @@ void LoadThread::start_more() {
       for (; started_ < job_clients_.size(); ++started_, ++ended_) job_clients_[started_]->disconnect();
       return;
     case Job::Kind::kPublish:
+      if (started_ == 0) start_publishing();
       return publish_due();
     case Job::Kind::kListen:
       return;
@@ -123,34 +124,31 @@ void LoadThread::start_connects() {
   }
 }
 
-void LoadThread::publish_due() {
-  const bool is_over = now_ >= job_.publish_until;
-  if (started_ == 0) {
-    started_ = 1;
-    job_publishers_.clear();
-    for (Client* client : job_clients_) {
-      if (client->publisher() != nullptr) job_publishers_.push_back(client->publisher());
-    }
-    if (job_.rate > 0 && !job_publishers_.empty()) {
-      const auto own = static_cast<double>(job_publishers_.size());
-      const auto all = static_cast<double>(traffic_.plan.streams.size());
-      schedule_.emplace(job_.begin + from_seconds(index_ / job_.rate), job_.rate * own / all, job_.ramp);
-    }
-    for (std::size_t i = 0; i < job_publishers_.size(); ++i) {
-      Publisher& publisher = *job_publishers_[i];
-      if (schedule_) {
-        publisher.follow(*schedule_, i, job_publishers_.size());
-      } else {
-        publisher.flood(job_.messages_per_stream);
-        list(publisher);
-      }
+void LoadThread::start_publishing() {
+  started_ = 1;
+  job_publishers_.clear();
+  for (Client* client : job_clients_) {
+    if (client->publisher() != nullptr) job_publishers_.push_back(client->publisher());
+  }
+  if (job_.rate > 0 && !job_publishers_.empty()) {
+    const auto own = static_cast<double>(job_publishers_.size());
+    const auto all = static_cast<double>(traffic_.plan.streams.size());
+    schedule_.emplace(job_.begin + from_seconds(index_ / job_.rate), job_.rate * own / all, job_.ramp);
+  }
+  for (std::size_t i = 0; i < job_publishers_.size(); ++i) {
+    Publisher& publisher = *job_publishers_[i];
+    if (schedule_) {
+      publisher.follow(*schedule_, i, job_publishers_.size());
+    } else {
+      publisher.flood(job_.messages_per_stream);
+      list(publisher);
     }
   }
-  if (is_over && is_publishing_) {
-    is_publishing_ = false;
-    if (!schedule_) {
-      for (Publisher* publisher : job_publishers_) publisher->stop();
-    }
+}
+
+void LoadThread::publish_due() {
+  if (now_ >= job_.publish_until && std::exchange(is_publishing_, false) && !schedule_) {
+    for (Publisher* publisher : job_publishers_) publisher->stop();
   }
   if (!schedule_) return;
   const std::uint64_t count = job_publishers_.size();
@@ -337,7 +335,9 @@ void LoadThread::on_message(SequenceTrack& track, const Identity& identity) {
     run_.time = identity.time;
   }
   Arrival arrival = Arrival::kInOrder;
-  if (run_.stream->plan.spread == Spread::kEach) {
+  if (!run_.stream->plan.is_ordered) {
+    arrival = track.take_unordered(identity.sequence);
+  } else if (run_.stream->plan.spread == Spread::kEach) {
     arrival = track.take(identity.sequence);
   } else {
     const std::lock_guard guard(run_.stream->lock);

@@ -29,7 +29,8 @@ struct Job {
   Nanoseconds ramp = 0;
   Nanoseconds publish_until = 0;
   std::uint64_t messages_per_stream = UINT64_MAX;
-  unsigned dialing_max = 100;  // connects under way at a time
+  bool cleans_sessions = false;  // when connecting, whatever the plan says
+  unsigned dialing_max = 100;    // connects under way at a time
   // Latency is kept of what was sent in this span, one histogram for each interval.
   Nanoseconds measure_begin = 0;
   Nanoseconds measure_end = 0;
@@ -67,6 +68,7 @@ class LoadThread {
   // ---- for Client ----
   Traffic& traffic() { return traffic_; }
   ThreadCounters& count() { return counters_; }
+  [[nodiscard]] bool cleans_sessions() const { return job_.cleans_sessions; }
   [[nodiscard]] Nanoseconds now() const { return now_; }
   std::byte* read_buffer() { return read_buffer_.get(); }
   ByteBuffer& replies() { return replies_; }
@@ -99,6 +101,7 @@ class LoadThread {
 
   void start_more();
   void start_connects();
+  void start_publishing();
   void publish_due();
   void wait();
   void pump_listed();

@@ -30,6 +30,49 @@ std::map<std::string, mqtt::Version> versions() {
           {"5.0", mqtt::Version::k5}};
 }
 
+// Of single scenarios.
+void add_scenario_options(CLI::App& app, BenchOptions& to) {
+  app.add_option("--clients", to.clients, "conn: connections [10000, or what the file limit allows]")
+      ->option_text("N");
+  app.add_option("--connect-rate", to.connect_rate, "Connects a second [as fast as possible]")
+      ->option_text("N");
+  app.add_option("--dialing", to.dialing, "Connects under way at a time [100]")
+      ->option_text("N")
+      ->check(CLI::Range(1, 60'000));
+  app.add_option("--hold", to.hold_s, "conn: idle time that is watched [5]")->option_text("SECONDS");
+  app.add_flag("--subscribe", to.subscribes, "conn: each connection subscribes to a topic of its own");
+  app.add_option("--filters", to.filters, "wild: filters in the table [100000]")->option_text("N");
+  app.add_option("--topics", to.topics, "wild: topics that are published to [100000]")->option_text("N");
+  app.add_option("--zipf", to.zipf, "wild: topics by Zipf's law with this exponent [0: all alike]")
+      ->option_text("S")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("-n,--messages", to.messages, "retained, offline: messages [100000, 90000]")
+      ->option_text("N");
+  app.add_option("--shape", to.shape, "capacity: the traffic [p2p]")
+      ->option_text("p2p|fanout|fanin|shared")
+      ->check(CLI::IsMember({"p2p", "fanout", "fanin", "shared"}));
+  app.add_option("--goal", to.goal_ms, "capacity: the latency to keep, in milliseconds [10]")
+      ->option_text("MS")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--goal-percentile", to.goal_percentile, "capacity: for this share of the messages [99]")
+      ->option_text("P")
+      ->check(CLI::Range(0.0, 100.0));
+  app.add_option("--case", to.suite_case, suite_case_list())
+      ->option_text("NAME")
+      ->check(CLI::IsMember(suite_case_names()));
+  app.add_option("--scale", to.scale, "omb: part of the clients and of the rate [what the file limit allows]")
+      ->option_text("F")
+      ->check(CLI::Range(0.0001, 1.0));
+  app.add_option("--beside", to.beside,
+                 "Disturb the load: all (a subscriber of #), stalled (one that does not read),\n"
+                 "bomb (subscriptions without end), churn (they come and go)")
+      ->option_text("KIND")
+      ->check(CLI::IsMember({"all", "stalled", "bomb", "churn"}));
+  app.add_option("--beside-rate", to.beside_rate, "Messages or subscriptions a second of --beside [1000]")
+      ->option_text("N")
+      ->check(CLI::PositiveNumber);
+}
+
 void add_options(CLI::App& app, BenchOptions& to) {
   app.set_help_flag("--help", "Print this help and exit");
   app.get_formatter()->column_width(34);
@@ -55,18 +98,25 @@ void add_options(CLI::App& app, BenchOptions& to) {
       ->check(CLI::Range(kIdentityBytes, std::size_t{256} * 1024 * 1024));
   app.add_option("--publishers", to.publishers, "Publishers [by scenario]")->option_text("N");
   app.add_option("--subscribers", to.subscribers, "Subscribers [by scenario]")->option_text("N");
-  app.add_option("-r,--rate", to.rate, "Messages published a second, by all together [0: a flood]")
+  app.add_option("-r,--rate", to.rate, "Messages published a second, by all together; 0: a flood [0]")
       ->option_text("N")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("-w,--window", to.window, "Messages of a flood on their way to a subscriber [1000, 1 MiB]")
+  app.add_option("-w,--window", to.window, "Messages of a flood on their way to a subscriber [by scenario]")
       ->option_text("N");
   app.add_option("--inflight", to.inflight,
                  "Unacknowledged messages of a publisher [500 at QoS 1, 20 at QoS 2]")
       ->option_text("N")
       ->check(CLI::Range(1, 32'000));
-  app.add_option("-d,--duration", to.duration_s, "Measured time [10]")->option_text("SECONDS");
-  app.add_option("--warmup", to.warmup_s, "Load before the measured time [1]")->option_text("SECONDS");
-  app.add_option("--ramp", to.ramp_s, "Time in which the rate grows from 0 [0]")->option_text("SECONDS");
+  app.add_option("-d,--duration", to.duration_s, "Measured time [10]")
+      ->option_text("SECONDS")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--warmup", to.warmup_s, "Load before the measured time [1]")
+      ->option_text("SECONDS")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--ramp", to.ramp_s, "Time in which the rate grows from 0 [0]")
+      ->option_text("SECONDS")
+      ->check(CLI::NonNegativeNumber);
+  add_scenario_options(app, to);
   app.add_option("--threads", to.threads, "Threads of this tool [1]")
       ->option_text("N")
       ->check(CLI::Range(1, 64));
@@ -74,6 +124,7 @@ void add_options(CLI::App& app, BenchOptions& to) {
       ->option_text("PID");
   app.add_option("--json", to.json_file, "Write the result as JSON; - for the standard output")
       ->option_text("FILE");
+  app.add_option("--html", to.html_file, "Write the result as one page with charts")->option_text("FILE");
   app.add_flag("--quiet", to.is_quiet, "No progress, no table");
 }
 
@@ -135,6 +186,8 @@ Result<CompareOptions, int> parse_compare(int argc, const char* const* argv) {
       ->option_text("'SCENARIO OPTIONS'");
   app.add_option("--rounds", options.rounds, "Rounds [5]")->option_text("N")->check(CLI::Range(1, 1000));
   app.add_option("--json", options.json_file, "Write the result as JSON; - for the standard output")
+      ->option_text("FILE");
+  app.add_option("--html", options.html_file, "Write the result as one page with charts")
       ->option_text("FILE");
   return parse(app, argc, argv, options);
 }

@@ -27,17 +27,25 @@ struct BenchOptions {
   std::uint64_t filters = 0;
   std::uint64_t topics = 0;
   std::uint64_t messages = 0;
-  double zipf = 0;
+  double zipf = 0;  // exponent; 0: all topics alike
+  bool subscribes = false;
+  std::string shape = "p2p";
+  std::string suite_case;
+  double scale = 0;  // 0: as large as the file limit allows
+  double goal_ms = 10;
+  double goal_percentile = 99;
+  std::string beside;
+  double beside_rate = 0;
 
-  double rate = 0;  // 0: a flood
+  double rate = -1;  // 0: a flood; negative: as the scenario has it
   std::uint32_t window = 0;
   std::uint32_t inflight = 0;
   double connect_rate = 0;
   std::uint32_t dialing = 100;
-  double duration_s = 10;
+  double duration_s = 0;
   double warmup_s = 1;
   double ramp_s = 0;
-  double hold_s = 10;
+  double hold_s = 5;
   unsigned threads = 1;
 
   std::vector<int> pids;

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "cli/bench/draws.h"
 
 namespace nightjar::cli::bench {
 namespace {
@@ -126,6 +130,152 @@ Plan plan_shared(const BenchOptions& options) {
                   .window = window(options, options.publishers, kWindowGroup),
                   .inflight = inflight(options)},
                  "bench/shared/{:06}");
+  return plan;
+}
+
+// ---- wild ----
+
+std::string wild_topic(std::uint64_t topic, std::uint64_t groups) {
+  const std::uint64_t group = topic % groups;
+  return fmt::format("wild/{:02}/{:07}/{:07}", group % 100, group, topic / groups);
+}
+
+std::string wild_filter(std::uint64_t filter) {
+  // Of twenty, thirteen end in a +, five in a #, one has a further + inside, and one begins with it.
+  switch (filter % 20) {
+    case 18:
+      return fmt::format("wild/+/{:07}/+", filter);
+    case 19:
+      return fmt::format("+/{:02}/{:07}/+", filter % 100, filter);
+    case 3:
+    case 7:
+    case 11:
+    case 15:
+    case 17:
+      return fmt::format("wild/{:02}/{:07}/#", filter % 100, filter);
+    default:
+      return fmt::format("wild/{:02}/{:07}/+", filter % 100, filter);
+  }
+}
+
+Plan plan_wild(const BenchOptions& options) {
+  Plan plan;
+  const std::uint64_t subscribers = options.subscribers;
+  for (std::uint32_t i = 0; i < subscribers; ++i) {
+    const std::uint64_t first = options.filters * i / subscribers;
+    plan.clients.push_back({.id = fmt::format("bench-sub-{}", i),
+                            .filters = {first, options.filters * (i + 1) / subscribers - first},
+                            .subscribe_qos = qos(options, 0),
+                            .sources = {0, options.publishers},
+                            .thread = i});
+  }
+  plan.filter_at = wild_filter;
+  add_publishers(plan, options.publishers,
+                 {.qos = qos(options, 0),
+                  .spread = Spread::kOne,
+                  .window = window(options, 1, kWindowMessages),
+                  .inflight = inflight(options)},
+                 wild_topic(0, 1));
+  const std::uint64_t groups = std::min(options.filters, options.topics);
+  auto topics = std::make_shared<std::vector<std::string>>();
+  for (std::uint64_t i = 0; i < options.topics; ++i) topics->push_back(wild_topic(i, groups));
+  auto draws = std::make_shared<std::vector<std::uint32_t>>(
+      make_draws(static_cast<std::uint32_t>(options.topics), options.zipf));
+  plan.topic_at = [topics, draws](std::uint32_t stream, std::uint64_t number, std::string& topic) {
+    // Each publisher goes through the draws from a place of its own.
+    constexpr std::uint64_t kApart = 19'997;
+    topic = (*topics)[(*draws)[(number + stream * kApart) % kDraws]];
+  };
+  return plan;
+}
+
+// ---- mixed ----
+
+namespace {
+
+// Puts `part` behind what `plan` has, so that the numbers of its streams and filters change.
+void join(Plan& plan, const Plan& part, std::vector<std::string>& filters) {
+  const auto streams = static_cast<std::uint32_t>(plan.streams.size());
+  for (const ClientPlan& each : part.clients) {
+    ClientPlan& client = plan.clients.emplace_back(each);
+    client.id = fmt::format("bench-{}", plan.clients.size());
+    if (client.stream != kNoStream) client.stream += streams;
+    client.sources.first += streams;
+    client.filters.first = filters.size();
+    for (std::uint64_t i = 0; i < each.filters.count; ++i)
+      filters.push_back(part.filter_at(each.filters.first + i));
+  }
+  plan.streams.insert(plan.streams.end(), part.streams.begin(), part.streams.end());
+}
+
+BenchOptions part_of(const BenchOptions& options, int qos, std::uint32_t publishers,
+                     std::uint32_t subscribers) {
+  BenchOptions part = options;
+  part.qos = options.qos >= 0 ? options.qos : qos;
+  part.publishers = std::max(1U, publishers);
+  part.subscribers = std::max(1U, subscribers);
+  return part;
+}
+
+}  // namespace
+
+Plan plan_mixed(const BenchOptions& options) {
+  const std::uint32_t devices = options.publishers;
+  const std::uint32_t listeners = options.subscribers;
+  Plan plan;
+  std::vector<std::string> filters;
+  join(plan, plan_fanin(part_of(options, 0, devices, 2)), filters);                    // telemetry
+  join(plan, plan_p2p(part_of(options, 1, devices / 5, devices / 5)), filters);        // commands
+  join(plan, plan_shared(part_of(options, 1, devices / 10, 4)), filters);              // alarms
+  join(plan, plan_fanout(part_of(options, 0, 1, listeners)), filters);                 // news
+  join(plan, plan_offline(part_of(options, 2, devices / 10, devices / 10)), filters);  // settings
+  plan.filter_at = [filters = std::move(filters)](std::uint64_t i) { return filters[i]; };
+  for (ClientPlan& each : plan.clients) each.keeps_session = false;
+  return plan;
+}
+
+// ---- stored ----
+
+Plan plan_retained(const BenchOptions& options) {
+  Plan plan;
+  for (std::uint32_t i = 0; i < options.subscribers; ++i) {
+    plan.clients.push_back({.id = fmt::format("bench-sub-{}", i),
+                            .filters = {0, 1},
+                            .subscribe_qos = qos(options, 1),
+                            .sources = {0, options.publishers},
+                            .thread = i});
+  }
+  plan.filter_at = [](std::uint64_t) { return std::string("bench/retained/#"); };
+  add_publishers(plan, options.publishers,
+                 {.qos = qos(options, 1),
+                  .receivers = options.subscribers,
+                  .retain = true,
+                  .is_ordered = false,
+                  .window = UINT32_MAX,
+                  .inflight = inflight(options)},
+                 "bench/retained/{:04}/0000000");
+  plan.topic_at = [](std::uint32_t stream, std::uint64_t number, std::string& topic) {
+    topic = fmt::format("bench/retained/{:04}/{:07}", stream, number);
+  };
+  return plan;
+}
+
+Plan plan_offline(const BenchOptions& options) {
+  Plan plan;
+  const std::uint32_t pairs = std::max(options.publishers, options.subscribers);
+  for (std::uint32_t i = 0; i < pairs; ++i) {
+    plan.clients.push_back({.id = fmt::format("bench-sub-{}", i),
+                            .filters = {i, 1},
+                            .subscribe_qos = qos(options, 1),
+                            .sources = {i, 1},
+                            .thread = i,
+                            .keeps_session = true});
+  }
+  plan.filter_at = [](std::uint64_t i) { return fmt::format("bench/offline/{:06}", i); };
+  add_publishers(
+      plan, pairs,
+      {.qos = qos(options, 1), .window = window(options, 1, kWindowMessages), .inflight = inflight(options)},
+      "bench/offline/{:06}");
   return plan;
 }
 

@@ -86,7 +86,7 @@ void Publisher::write(ByteBuffer& out, std::uint64_t count, Nanoseconds now) {
       identity.time = schedule_->due(schedule_first_ + (identity.sequence - schedule_base_) * schedule_step_);
     }
     if (traffic_.plan.topic_at) {
-      traffic_.plan.topic_at(draws_++ + (std::uint64_t{number_} << 32U), topic_);
+      traffic_.plan.topic_at(number_, identity.sequence, topic_);
       message_.set_topic(topic_);
     }
     message_.write(at, identity, traffic_.run, packet_id(identity.sequence));

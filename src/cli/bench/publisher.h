@@ -65,7 +65,6 @@ class Publisher {
   std::uint64_t stall_sent_ = 0;  // sent_ when it last changed, as is_stalled saw it
   Nanoseconds stall_since_ = 0;
   std::string topic_;
-  std::uint64_t draws_ = 0;
 };
 
 }  // namespace nightjar::cli::bench

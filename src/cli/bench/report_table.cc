@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 
@@ -12,7 +13,7 @@ class Lines {
  public:
   template <typename... Args>
   void add(std::string_view name, fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(text_), "  {:<22}{}\n", name,
+    fmt::format_to(std::back_inserter(text_), "  {:<32}{}\n", name,
                    fmt::format(format, std::forward<Args>(args)...));
   }
   void heading(std::string_view name) { fmt::format_to(std::back_inserter(text_), "{}\n", name); }
@@ -69,6 +70,18 @@ std::string count_text(double count) {
   return text;
 }
 
+std::string figure_text(double value) {
+  if (value == 0) return "0";
+  if (std::abs(value) < 10) return fmt::format("{:.3f}", value);
+  if (std::abs(value) < 1000) return fmt::format("{:.1f}", value);
+  return count_text(value);
+}
+
+std::string words(std::string name) {
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
 std::string bytes_text(double bytes) {
   if (bytes < 10 * 1024) return fmt::format("{:.0f} B", bytes);
   if (bytes < 10 * 1024 * 1024) return fmt::format("{:.0f} KiB", bytes / 1024);
@@ -81,12 +94,16 @@ std::string report_table(const BenchResult& result) {
   for (const auto& [name, value] : result.settings) lines.add(name, "{}", value);
   for (const PhaseResult& phase : result.phases) {
     lines.heading(phase.name);
-    lines.add("measured", "{} {}s in {:.3f} s: {} a second", count_text(static_cast<double>(phase.count)),
-              phase.unit, phase.seconds, count_text(phase.rate()));
+    if (phase.unit == kSecondUnit) {
+      lines.add("measured", "{:.1f} s", phase.seconds);
+    } else {
+      lines.add("measured", "{} {}s in {:.3f} s: {} a second", count_text(static_cast<double>(phase.count)),
+                phase.unit, phase.seconds, count_text(phase.rate()));
+    }
     add_latency(lines, phase.latency);
     if (result.has_broker_usage) add_usage(lines, phase);
     lines.add("this tool's CPU", "{:.3f} µs per {}", phase.own_us(), phase.unit);
-    for (const auto& [name, value] : phase.extra) lines.add(name, "{:.2f}", value);
+    for (const auto& [name, value] : phase.extra) lines.add(words(name), "{}", figure_text(value));
     add_verification(lines, phase.verification);
   }
   for (const std::string& note : result.notes) lines.add("note", "{}", note);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct IntervalResult {
   std::uint64_t p99_ns = 0;
   std::uint64_t max_ns = 0;
 };
+
+// The unit of phases in which only time passes.
+inline constexpr std::string_view kSecondUnit = "second";
 
 // One part of a scenario: what was counted in which time, and what it cost.
 struct PhaseResult {

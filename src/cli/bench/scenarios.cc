@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 #include <netdb.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <memory>
 #include <string_view>
-
-#include "cli/bench/plans.h"
 
 namespace nightjar::cli::bench {
 namespace {
@@ -17,17 +15,49 @@ namespace {
 struct Scenario {
   std::string_view name;
   std::string_view summary;
-  std::uint32_t publishers;  // defaults
+  // Defaults.
+  std::uint32_t publishers;
   std::uint32_t subscribers;
-  Plan (*plan)(const BenchOptions&);
+  int qos;
+  double rate;
+  Result<BenchResult> (*run)(const Setup&);
 };
 
 constexpr std::array kScenarios{
-    Scenario{"p2p", "each publisher to a subscriber of its own", 50, 50, plan_p2p},
-    Scenario{"fanout", "each publisher to all subscribers", 1, 100, plan_fanout},
-    Scenario{"fanin", "many publishers to one subscriber", 100, 1, plan_fanin},
-    Scenario{"shared", "publishers to the members of a shared group, QoS 1", 50, 4, plan_shared},
+    Scenario{"p2p", "each publisher to a subscriber of its own", 50, 50, 0, 0, run_p2p},
+    Scenario{"fanout", "each publisher to all subscribers", 1, 100, 0, 0, run_fanout},
+    Scenario{"fanin", "many publishers to one subscriber", 100, 1, 0, 0, run_fanin},
+    Scenario{"shared", "publishers to the members of a shared group", 50, 4, 1, 0, run_shared},
+    Scenario{"wild", "first a table of wildcard filters, then one match for each message", 50, 50, 0, 0,
+             run_wild},
+    Scenario{"conn", "many connects, then nothing but idle connections", 0, 0, 0, 0, run_conn},
+    Scenario{"retained", "messages that are kept, then delivered to new subscribers", 10, 10, 1, 0,
+             run_retained},
+    Scenario{"offline", "messages for subscribers who are away, then they come back", 100, 100, 1, 0,
+             run_offline},
+    Scenario{"mixed", "telemetry, commands, alarms and news side by side", 100, 100, -1, 5000, run_mixed},
+    Scenario{"capacity", "searches the highest rate that keeps a latency", 0, 0, 0, 1000, run_capacity},
+    Scenario{"omb", "the cases of the Open MQTT Benchmark Suite", 0, 0, 1, 0, run_suite},
 };
+
+constexpr double kDuration = 10;
+constexpr double kBesideRate = 1000;
+
+const Scenario* find_scenario(std::string_view name) {
+  const auto* found = std::find_if(kScenarios.begin(), kScenarios.end(),
+                                   [&](const Scenario& each) { return each.name == name; });
+  return found == kScenarios.end() ? nullptr : found;
+}
+
+BenchOptions with_defaults(BenchOptions options, const Scenario& scenario) {
+  if (options.publishers == 0) options.publishers = scenario.publishers;
+  if (options.subscribers == 0) options.subscribers = scenario.subscribers;
+  if (options.qos < 0) options.qos = scenario.qos;
+  if (options.rate < 0) options.rate = scenario.rate;
+  if (options.duration_s == 0) options.duration_s = kDuration;
+  if (options.beside_rate == 0) options.beside_rate = kBesideRate;
+  return options;
+}
 
 Result<Address> resolve(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
@@ -43,49 +73,8 @@ Result<Address> resolve(const std::string& host, std::uint16_t port) {
   return address;
 }
 
-Result<LoadSettings> load_settings(const BenchOptions& options) {
-  LoadSettings settings{.version = options.version,
-                        .payload_bytes = options.payload_bytes,
-                        .user_name = options.user_name,
-                        .password = options.password,
-                        .keep_alive_s = options.keep_alive_s,
-                        .threads = options.threads};
-  NJ_TRY(settings.broker, resolve(options.host, options.port));
-  return settings;
-}
-
 std::string_view version_text(mqtt::Version version) {
   return version == mqtt::Version::k5 ? "5.0" : version == mqtt::Version::k311 ? "3.1.1" : "3.1";
-}
-
-void describe(const BenchOptions& options, const Plan& plan, BenchResult& result) {
-  auto& to = result.settings;
-  to.emplace_back("broker", fmt::format("{}:{}", options.host, options.port));
-  to.emplace_back("version", version_text(options.version));
-  to.emplace_back("publishers", fmt::format("{}", options.publishers));
-  to.emplace_back("subscribers", fmt::format("{}", options.subscribers));
-  to.emplace_back("qos", fmt::format("{}", static_cast<int>(plan.streams.front().qos)));
-  to.emplace_back("payload", fmt::format("{} bytes", options.payload_bytes));
-  to.emplace_back("load", options.rate > 0 ? fmt::format("{} messages/s", options.rate)
-                                           : fmt::format("flood, window {}", plan.streams.front().window));
-  to.emplace_back("threads", fmt::format("{}", options.threads));
-}
-
-Result<BenchResult> run_messages(const BenchOptions& options, const Plan& plan, const ProcessMeter& meter,
-                                 const Progress& progress) {
-  BenchResult result{.scenario = options.scenario, .has_broker_usage = !meter.is_empty()};
-  describe(options, plan, result);
-  NJ_TRY(const LoadSettings settings, load_settings(options));
-  Load load(plan, settings, meter, progress);
-  NJ_CHECK(load.connect({0, UINT64_MAX}, options.connect_rate, options.dialing));
-  NJ_CHECK(load.subscribe({0, UINT64_MAX}));
-  result.phases.push_back(load.messages({.rate = options.rate,
-                                         .ramp = from_seconds(options.ramp_s),
-                                         .warmup = from_seconds(options.warmup_s),
-                                         .duration = from_seconds(options.duration_s)}));
-  if (std::string problem = load.traffic().problem(); !problem.empty())
-    result.notes.push_back(std::move(problem));
-  return result;
 }
 
 }  // namespace
@@ -98,19 +87,51 @@ std::vector<std::string> scenario_names() {
 
 std::string scenario_list() {
   std::string text = "What to run:";
-  for (const Scenario& each : kScenarios) text += fmt::format("\n  {:<9}{}", each.name, each.summary);
+  for (const Scenario& each : kScenarios) text += fmt::format("\n  {:<9} {}", each.name, each.summary);
   return text;
 }
 
-Result<BenchResult> run_scenario(const BenchOptions& given, const ProcessMeter& meter,
+Result<BenchResult> run_scenario(const BenchOptions& options, const ProcessMeter& meter,
                                  const Progress& progress) {
-  const auto* scenario = std::find_if(kScenarios.begin(), kScenarios.end(),
-                                      [&](const Scenario& each) { return each.name == given.scenario; });
-  if (scenario == kScenarios.end()) return fail(fmt::format("unknown scenario \"{}\"", given.scenario));
-  BenchOptions options = given;
-  if (options.publishers == 0) options.publishers = scenario->publishers;
-  if (options.subscribers == 0) options.subscribers = scenario->subscribers;
-  return run_messages(options, scenario->plan(options), meter, progress);
+  const Scenario* scenario = find_scenario(options.scenario);
+  if (scenario == nullptr) return fail(fmt::format("unknown scenario \"{}\"", options.scenario));
+  return scenario->run({with_defaults(options, *scenario), meter, progress});
+}
+
+BenchResult new_result(const Setup& setup) {
+  const BenchOptions& options = setup.options;
+  BenchResult result{.scenario = options.scenario, .has_broker_usage = !setup.meter.is_empty()};
+  result.settings.emplace_back("broker", fmt::format("{}:{}", options.host, options.port));
+  result.settings.emplace_back("version", version_text(options.version));
+  result.settings.emplace_back("payload", fmt::format("{} bytes", options.payload_bytes));
+  result.settings.emplace_back("threads", fmt::format("{}", options.threads));
+  return result;
+}
+
+Result<std::unique_ptr<Load>> open_load(const Setup& setup, const Plan& plan) {
+  const BenchOptions& options = setup.options;
+  if (const std::uint64_t most = connections_max(); plan.clients.size() > most) {
+    return fail(
+        fmt::format("{} connections need more open files than the {} that this process may have; raise "
+                    "the limit (ulimit -n), or ask for fewer",
+                    plan.clients.size(), most));
+  }
+  LoadSettings settings{.version = options.version,
+                        .payload_bytes = options.payload_bytes,
+                        .user_name = options.user_name,
+                        .password = options.password,
+                        .keep_alive_s = options.keep_alive_s,
+                        .threads = options.threads};
+  NJ_TRY(settings.broker, resolve(options.host, options.port));
+  return std::make_unique<Load>(plan, std::move(settings), setup.meter, setup.progress);
+}
+
+std::uint64_t connections_max() {
+  // Files of this process that are no connection: epoll and wake-ups of threads, reports, libraries.
+  constexpr std::uint64_t kOtherFiles = 200;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur > kOtherFiles ? limit.rlim_cur - kOtherFiles : 0;
 }
 
 }  // namespace nightjar::cli::bench

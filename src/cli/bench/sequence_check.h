@@ -10,6 +10,17 @@ namespace nightjar::cli::bench {
 
 enum class Arrival : std::uint8_t { kInOrder, kLate, kDuplicate };
 
+// The messages of one stream that several receivers share among them, or that come in any order.
+class SequenceSet {
+ public:
+  // False if it is in the set already.
+  bool insert(std::uint64_t sequence);
+
+ private:
+  std::uint64_t first_ = 0;  // everything below is in the set; a multiple of 64
+  std::deque<std::uint64_t> words_;
+};
+
 // The messages of one stream at the one receiver that must get them all. Costs one comparison while nothing
 // is missing; a late message and a repeated one are told apart by remembering the gaps.
 class SequenceTrack {
@@ -20,6 +31,11 @@ class SequenceTrack {
       return Arrival::kInOrder;
     }
     return take_other(sequence);
+  }
+  // Of a stream that has no order.
+  Arrival take_unordered(std::uint64_t sequence) {
+    if (!set_) set_ = std::make_unique<SequenceSet>();
+    return set_->insert(sequence) ? Arrival::kInOrder : Arrival::kDuplicate;
   }
   // For a receiver that gets a part of the stream: false if it is behind what it got before.
   bool advance_to(std::uint64_t sequence) {
@@ -43,17 +59,7 @@ class SequenceTrack {
 
   std::uint64_t next_ = 0;
   std::unique_ptr<std::deque<Gap>> gaps_;
-};
-
-// The messages of one stream that several receivers share among them.
-class SequenceSet {
- public:
-  // False if it is in the set already.
-  bool insert(std::uint64_t sequence);
-
- private:
-  std::uint64_t first_ = 0;  // everything below is in the set; a multiple of 64
-  std::deque<std::uint64_t> words_;
+  std::unique_ptr<SequenceSet> set_;
 };
 
 }  // namespace nightjar::cli::bench
