@@ -375,6 +375,10 @@ void Actor::on_unsuback(const testing::Client::SubAnswer& answer) {
   unsubscribing_.erase(found);
 }
 
+void Actor::stay_away() {
+  if (state_ != State::kOff) lose_link();
+}
+
 void Actor::come_back() {
   if (state_ == State::kOff) connect(false);
   if (state_ != State::kOff) client_.wire().capacity = 1 << 20;

@@ -50,6 +50,8 @@ class Actor {
   void read_all();
   // The end of a seed: connected, and nothing left to do but read.
   void come_back();
+  // The opposite: gone, and its session with what was sent to it stays.
+  void stay_away();
   [[nodiscard]] bool is_done() const { return state_ == State::kOn && outgoing_.empty(); }
   void check_at_end();
 

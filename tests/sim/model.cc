@@ -195,12 +195,12 @@ void Model::check_last_values(const std::string& client, const Epoch& epoch) con
   }
 }
 
-std::uint64_t Model::missing_shared(Tick since, std::string& example) const {
+std::uint64_t Model::missing_shared(Tick since, Qos most, std::string& example) const {
   std::uint64_t count = 0;
   for (std::size_t i = 0; i < publications_.size(); ++i) {
     const Publication& p = publications_[i];
     if (!p.topic.starts_with("s/") || p.acknowledged == kOpen || p.qos == Qos::kAtMostOnce) continue;
-    if (p.sent <= since || shared_.contains(i)) continue;
+    if (p.qos > most || p.sent <= since || shared_.contains(i)) continue;
     if (count++ == 0) example = describe(i);
   }
   return count;

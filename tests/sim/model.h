@@ -81,8 +81,8 @@ class Model {
   [[nodiscard]] std::uint64_t missing(const Epoch& epoch, bool all_qos0, std::string& example) const;
   // The last acknowledged retained value of each topic must be what a living subscriber saw last.
   void check_last_values(const std::string& client, const Epoch& epoch) const;
-  // Messages to the shared group since `since` that no member got.
-  [[nodiscard]] std::uint64_t missing_shared(Tick since, std::string& example) const;
+  // Messages of QoS 1, or up to `most`, to the shared group since `since` that no member got.
+  [[nodiscard]] std::uint64_t missing_shared(Tick since, mqtt::Qos most, std::string& example) const;
 
   // Ticks at which nothing moved any more.
   std::vector<Tick> settled;

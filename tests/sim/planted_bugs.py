@@ -3,17 +3,18 @@
 
 A simulator that passes proves something only if it would fail. Each bug below is one of the interleavings that
 the code guards against; the guard is taken out, the simulator is built again and has SEEDS seeds to notice.
+tests/broken_copy.py says what the words of the output mean.
 
   tests/sim/planted_bugs.py [-k WORD] [--seeds N]      ends with `N passed, N failed`
 """
-import argparse
 import pathlib
-import shutil
-import subprocess
 import sys
-import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import broken_copy  # noqa: E402
+
+SEEDS_TIMEOUT_S = 600
 
 # (name, file, the guard as it stands, what is left without it)
 BUGS = [
@@ -61,9 +62,7 @@ BUGS = [
     ("a dropped message is not counted for its client", "src/broker/session/session.cc",
      "++(*drops)[static_cast<std::size_t>(reason)];", ""),
     ("a member that leaves keeps the group's messages", "src/broker/routing/group_member.cc",
-     "    post(worker, mail_from(session, GroupMail::Kind::kOffline, subscription->group));\n"
-     "    give_back_all(worker, session, *subscription->group);",
-     "    post(worker, mail_from(session, GroupMail::Kind::kOffline, subscription->group));"),
+     "  give_back_unacknowledged(worker, session);\n", ""),
     ("QoS 2 in delivery goes to another member", "src/broker/routing/group_member.cc",
      "entry->delivery.qos != mqtt::Qos::kAtLeastOnce", "entry->state != InFlight::State::kPublished"),
     ("a returning member gets nothing", "src/broker/routing/group_member.cc",
@@ -77,67 +76,25 @@ BUGS = [
     ("PUBACK passes those that wait", "src/broker/protocol/acknowledge.cc",
      "if (!connection.pending_acks) {\n    if (awaited == 0)", "if (awaited == 0 || !connection.pending_acks) {\n    if (awaited == 0)"),
     ("retained after routing", "src/broker/protocol/publish.cc",
-     "worker.node.retained().store(message)", "(packet.payload.size() % 2 == 0 || worker.node.retained().store(message))"),
+     "worker.node.retained().store(publication.message())",
+     "(packet.payload.size() % 2 == 0 || worker.node.retained().store(publication.message()))"),
 ]
 
 
-def run(command, **options):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
-
-
-def build(copy):
-    return run(["ninja", "-j", "2", "-C", str(copy / "build"), "nightjar_sim"])
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-k", default="", help="only bugs with this word in their name")
+    parser = broken_copy.parser(__doc__)
     parser.add_argument("--seeds", type=int, default=200)
-    arguments = parser.parse_args()
-    copy = pathlib.Path(tempfile.mkdtemp(prefix="nightjar-planted-"))
-    passed = failed = 0
-    try:
-        for part in ("CMakeLists.txt", "cmake", "src", "tests"):
-            source = ROOT / part
-            if source.is_dir():
-                shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("node_modules", "corpus"))
-            else:
-                shutil.copy(source, copy / part)
-        configured = run(["cmake", "-S", str(copy), "-B", str(copy / "build"), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
-                          "-DCMAKE_CXX_FLAGS_RELEASE=-O1", "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"])
-        built = build(copy) if configured.returncode == 0 else configured
-        if built.returncode != 0:
-            print(built.stdout[-3000:])
-            print("0 passed, 1 failed")
-            return 1
-        for name, file, guard, without in BUGS:
-            if arguments.k not in name:
-                continue
-            path = copy / file
-            whole = path.read_text()
-            if guard not in whole:
-                print(f"STALE   {name}: {file} no longer holds the guard as written here", flush=True)
-                failed += 1
-                continue
-            path.write_text(whole.replace(guard, without, 1))
-            result = build(copy)
-            if result.returncode != 0:
-                print(f"BROKEN  {name}: does not compile\n{result.stdout[-1500:]}", flush=True)
-                failed += 1
-            else:
-                sim = run([str(copy / "build/nightjar_sim"), "--seeds", str(arguments.seeds), "--stop"], timeout=600)
-                found = next((line for line in sim.stdout.splitlines() if line.startswith("seed ")), "by a crash")
-                if sim.returncode != 0:
-                    print(f"found   {name}: {found[:110]}", flush=True)
-                    passed += 1
-                else:
-                    print(f"MISSED  {name}", flush=True)
-                    failed += 1
-            path.write_text(whole)
-    finally:
-        shutil.rmtree(copy, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    given = parser.parse_args()
+
+    def notices(copy, _):
+        sim = broken_copy.run([copy.program, "--seeds", given.seeds, "--stop"], SEEDS_TIMEOUT_S)
+        if sim.status == 0:
+            return "MISSED", ""
+        lines = sim.output.splitlines()
+        return "found", next((line for line in lines if line.startswith("seed ")), "by a crash or a hang")[:110]
+
+    bugs = [broken_copy.Break(name, [broken_copy.Edit(*edit)]) for name, *edit in BUGS]
+    return broken_copy.main(given, bugs, broken_copy.Copy("nightjar_sim"), notices)
 
 
 if __name__ == "__main__":
