@@ -17,7 +17,7 @@ std::uint32_t window_of(const Session& session) {
 GroupMail mail_from(const Session& session, GroupMail::Kind kind, GroupKeyRef group) {
   return {.kind = kind,
           .group = std::move(group),
-          .client_id = session.client_id,
+          .client_id = session.client_id_ref,
           .member = session.serial,
           .member_shard = session.shard};
 }
@@ -57,7 +57,7 @@ void give_back_unsent(WorkerState& worker, Session& session, const GroupKey& gro
 void take_assigned(WorkerState& worker, MemberMail mail) {
   ++worker.ledger().taken_over;
   Delivery delivery{.message = mail.message, .group = mail.group, .group_sequence = mail.sequence};
-  Session* session = worker.find_session(mail.client_id);
+  Session* session = worker.find_session(*mail.client_id);
   const bool is_there =
       session != nullptr && session->serial == mail.member && session->connection != nullptr;
   const Subscription* subscription = is_there ? session->subscriptions.find(mail.group->text()) : nullptr;
@@ -134,7 +134,7 @@ void settle_with_group(WorkerState& worker, Session& session, const Delivery& de
 
 void on_member_mail(WorkerState& worker, MemberMail mail) {
   if (mail.kind == MemberMail::Kind::kAssigned) return take_assigned(worker, std::move(mail));
-  Session* session = worker.find_session(mail.client_id);
+  Session* session = worker.find_session(*mail.client_id);
   if (session == nullptr || session->serial != mail.member || session->connection == nullptr) return;
   protocol::on_group_answer(worker, *session->connection, mail.operation);
 }

@@ -27,7 +27,7 @@ std::string drop_summary(const std::array<std::uint32_t, kDropReasons>& drops) {
 Session::Session(WorkerState& home, std::string id, ShardId shard_id, SessionSerial session_serial,
                  const ListenerPolicy& listener)
     : worker(&home),
-      client_id(std::move(id)),
+      client_id_ref(std::make_shared<const std::string>(std::move(id))),
       client_id_hash(std::hash<std::string>{}(client_id)),
       shard(shard_id),
       serial(session_serial),

@@ -59,7 +59,8 @@ class Session {
   void count_drop(DropReason reason);
 
   WorkerState* worker;  // changes with a shard move
-  const std::string client_id;
+  const ClientIdRef client_id_ref;
+  const std::string& client_id = *client_id_ref;
   const std::uint64_t client_id_hash;
   const ShardId shard;
   const SessionSerial serial;
