@@ -25,6 +25,9 @@ namespace nightjar::broker {
 
 class Session;
 struct WorkerState;
+namespace protocol {
+struct FilterWork;
+}
 
 // An acknowledgement that waits for the targets of its message, or for one in front of it: acks leave in
 // order of receipt (rules: 7).
@@ -142,9 +145,10 @@ class Connection {
   std::unique_ptr<std::deque<PendingAck>> pending_acks;
   std::uint64_t next_ack_place = 1;
   std::vector<PendingSuback> pending_subacks;
-  std::uint32_t last_operation = 0;  // PendingSuback::operation
-  std::size_t index = 0;             // in WorkerState::connections
-  Timer timer;                       // CONNECT timeout, then keep alive
+  std::unique_ptr<protocol::FilterWork> filter_work;  // nothing is read until it is done
+  std::uint32_t last_operation = 0;                   // PendingSuback::operation
+  std::size_t index = 0;                              // in WorkerState::connections
+  Timer timer;                                        // CONNECT timeout, then keep alive
 
  private:
   static void on_timer(void* connection);

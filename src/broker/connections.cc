@@ -71,6 +71,7 @@ std::unique_ptr<Connection> release_connection(WorkerState& worker, Connection& 
   connection.timer.cancel();
   connection.transport().detach();
   std::erase(worker.to_resume, &connection);
+  std::erase(worker.filter_workers, &connection);
   connection.is_to_resume = false;
   std::erase_if(worker.to_close, [&](const WorkerState::Closing& c) { return c.connection == &connection; });
   return unlist(worker, connection);
@@ -96,6 +97,7 @@ void close_connection(WorkerState& worker, Connection& connection, const Close& 
   connection.unread.release();
   count_stranger_bytes(worker, connection, 0);
   std::erase(worker.to_resume, &connection);
+  std::erase(worker.filter_workers, &connection);
   std::erase_if(worker.to_close, [&](const WorkerState::Closing& c) { return c.connection == &connection; });
   connection.transport().pause_reading();
   worker.dead.push_back(unlist(worker, connection));

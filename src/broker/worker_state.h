@@ -13,6 +13,7 @@
 #include "base/timer_wheel.h"
 #include "broker/connection.h"
 #include "broker/counters.h"
+#include "broker/filter_steps.h"
 #include "broker/ids.h"
 #include "broker/mailer.h"
 #include "broker/node.h"
@@ -78,6 +79,9 @@ struct WorkerState {
   std::vector<Session*> to_pump;
   std::uint32_t replay_steps_left = 0;  // of this turn
   std::vector<Connection*> to_resume;
+  FilterSteps filter_steps_left = kFilterStepsPerTurn;   // for packets that come this turn
+  std::vector<Connection*> filter_workers;               // have a filter_work, next one first
+  std::vector<std::unique_ptr<Session>> ended_sessions;  // still in the tables; see lifecycle.h
   bool is_draining = false;
   std::uint64_t last_serial = 0;
   std::uint64_t route_mark = 0;

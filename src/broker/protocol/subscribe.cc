@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/log.h"
+#include "broker/protocol/filter_work.h"
 #include "broker/protocol/handlers.h"
 #include "broker/routing/group_member.h"
 #include "broker/send_packet.h"
@@ -26,13 +26,16 @@ constexpr std::uint16_t kReplaysWaitingMax = 8;
 // Bytes of filters a session may hold: a million filters of usual length, but not of 65 535 bytes each.
 constexpr std::size_t kSubscriptionBytesMax = 64 * 1024 * 1024;
 
-// What one SUBSCRIBE is about, for the functions below.
+// Groups that a session may be a member of: each costs a letter whenever the client comes or goes.
+constexpr std::uint32_t kSharedSubscriptionsMax = 10'000;
+
+// What one filter of a SUBSCRIBE is about, for the functions below.
 struct Request {
   WorkerState& worker;
   Connection& connection;
   Session& session;
   std::uint32_t identifier;
-  PendingSuback answer;
+  PendingSuback& answer;
 };
 
 ReasonCode check_offer(const Request& request, const SubscriptionRequest& wanted, bool is_shared) {
@@ -66,10 +69,9 @@ ReasonCode check(const Request& request, const SubscriptionRequest& wanted, mqtt
   if (const ReasonCode code = check_offer(request, wanted, is_shared); code != ReasonCode::kSuccess)
     return code;
   const Session& session = request.session;
-  if (session.subscriptions.size() >= policy.subscriptions_max &&
-      session.subscriptions.find(wanted.filter) == nullptr) {
-    return ReasonCode::kQuotaExceeded;
-  }
+  const bool is_full = session.subscriptions.size() >= policy.subscriptions_max ||
+                       (is_shared && session.shared_count >= kSharedSubscriptionsMax);
+  if (is_full && session.subscriptions.find(wanted.filter) == nullptr) return ReasonCode::kQuotaExceeded;
   if (session.subscriptions.bytes() + wanted.filter.size() > kSubscriptionBytesMax)
     return ReasonCode::kQuotaExceeded;
   const ClientIdentity who{session.client_id, session.user_name, policy.name};
@@ -158,6 +160,10 @@ void answer_when_complete(WorkerState& worker, Connection& connection, PendingSu
 }
 
 void on_group_answer(WorkerState& worker, Connection& connection, std::uint32_t operation) {
+  if (connection.filter_work && connection.filter_work->answer.operation == operation) {
+    --connection.filter_work->answer.awaited;  // its packet is not through yet
+    return;
+  }
   auto& pending = connection.pending_subacks;
   const auto at = std::find_if(pending.begin(), pending.end(),
                                [operation](const PendingSuback& p) { return p.operation == operation; });
@@ -167,35 +173,39 @@ void on_group_answer(WorkerState& worker, Connection& connection, std::uint32_t 
   answer_when_complete(worker, connection, std::move(answer));
 }
 
-Outcome on_subscribe(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
-  const auto packet = mqtt::read_subscribe(frame, connection.version);
-  if (!packet) return packet.error();
-  const bool has_identifier =
-      connection.is_v5() && packet->properties.has(mqtt::PropertyId::kSubscriptionIdentifier);
+Outcome subscribe_next(WorkerState& worker, Connection& connection, FilterWork& work) {
+  const SubscriptionRequest& wanted = work.requests[work.next];
   Request request{.worker = worker,
                   .connection = connection,
                   .session = *connection.session,
+                  .identifier = work.identifier,
+                  .answer = work.answer};
+  const ReasonCode code = subscribe(request, wanted);
+  // 3.x has no code for a filter that breaks the syntax: the connection ends [MQTT-4.7.1-2],
+  // [MQTT-4.7.1-3].
+  if (code == ReasonCode::kTopicFilterInvalid && !connection.is_v5()) {
+    return mqtt::Violation{code, "invalid Topic Filter in SUBSCRIBE"};
+  }
+  if (is_error(code) && work.refused++ == 0) {
+    work.first_refused = wanted.filter;
+    work.first_code = code;
+  }
+  // 0x80 came with 3.1.1; a 3.1 client would take it for a QoS. To it, what is refused looks granted and is
+  // silent.
+  const bool has_no_word = is_error(code) && connection.version == mqtt::Version::k31;
+  work.answer.codes.push_back(has_no_word ? ReasonCode::kSuccess : code);
+  return {};
+}
+
+Outcome on_subscribe(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
+  auto packet = mqtt::read_subscribe(frame, connection.version);
+  if (!packet) return packet.error();
+  const bool has_identifier =
+      connection.is_v5() && packet->properties.has(mqtt::PropertyId::kSubscriptionIdentifier);
+  FilterWork work{.requests = std::move(packet->requests),
                   .identifier = has_identifier ? packet->properties.subscription_identifier : 0,
                   .answer = {.operation = ++connection.last_operation, .packet_id = packet->packet_id}};
-  for (const SubscriptionRequest& wanted : packet->requests) {
-    const ReasonCode code = subscribe(request, wanted);
-    // 3.x has no code for a filter that breaks the syntax: the connection ends [MQTT-4.7.1-2],
-    // [MQTT-4.7.1-3].
-    if (code == ReasonCode::kTopicFilterInvalid && !connection.is_v5()) {
-      return mqtt::Violation{code, "invalid Topic Filter in SUBSCRIBE"};
-    }
-    if (is_error(code)) {
-      log::warn("subscription refused", {{"client", request.session.client_id},
-                                         {"filter", std::string{wanted.filter}},
-                                         {"code", std::string{to_string(code)}}});
-    }
-    // 0x80 came with 3.1.1; a 3.1 client would take it for a QoS. To it, what is refused looks granted and is
-    // silent.
-    const bool has_no_word = is_error(code) && connection.version == mqtt::Version::k31;
-    request.answer.codes.push_back(has_no_word ? ReasonCode::kSuccess : code);
-  }
-  answer_when_complete(worker, connection, std::move(request.answer));
-  return {};
+  return start_filter_work(worker, connection, std::move(work), frame);
 }
 
 }  // namespace nightjar::broker::protocol

@@ -12,6 +12,7 @@ namespace {
 // elsewhere, not the publisher's own with No Local, not something that the retained replay brings.
 bool accepts(const Subscription& subscription, const DeliverMail& mail, ShardId shard) {
   if (mail.scope != DeliverMail::Scope::kAll && shard != mail.shard) return false;
+  if (subscription.session != nullptr && subscription.session->is_ended) return false;
   if (mail.scope == DeliverMail::Scope::kForwarded) {
     if (mail.version < subscription.since || mail.version >= subscription.moved_since) return false;
   } else if (mail.version < std::max(subscription.since, subscription.moved_since)) {

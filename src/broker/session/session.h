@@ -84,6 +84,7 @@ class Session {
   std::unique_ptr<Will> will;
 
   bool is_to_pump = false;           // in WorkerState::to_pump
+  bool is_ended = false;             // in WorkerState::ended_sessions: receives nothing any more
   bool warned_queue_high = false;    // until the queue is empty again
   MonoTime drops_logged{INT64_MIN};  // at most one line a minute
   std::uint64_t route_mark = 0;      // last message whose matches were gathered for it
