@@ -45,6 +45,9 @@ class Node {
   // Bytes held for connections without an accepted CONNECT, over all workers.
   std::atomic<std::int64_t>& stranger_bytes() { return stranger_bytes_; }
 
+  // Bytes of clients' packets that have arrived in part, over all workers.
+  std::atomic<std::int64_t>& unfinished_bytes() { return unfinished_bytes_; }
+
   SubscriptionTree& tree() { return tree_; }
   RetainedMessages& retained() { return retained_; }
 
@@ -55,6 +58,7 @@ class Node {
   std::vector<std::atomic<std::uint16_t>> owners_;
   std::atomic<std::uint64_t> ordinal_{0};
   std::atomic<std::int64_t> stranger_bytes_{0};
+  std::atomic<std::int64_t> unfinished_bytes_{0};
   SubscriptionTree tree_;
   RetainedMessages retained_;
 };

@@ -3,6 +3,7 @@
 #include "broker/connections.h"
 #include "broker/protocol/filter_work.h"
 #include "broker/protocol/handlers.h"
+#include "broker/protocol/unfinished_packets.h"
 #include "broker/worker_state.h"
 #include "mqtt/reader.h"
 
@@ -166,6 +167,7 @@ void receive(WorkerState& worker, Connection& connection, ByteView bytes) {
   if (connection.state == State::kAwaitConnect || connection.state == State::kAuthenticating)
     check_stranger(worker, connection);
   if (connection.state == State::kConnected) check_answers(worker, connection, unsent_before);
+  if (connection.state == State::kConnected) count_unfinished(worker, connection);
 }
 
 void resume_later(WorkerState& worker, Connection& connection) {
@@ -185,6 +187,7 @@ void resume(WorkerState& worker, Connection& connection) {
   if (!connection.is_open()) return;
   connection.unread.consume(used);
   if (connection.unread.empty()) connection.unread.release();
+  if (connection.state == State::kConnected) count_unfinished(worker, connection);
   if (connection.filter_work) return;
   if (connection.state == State::kConnected || connection.is_awaiting_auth)
     connection.transport().resume_reading();
