@@ -128,8 +128,9 @@ ReasonCode subscribe(Request& request, const SubscriptionRequest& wanted) {
   if (is_new) subscription = &enter(request, wanted, shared);
   subscription->qos = std::min(wanted.qos, request.connection.policy->maximum_qos);
   subscription->identifier = request.identifier;
-  subscription->no_local = wanted.no_local;
-  subscription->retain_as_published = wanted.retain_as_published;
+  // A bridge of 3.1 or 3.1.1 has no bits for these two and expects them, or messages would go in circles.
+  subscription->no_local = wanted.no_local || request.connection.is_bridge;
+  subscription->retain_as_published = wanted.retain_as_published || request.connection.is_bridge;
   const bool wants_retained = wanted.retain_handling == RetainHandling::kSend ||
                               (wanted.retain_handling == RetainHandling::kSendIfNew && is_new);
   if (wants_retained && !subscription->group) begin_replay(request, *subscription, is_new);

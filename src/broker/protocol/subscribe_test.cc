@@ -134,6 +134,26 @@ TEST(Subscribe, AConnectionThatEndsTakesTheRestOfItsPacketAlong) {
   EXPECT_THAT(next.received, SizeIs(1));
 }
 
+TEST(Subscribe, ABridgeGetsNothingOfItsOwnBackAndKeepsRetain) {
+  World world;
+  Client bridge{world, "bridge"};
+  bridge.connect({.version = Version::k311});
+  constexpr std::size_t kLevel = 8;  // behind the fixed header and "MQTT"
+  bridge.wire().to_broker.data()[kLevel] |= std::byte{0x80};
+  bridge.run();
+  ASSERT_EQ(bridge.connack_code, ReasonCode::kSuccess);
+  bridge.subscribe("shared/#");
+  bridge.publish("shared/own", "own", {.retain = true});
+  bridge.run();
+  EXPECT_THAT(bridge.received, IsEmpty());
+  Client other = joined(world, "other");
+  other.publish("shared/other", "other", {.retain = true});
+  run_all({&other, &bridge});
+  ASSERT_THAT(bridge.received, SizeIs(1));
+  EXPECT_EQ(bridge.received[0].payload, "other");
+  EXPECT_TRUE(bridge.received[0].retain);
+}
+
 TEST(Subscribe, AnInvalidFilterFarBehindEndsA311Connection) {
   World world;
   Client client = joined(world, "client", {.version = Version::k311});
