@@ -1,6 +1,7 @@
 #include "broker/connection.h"
 
 #include "broker/connections.h"
+#include "broker/protocol/filter_work.h"
 #include "broker/worker_state.h"
 
 namespace nightjar::broker {

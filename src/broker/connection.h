@@ -26,6 +26,9 @@ namespace nightjar::broker {
 
 class Session;
 struct WorkerState;
+namespace protocol {
+struct FilterWork;
+}
 
 // An acknowledgement that waits for the targets of its message, or for one in front of it: acks leave in
 // order of receipt (rules: 7).
@@ -114,6 +117,7 @@ class Connection {
 
   State state = State::kAwaitConnect;
   mqtt::Version version = mqtt::Version::k311;
+  bool is_bridge = false;                 // of a 3.1.1 broker that said so (see subscribe.cc)
   bool wants_problem_information = true;  // Request Problem Information [MQTT-3.1.2-29]
   bool is_to_resume = false;              // unread bytes are to be parsed at the end of the turn
   bool is_awaiting_auth = false;          // kAuthenticating, and the client's AUTH is expected
@@ -125,6 +129,8 @@ class Connection {
   std::uint32_t sent_unacknowledged = 0;  // PUBLISH with QoS 1, 2 on this connection, not acknowledged
   std::uint64_t sent_unacknowledged_bytes = 0;
   std::size_t stranger_bytes = 0;       // counted in the strangers' budget
+  std::size_t unfinished_bytes = 0;     // counted in the budget of unfinished packets
+  MonoTime last_grown{};                // these, for the last time
   std::size_t unread_answer_bytes = 0;  // written since the output went above its limit
   const std::uint64_t serial;           // never reused
   const ListenerPolicy* policy;
@@ -144,9 +150,10 @@ class Connection {
   std::unique_ptr<std::deque<PendingAck>> pending_acks;
   std::uint64_t next_ack_place = 1;
   std::unique_ptr<std::vector<PendingSuback>> pending_subacks;
-  std::uint32_t last_operation = 0;  // PendingSuback::operation
-  std::size_t index = 0;             // in WorkerState::connections
-  Timer timer;                       // CONNECT timeout, then keep alive
+  std::unique_ptr<protocol::FilterWork> filter_work;  // nothing is read until it is done
+  std::uint32_t last_operation = 0;                   // PendingSuback::operation
+  std::size_t index = 0;                              // in WorkerState::connections
+  Timer timer;                                        // CONNECT timeout, then keep alive
 
  private:
   static void on_timer(void* connection);

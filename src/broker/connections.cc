@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "broker/protocol/acknowledge.h"
+#include "broker/protocol/unfinished_packets.h"
 #include "broker/routing/group_member.h"
 #include "broker/send_packet.h"
 #include "broker/session/lifecycle.h"
@@ -71,6 +72,7 @@ std::unique_ptr<Connection> release_connection(WorkerState& worker, Connection& 
   connection.timer.cancel();
   connection.transport().detach();
   std::erase(worker.to_resume, &connection);
+  std::erase(worker.filter_workers, &connection);
   connection.is_to_resume = false;
   std::erase_if(worker.to_close, [&](const WorkerState::Closing& c) { return c.connection == &connection; });
   return unlist(worker, connection);
@@ -95,7 +97,9 @@ void close_connection(WorkerState& worker, Connection& connection, const Close& 
   connection.timer.cancel();
   connection.unread.release();
   count_stranger_bytes(worker, connection, 0);
+  protocol::forget_unfinished(worker, connection);
   std::erase(worker.to_resume, &connection);
+  std::erase(worker.filter_workers, &connection);
   std::erase_if(worker.to_close, [&](const WorkerState::Closing& c) { return c.connection == &connection; });
   connection.transport().pause_reading();
   worker.dead.push_back(unlist(worker, connection));

@@ -34,6 +34,9 @@ struct GroupKey {
 };
 using GroupKeyRef = std::shared_ptr<const GroupKey>;
 
+// A client id may have 65 535 bytes and stand in any number of groups and letters: all share one copy.
+using ClientIdRef = std::shared_ptr<const std::string>;
+
 // Where a publisher's worker wants to hear what became of a message.
 struct ReportTo {
   WorkerIndex worker;
@@ -102,7 +105,7 @@ struct GroupMail {
   };
   Kind kind = Kind::kJoin;
   GroupKeyRef group;
-  std::string client_id;
+  ClientIdRef client_id;
   SessionSerial member;
   ShardId member_shard;
   std::uint32_t operation = 0;   // kJoin, kLeave: echoed in the answer
@@ -118,7 +121,7 @@ struct MemberMail {
   enum class Kind : std::uint8_t { kJoined, kLeft, kAssigned };
   Kind kind = Kind::kJoined;
   GroupKeyRef group;
-  std::string client_id;
+  ClientIdRef client_id;
   SessionSerial member;
   std::uint32_t membership = 0;  // kAssigned: the one that the message was given to
   std::uint32_t operation = 0;

@@ -48,6 +48,9 @@ class Node {
   // Bytes held for connections without an accepted CONNECT, over all workers.
   std::atomic<std::int64_t>& stranger_bytes() { return stranger_bytes_; }
 
+  // Bytes of clients' packets that have arrived in part, over all workers.
+  std::atomic<std::int64_t>& unfinished_bytes() { return unfinished_bytes_; }
+
   SubscriptionTree& tree() { return tree_; }
   RetainedMessages& retained() { return retained_; }
 
@@ -59,6 +62,7 @@ class Node {
   std::vector<std::unique_ptr<std::atomic<std::uint32_t>[]>> work_;  // by worker: nobody shares a line
   std::atomic<std::uint64_t> ordinal_{0};
   std::atomic<std::int64_t> stranger_bytes_{0};
+  std::atomic<std::int64_t> unfinished_bytes_{0};
   SubscriptionTree tree_;
   RetainedMessages retained_;
 };

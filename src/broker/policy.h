@@ -77,6 +77,8 @@ struct NodePolicy {
   std::uint64_t retained_bytes_max = std::uint64_t{1} << 30;
   // Bytes that all connections without an accepted CONNECT may hold together.
   std::uint64_t strangers_bytes_max = 64 * 1024 * 1024;
+  // Bytes of packets that clients have sent in part, all connections together.
+  std::uint64_t unfinished_bytes_max = 512 * 1024 * 1024;
   Duration sys_interval = Duration::seconds(10);  // 0: no $SYS topics
   // Some listener has the overflow policy kReject, so that a publisher's acknowledgement waits for the answer
   // of every receiver's queue.

@@ -76,11 +76,13 @@ struct TwoRoads {
   Client newer{world, id};
 };
 
-TEST(Takeover, AnOlderConnectThatArrivesLaterEvictsNobody) {
+void expect_older_evicts_nobody(mqtt::Version version) {
   TwoRoads roads;
   World& world = roads.world;
-  roads.older.connect(
-      {.clean_start = true, .will = WillOptions{.topic = "w", .payload = "older"}, .worker = 0});
+  roads.older.connect({.version = version,
+                       .clean_start = true,
+                       .will = WillOptions{.topic = "w", .payload = "older"},
+                       .worker = 0});
   roads.newer.connect({.session_expiry_s = 100, .worker = 1});
   world.turn(0);  // the older one is accepted and in the mail
   world.turn(1);  // then the newer one
@@ -92,10 +94,19 @@ TEST(Takeover, AnOlderConnectThatArrivesLaterEvictsNobody) {
   EXPECT_EQ(roads.newer.connack_code, ReasonCode::kSuccess);
   EXPECT_FALSE(roads.newer.is_closed());
   EXPECT_TRUE(roads.older.is_closed());
-  EXPECT_FALSE(roads.older.connack_code.has_value());
+  if (version == mqtt::Version::k5) {
+    EXPECT_EQ(roads.older.connack_code, ReasonCode::kUnspecifiedError) << "a refusal has its reason";
+  } else {
+    EXPECT_FALSE(roads.older.connack_code.has_value()) << "3.x has no return code that says it";
+  }
   EXPECT_EQ(world.counters().takeovers, 0U);
   EXPECT_EQ(world.counters().wills_published, 0U) << "it armed only with a CONNACK";
   EXPECT_EQ(world.counters().sessions, 1);
+}
+
+TEST(Takeover, AnOlderConnectThatArrivesLaterEvictsNobody) {
+  expect_older_evicts_nobody(mqtt::Version::k5);
+  expect_older_evicts_nobody(mqtt::Version::k311);
 }
 
 TEST(Takeover, ANewerConnectThatArrivesLaterEvictsTheOlder) {

@@ -4,9 +4,11 @@
 
 #include "broker/connections.h"
 #include "broker/housekeeping.h"
+#include "broker/protocol/filter_work.h"
 #include "broker/protocol/packet_loop.h"
 #include "broker/receive_mail.h"
 #include "broker/session/delivery.h"
+#include "broker/session/lifecycle.h"
 #include "broker/sys_topics.h"
 #include "broker/worker_state.h"
 
@@ -87,6 +89,7 @@ WorkerState::~WorkerState() {
   // Sessions refer to connections and timers of this structure; end them in that order.
   connections.clear();
   dead.clear();
+  ended_sessions.clear();
   sessions.clear();
 }
 
@@ -109,6 +112,7 @@ WorkerIndex Worker::index() const { return state_->index; }
 void Worker::begin_turn(MonoTime now) {
   state_->now = now;
   state_->node.tree().online(state_->index);
+  state_->filter_steps_left = kFilterStepsPerTurn;
   state_->timers.advance(now);
 }
 
@@ -123,6 +127,8 @@ void Worker::end_turn() {
     receive_batch(worker, *own);
     worker.mailer.recycle(std::move(own));
   }
+  protocol::continue_filter_work(worker);
+  forget_ended_sessions(worker);
   pump_marked(worker);
   worker.drain.finish_turn(worker);
   close_marked(worker);
@@ -133,7 +139,8 @@ void Worker::end_turn() {
 }
 
 MonoTime Worker::next_deadline() const {
-  const bool is_busy = !state_->to_pump.empty() || !state_->to_resume.empty() || state_->mailer.has_own();
+  const bool is_busy = !state_->to_pump.empty() || !state_->to_resume.empty() || state_->mailer.has_own() ||
+                       !state_->filter_workers.empty() || !state_->ended_sessions.empty();
   return is_busy ? state_->now : state_->timers.next_deadline();
 }
 

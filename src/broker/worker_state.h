@@ -15,6 +15,7 @@
 #include "broker/connection.h"
 #include "broker/counters.h"
 #include "broker/drain.h"
+#include "broker/filter_steps.h"
 #include "broker/ids.h"
 #include "broker/mailer.h"
 #include "broker/node.h"
@@ -81,6 +82,9 @@ struct WorkerState {
   std::vector<Session*> to_pump;
   std::uint32_t replay_steps_left = 0;  // of this turn
   std::vector<Connection*> to_resume;
+  FilterSteps filter_steps_left = kFilterStepsPerTurn;   // for packets that come this turn
+  std::vector<Connection*> filter_workers;               // have a filter_work, next one first
+  std::vector<std::unique_ptr<Session>> ended_sessions;  // still in the tables; see lifecycle.h
   Drain drain;
   std::uint64_t last_serial = 0;
   std::uint64_t route_mark = 0;

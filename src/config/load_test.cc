@@ -63,6 +63,7 @@ TEST(Load, EveryKeyReachesItsField) {
   EXPECT_EQ(config->policy.retained_messages_max, 1000u);
   EXPECT_EQ(config->policy.retained_bytes_max, 64u << 20);
   EXPECT_EQ(config->policy.strangers_bytes_max, 1u << 20);
+  EXPECT_EQ(config->policy.unfinished_bytes_max, 1u << 30);
   EXPECT_EQ(config->policy.shared_strategy, SharedStrategy::kSticky);
   EXPECT_EQ(config->policy.shared_queue.messages_max, 77u);
   EXPECT_EQ(config->policy.sys_interval, Duration::seconds(60));

@@ -98,6 +98,8 @@ std::vector<Slot> node_keys(NodeConfig& node, NodePolicy& policy) {
           "Topics, properties and payloads of all retained messages."),
       key("max_stranger_bytes", policy.strangers_bytes_max, size(64 * kKiB, 64 * kGiB),
           "Bytes that connections may hold together before their CONNECT is accepted."),
+      key("max_unfinished_bytes", policy.unfinished_bytes_max, size(kMiB, 1024 * kGiB),
+          "Bytes of larger packets that clients may hold together while parts are still to come."),
   };
 }
 

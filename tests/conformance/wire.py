@@ -200,21 +200,21 @@ def options(qos=0, no_local=False, retain_as_published=False, retain_handling=0)
 
 def subscribe(version, packet_id, filters, properties=None, flags=2):
     """`filters`: list of (filter, options byte or QoS)."""
-    body = u16(packet_id)
+    body = bytearray(u16(packet_id))
     if version == V5:
         body += globals()["properties"](properties)
     for topic_filter, option in filters:
         body += utf8(topic_filter) + bytes([option])
-    return packet(SUBSCRIBE, flags, body)
+    return packet(SUBSCRIBE, flags, bytes(body))
 
 
 def unsubscribe(version, packet_id, filters, properties=None, flags=2):
-    body = u16(packet_id)
+    body = bytearray(u16(packet_id))
     if version == V5:
         body += globals()["properties"](properties)
     for topic_filter in filters:
         body += utf8(topic_filter)
-    return packet(UNSUBSCRIBE, flags, body)
+    return packet(UNSUBSCRIBE, flags, bytes(body))
 
 
 def pingreq():

@@ -195,6 +195,20 @@ def a_declared_length_reserves_no_memory(case):
     expect_growth_below(broker, before, 32 * MIB, "200 lengths of 256 MiB that never came")
 
 
+@case("abuse/long_client_id", alone=True)
+def a_long_client_id_is_held_once_however_many_groups_it_joins(case):
+    broker = case.start_broker()
+    client = healthy(case, broker)
+    groups, long_id = 5000, "c" * 65535
+    before = resident_bytes(broker)
+    member = connected(case, long_id, port=broker.port)
+    expect_equal(set(member.subscribe(*(f"$share/team/{n}" for n in range(groups))).codes), {0}, "SUBACK")
+    round_trip(client, "healthy")
+    member.close()
+    round_trip(client, "healthy")
+    expect_growth_below(broker, before, 64 * MIB, f"one client in {groups} groups")
+
+
 @case("abuse/garbage", alone=True)
 def garbage_ends_its_own_connection_only(case):
     broker = case.start_broker()

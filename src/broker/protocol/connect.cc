@@ -179,14 +179,23 @@ void log_connected(const Connection& connection, const Session& session, bool is
                                  {"session", is_present ? "resumed" : "new"}});
 }
 
+// A CONNECT whose client id is served for a later one. 0x8E stands in DISCONNECT only, which may not come
+// before CONNACK, so 5.0 gets the code for what no other says; 3.x has none and closes [MQTT-3.2.2-6].
+void refuse_overtaken(WorkerState& worker, Connection& connection) {
+  constexpr std::string_view kWhy = "a later CONNECT of the same client id came first";
+  if (connection.is_v5()) {
+    refuse_connection(worker, connection, ReasonCode::kUnspecifiedError, kWhy);
+  } else {
+    close_connection(worker, connection, {.code = ReasonCode::kSessionTakenOver, .why = kWhy});
+  }
+}
+
 // False if a CONNECT that came later is already served: this one is too late to evict it (rules: 17).
 bool take_over(WorkerState& worker, Connection& connection) {
   Session* session = worker.find_session(connection.connect->client_id);
   if (session == nullptr || session->connection == nullptr) return true;
   if (session->ordinal > connection.connect->ordinal) {
-    close_connection(
-        worker, connection,
-        {.code = ReasonCode::kSessionTakenOver, .why = "a later CONNECT of the same client id came first"});
+    refuse_overtaken(worker, connection);
     return false;
   }
   ++worker.counters.takeovers;
@@ -203,6 +212,7 @@ void on_connect(WorkerState& worker, Connection& connection, const mqtt::Frame& 
   const auto packet = mqtt::read_connect(frame, connection.version);
   if (!packet) return refuse_unreadable(worker, connection, frame, packet.error());
   connection.version = packet->version;
+  connection.is_bridge = packet->is_bridge;
   if (connection.is_v5()) take_client_limits(connection, packet->properties);
   Outcome refusal = check_client_id(*packet);
   if (!refusal) refusal = check_will(*packet, *connection.policy);

@@ -1,7 +1,9 @@
 #include "broker/protocol/packet_loop.h"
 
 #include "broker/connections.h"
+#include "broker/protocol/filter_work.h"
 #include "broker/protocol/handlers.h"
+#include "broker/protocol/unfinished_packets.h"
 #include "broker/worker_state.h"
 #include "mqtt/reader.h"
 
@@ -91,7 +93,7 @@ void act_for_stranger(WorkerState& worker, Connection& connection, const mqtt::F
 // Acts on whole packets from the front of `bytes`; returns how many bytes they took.
 std::size_t parse(WorkerState& worker, Connection& connection, ByteView bytes) {
   std::size_t used = 0;
-  while (used < bytes.size()) {
+  while (used < bytes.size() && !connection.filter_work) {
     const bool is_stranger = connection.state == State::kAwaitConnect || connection.is_awaiting_auth;
     if (!is_stranger && connection.state != State::kConnected) break;
     const ListenerPolicy& policy = *connection.policy;
@@ -166,6 +168,7 @@ void receive(WorkerState& worker, Connection& connection, ByteView bytes) {
   if (connection.state == State::kAwaitConnect || connection.state == State::kAuthenticating)
     check_stranger(worker, connection);
   if (connection.state == State::kConnected) check_answers(worker, connection, unsent_before);
+  if (connection.state == State::kConnected) count_unfinished(worker, connection);
 }
 
 void resume_later(WorkerState& worker, Connection& connection) {
@@ -177,10 +180,16 @@ void resume_later(WorkerState& worker, Connection& connection) {
 void resume(WorkerState& worker, Connection& connection) {
   connection.is_to_resume = false;
   if (connection.state != State::kConnected && !connection.is_awaiting_auth) return;
+  if (connection.filter_work) {  // it came along in a shard move
+    worker.filter_workers.push_back(&connection);
+    return;
+  }
   const std::size_t used = parse(worker, connection, connection.unread.view());
   if (!connection.is_open()) return;
   connection.unread.consume(used);
   if (connection.unread.empty()) connection.unread.release();
+  if (connection.state == State::kConnected) count_unfinished(worker, connection);
+  if (connection.filter_work) return;
   if (connection.state == State::kConnected || connection.is_awaiting_auth)
     connection.transport().resume_reading();
 }

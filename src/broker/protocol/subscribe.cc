@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "base/log.h"
+#include "broker/protocol/filter_work.h"
 #include "broker/protocol/handlers.h"
 #include "broker/routing/group_member.h"
 #include "broker/send_packet.h"
@@ -35,13 +35,16 @@ constexpr std::uint16_t kReplaysWaitingMax = 8;
 // Bytes of filters a session may hold: a million filters of usual length, but not of 65 535 bytes each.
 constexpr std::size_t kSubscriptionBytesMax = 64 * 1024 * 1024;
 
-// What one SUBSCRIBE is about, for the functions below.
+// Groups that a session may be a member of: each costs a letter whenever the client comes or goes.
+constexpr std::uint32_t kSharedSubscriptionsMax = 10'000;
+
+// What one filter of a SUBSCRIBE is about, for the functions below.
 struct Request {
   WorkerState& worker;
   Connection& connection;
   Session& session;
   std::uint32_t identifier;
-  PendingSuback answer;
+  PendingSuback& answer;
 };
 
 Answer check_offer(const Request& request, const SubscriptionRequest& wanted, bool is_shared) {
@@ -61,7 +64,8 @@ Answer check_offer(const Request& request, const SubscriptionRequest& wanted, bo
   return {};
 }
 
-Answer check_limits(const Request& request, const SubscriptionRequest& wanted, std::string_view filter) {
+Answer check_limits(const Request& request, const SubscriptionRequest& wanted, std::string_view filter,
+                    bool is_shared) {
   const ListenerPolicy& policy = *request.connection.policy;
   if (const std::size_t levels = mqtt::level_count(filter); levels > policy.topic_levels_max) {
     // Correct but not for this listener: of the two, 3.x gets the code that does not end the connection.
@@ -70,12 +74,18 @@ Answer check_limits(const Request& request, const SubscriptionRequest& wanted, s
   }
   const SubscriptionSet& present = request.session.subscriptions;
   const bool has_too_many = present.size() >= policy.subscriptions_max;
+  const bool has_too_many_groups = is_shared && request.session.shared_count >= kSharedSubscriptionsMax;
   const bool has_too_much = present.bytes() + wanted.filter.size() > kSubscriptionBytesMax;
-  if ((!has_too_many && !has_too_much) || present.find(wanted.filter) != nullptr) return {};
+  if ((!has_too_many && !has_too_many_groups && !has_too_much) || present.find(wanted.filter) != nullptr)
+    return {};
   if (has_too_many) {
     return {ReasonCode::kQuotaExceeded,
             fmt::format("the session has no room for one more subscription (max_subscriptions = {})",
                         policy.subscriptions_max)};
+  }
+  if (has_too_many_groups) {
+    return {ReasonCode::kQuotaExceeded,
+            fmt::format("a session may be in {} shared groups", kSharedSubscriptionsMax)};
   }
   return {ReasonCode::kQuotaExceeded,
           fmt::format("the filters of a session may have {} bytes together", kSubscriptionBytesMax)};
@@ -93,7 +103,7 @@ Answer check(const Request& request, const SubscriptionRequest& wanted, mqtt::Sh
   }
   const std::string_view filter = is_shared ? shared.filter : wanted.filter;
   if (Answer answer = check_offer(request, wanted, is_shared); is_error(answer.code)) return answer;
-  if (Answer answer = check_limits(request, wanted, filter); is_error(answer.code)) return answer;
+  if (Answer answer = check_limits(request, wanted, filter, is_shared); is_error(answer.code)) return answer;
   const ClientIdentity who{request.session.client_id, request.session.user_name,
                            request.connection.policy->name};
   if (!request.worker.node.ports().authorizer.may_subscribe(who, filter)) return {ReasonCode::kNotAuthorized};
@@ -149,8 +159,9 @@ Answer subscribe(Request& request, const SubscriptionRequest& wanted) {
   if (is_new) subscription = &enter(request, wanted, shared);
   subscription->qos = std::min(wanted.qos, request.connection.policy->maximum_qos);
   subscription->identifier = request.identifier;
-  subscription->no_local = wanted.no_local;
-  subscription->retain_as_published = wanted.retain_as_published;
+  // A bridge of 3.1 or 3.1.1 has no bits for these two and expects them, or messages would go in circles.
+  subscription->no_local = wanted.no_local || request.connection.is_bridge;
+  subscription->retain_as_published = wanted.retain_as_published || request.connection.is_bridge;
   if (!is_new && !subscription->group) request.worker.subscribers.change(wanted.filter);
   const bool wants_retained = wanted.retain_handling == RetainHandling::kSend ||
                               (wanted.retain_handling == RetainHandling::kSendIfNew && is_new);
@@ -158,14 +169,12 @@ Answer subscribe(Request& request, const SubscriptionRequest& wanted) {
   return {static_cast<ReasonCode>(subscription->qos)};
 }
 
-// The Reason String of SUBACK speaks of the first filter that was refused.
-void note_refusal(Request& request, const SubscriptionRequest& wanted, Answer& answer) {
-  if (answer.why.empty()) answer.why = to_string(answer.code);
-  log::warn("subscription refused", {{"client", request.session.client_id},
-                                     {"filter", std::string{wanted.filter}},
-                                     {"code", std::string{to_string(answer.code)}},
-                                     {"why", answer.why}});
-  if (request.answer.why.empty()) request.answer.why = std::move(answer.why);
+// The Reason String of SUBACK, and the one line of the log, speak of the first filter that was refused.
+void note_refusal(FilterWork& work, const SubscriptionRequest& wanted, Answer answer) {
+  if (work.refused++ != 0) return;
+  work.first_refused = wanted.filter;
+  work.first_code = answer.code;
+  work.answer.why = answer.why.empty() ? std::string{to_string(answer.code)} : std::move(answer.why);
 }
 
 }  // namespace
@@ -192,6 +201,10 @@ void answer_when_complete(WorkerState& worker, Connection& connection, PendingSu
 }
 
 void on_group_answer(WorkerState& worker, Connection& connection, std::uint32_t operation) {
+  if (connection.filter_work && connection.filter_work->answer.operation == operation) {
+    --connection.filter_work->answer.awaited;  // its packet is not through yet
+    return;
+  }
   if (!connection.pending_subacks) return;
   auto& pending = *connection.pending_subacks;
   const auto at = std::find_if(pending.begin(), pending.end(),
@@ -203,32 +216,37 @@ void on_group_answer(WorkerState& worker, Connection& connection, std::uint32_t 
   answer_when_complete(worker, connection, std::move(answer));
 }
 
-Outcome on_subscribe(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
-  const auto packet = mqtt::read_subscribe(frame, connection.version);
-  if (!packet) return packet.error();
-  const bool has_identifier =
-      connection.is_v5() && packet->properties.has(mqtt::PropertyId::kSubscriptionIdentifier);
+Outcome subscribe_next(WorkerState& worker, Connection& connection, FilterWork& work) {
+  const SubscriptionRequest& wanted = work.requests[work.next];
   Request request{.worker = worker,
                   .connection = connection,
                   .session = *connection.session,
+                  .identifier = work.identifier,
+                  .answer = work.answer};
+  Answer answer = subscribe(request, wanted);
+  const ReasonCode code = answer.code;
+  // 3.x has no code for a filter that breaks the syntax: the connection ends [MQTT-4.7.1-2],
+  // [MQTT-4.7.1-3].
+  if (code == ReasonCode::kTopicFilterInvalid && !connection.is_v5()) {
+    return mqtt::Violation{code, "invalid Topic Filter in SUBSCRIBE"};
+  }
+  if (is_error(code)) note_refusal(work, wanted, std::move(answer));
+  // 0x80 came with 3.1.1; a 3.1 client would take it for a QoS. To it, what is refused looks granted and is
+  // silent.
+  const bool has_no_word = is_error(code) && connection.version == mqtt::Version::k31;
+  work.answer.codes.push_back(has_no_word ? ReasonCode::kSuccess : code);
+  return {};
+}
+
+Outcome on_subscribe(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
+  auto packet = mqtt::read_subscribe(frame, connection.version);
+  if (!packet) return packet.error();
+  const bool has_identifier =
+      connection.is_v5() && packet->properties.has(mqtt::PropertyId::kSubscriptionIdentifier);
+  FilterWork work{.requests = std::move(packet->requests),
                   .identifier = has_identifier ? packet->properties.subscription_identifier : 0,
                   .answer = {.operation = ++connection.last_operation, .packet_id = packet->packet_id}};
-  for (const SubscriptionRequest& wanted : packet->requests) {
-    Answer answer = subscribe(request, wanted);
-    const ReasonCode code = answer.code;
-    // 3.x has no code for a filter that breaks the syntax: the connection ends [MQTT-4.7.1-2],
-    // [MQTT-4.7.1-3].
-    if (code == ReasonCode::kTopicFilterInvalid && !connection.is_v5()) {
-      return mqtt::Violation{code, "invalid Topic Filter in SUBSCRIBE"};
-    }
-    if (is_error(code)) note_refusal(request, wanted, answer);
-    // 0x80 came with 3.1.1; a 3.1 client would take it for a QoS. To it, what is refused looks granted and is
-    // silent.
-    const bool has_no_word = is_error(code) && connection.version == mqtt::Version::k31;
-    request.answer.codes.push_back(has_no_word ? ReasonCode::kSuccess : code);
-  }
-  answer_when_complete(worker, connection, std::move(request.answer));
-  return {};
+  return start_filter_work(worker, connection, std::move(work), frame);
 }
 
 }  // namespace nightjar::broker::protocol

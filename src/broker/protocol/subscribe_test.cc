@@ -49,6 +49,168 @@ TEST(Subscribe, AnswersEachFilter) {
   EXPECT_THAT(client.unsubacks[1].codes, ElementsAre(ReasonCode::kNoSubscriptionExisted));
 }
 
+std::vector<std::string> many_filters(int count, const std::string& prefix = "many/") {
+  std::vector<std::string> filters;
+  for (int i = 0; i < count; ++i) filters.push_back(prefix + std::to_string(i));
+  return filters;
+}
+
+Requests requests_for(const std::vector<std::string>& filters) {
+  Requests requests;
+  for (const std::string& filter : filters) requests.push_back({.filter = filter, .qos = Qos::kAtLeastOnce});
+  return requests;
+}
+
+void unsubscribe_all(Client& client, const std::vector<std::string>& filters) {
+  const std::vector<std::string_view> views(filters.begin(), filters.end());
+  ByteBuffer out;
+  mqtt::write_unsubscribe(out, client.version(), {client.next_packet_id++}, views);
+  client.send(out.view());
+}
+
+// More than a worker acts on in one turn.
+constexpr int kMany = 5000;
+
+TEST(Subscribe, ManyFiltersTakeSeveralTurnsAndLeaveOthersTheirs) {
+  World world{{.workers = 1}};
+  Client other = joined(world, "other");
+  Client client = joined(world, "client");
+  const auto filters = many_filters(kMany);
+  client.subscribe(requests_for(filters));
+  client.ping();
+  world.turn(0);
+  EXPECT_GT(world.counters().subscriptions, 0);
+  EXPECT_LT(world.counters().subscriptions, kMany);
+  other.ping();
+  world.turn(0);
+  other.poll();
+  EXPECT_EQ(other.pings, 1);
+  EXPECT_LT(world.counters().subscriptions, kMany);
+  client.run();
+  ASSERT_THAT(client.subacks, SizeIs(1));
+  EXPECT_EQ(codes(client), std::vector<ReasonCode>(kMany, ReasonCode::kGrantedQos1));
+  EXPECT_EQ(client.log.back(), PacketType::kPingresp) << "what came behind waits for it";
+  EXPECT_EQ(world.counters().subscriptions, kMany);
+
+  unsubscribe_all(client, filters);
+  client.ping();
+  world.turn(0);
+  EXPECT_GT(world.counters().subscriptions, 0);
+  client.run();
+  ASSERT_THAT(client.unsubacks, SizeIs(1));
+  EXPECT_EQ(client.unsubacks[0].codes, std::vector<ReasonCode>(kMany, ReasonCode::kSuccess));
+  EXPECT_EQ(client.pings, 2);
+  EXPECT_EQ(world.counters().subscriptions, 0);
+}
+
+TEST(Subscribe, SeveralLargePacketsShareTheTurns) {
+  World world{{.workers = 1}};
+  Client first = joined(world, "first");
+  Client second = joined(world, "second");
+  first.subscribe(requests_for(many_filters(kMany, "first/")));
+  second.subscribe(requests_for(many_filters(kMany, "second/")));
+  second.subscribe("last");
+  world.turn(0);
+  world.turn(0);
+  const auto held = [&](const Client& client) {
+    return world.worker(0).state().find_session(client.id())->subscriptions.size();
+  };
+  EXPECT_GT(held(first), 0U);
+  EXPECT_GT(held(second), 0U);
+  run_all({&first, &second});
+  EXPECT_THAT(first.subacks, SizeIs(1));
+  EXPECT_THAT(second.subacks, SizeIs(2));
+}
+
+TEST(Subscribe, AConnectionThatEndsTakesTheRestOfItsPacketAlong) {
+  World world{{.workers = 1}};
+  Client client = joined(world, "client");
+  client.subscribe(requests_for(many_filters(kMany)));
+  world.turn(0);
+  Client next = joined(world, "client");
+  EXPECT_EQ(world.counters().subscriptions, 0);
+  next.subscribe("many/1");
+  next.publish("many/1", "once");
+  next.run();
+  EXPECT_THAT(next.received, SizeIs(1));
+}
+
+TEST(Subscribe, ABridgeGetsNothingOfItsOwnBackAndKeepsRetain) {
+  World world;
+  Client bridge{world, "bridge"};
+  bridge.connect({.version = Version::k311});
+  constexpr std::size_t kLevel = 8;  // behind the fixed header and "MQTT"
+  bridge.wire().to_broker.data()[kLevel] |= std::byte{0x80};
+  bridge.run();
+  ASSERT_EQ(bridge.connack_code, ReasonCode::kSuccess);
+  bridge.subscribe("shared/#");
+  bridge.publish("shared/own", "own", {.retain = true});
+  bridge.run();
+  EXPECT_THAT(bridge.received, IsEmpty());
+  Client other = joined(world, "other");
+  other.publish("shared/other", "other", {.retain = true});
+  run_all({&other, &bridge});
+  ASSERT_THAT(bridge.received, SizeIs(1));
+  EXPECT_EQ(bridge.received[0].payload, "other");
+  EXPECT_TRUE(bridge.received[0].retain);
+}
+
+TEST(Subscribe, AnInvalidFilterFarBehindEndsA311Connection) {
+  World world;
+  Client client = joined(world, "client", {.version = Version::k311});
+  auto filters = many_filters(kMany);
+  filters.push_back("wrong#");
+  client.subscribe(requests_for(filters));
+  client.run();
+  EXPECT_TRUE(client.is_closed());
+  EXPECT_THAT(client.subacks, IsEmpty());
+}
+
+TEST(Subscribe, AKeepAliveDoesNotEndMeanwhile) {
+  World world{{.workers = 1}};
+  Client client = joined(world, "client", {.keep_alive_s = 2});
+  client.subscribe(requests_for(many_filters(kMany)));
+  world.turn(0);
+  world.jump(Duration::seconds(2));
+  world.turn(0);
+  world.jump(Duration::seconds(2));
+  world.turn(0);
+  client.run();
+  EXPECT_FALSE(client.is_closed());
+  EXPECT_THAT(client.subacks, SizeIs(1));
+}
+
+TEST(Subscribe, AShardMovesInTheMiddleOfIt) {
+  World world{{.workers = 2}};
+  const std::string id = id_at(world, 0);
+  Client client = joined(world, id);
+  client.subscribe(requests_for(many_filters(kMany)));
+  client.ping();
+  world.turn(0);
+  world.move_shard(world.node().shard_of(id), 1);
+  client.run();
+  ASSERT_THAT(client.subacks, SizeIs(1));
+  EXPECT_THAT(codes(client), SizeIs(kMany));
+  EXPECT_EQ(client.pings, 1);
+  EXPECT_EQ(world.worker(1).counters().subscriptions, kMany);
+  client.publish("many/4999", "here");
+  client.run();
+  EXPECT_THAT(client.received, SizeIs(1));
+}
+
+TEST(Subscribe, AClientIsAMemberOfTenThousandGroupsAtMost) {
+  World world;
+  Client client = joined(world, "client");
+  client.subscribe(requests_for(many_filters(10'001, "$share/g/")));
+  client.run();
+  ASSERT_THAT(codes(client), SizeIs(10'001));
+  EXPECT_EQ(codes(client)[9'999], ReasonCode::kGrantedQos1);
+  EXPECT_EQ(codes(client)[10'000], ReasonCode::kQuotaExceeded);
+  client.subscribe(Requests{{.filter = "$share/g/7", .qos = Qos::kExactlyOnce}, {.filter = "plain"}});
+  client.run();
+  EXPECT_THAT(codes(client), ElementsAre(ReasonCode::kGrantedQos2, ReasonCode::kSuccess));
+}
+
 TEST(Subscribe, AnInvalidFilterEndsA311Connection) {
   World world;
   Client client = joined(world, "client", {.version = Version::k311});

@@ -14,10 +14,10 @@ std::uint32_t window_of(const Session& session) {
   return std::min(session.connection->receive_maximum, session.policy->inflight_max);
 }
 
-GroupMail mail_from(const Session& session, GroupMail::Kind kind, GroupKeyRef group) {
+GroupMail mail_from(Session& session, GroupMail::Kind kind, GroupKeyRef group) {
   return {.kind = kind,
           .group = std::move(group),
-          .client_id = session.client_id,
+          .client_id = session.client_id_ref(),
           .member = session.serial,
           .member_shard = session.shard};
 }
@@ -27,7 +27,7 @@ void post(WorkerState& worker, GroupMail mail) {
   worker.mailer.post(worker.node.owner_of(shard), AddressedMail{.shard = shard, .content = std::move(mail)});
 }
 
-void give_back(WorkerState& worker, const Session& session, Delivery delivery) {
+void give_back(WorkerState& worker, Session& session, Delivery delivery) {
   ++worker.ledger().handed_over;
   GroupMail mail = mail_from(session, GroupMail::Kind::kReturned, delivery.group);
   mail.message = std::move(delivery.message);
@@ -79,7 +79,7 @@ void send_back(WorkerState& worker, MemberMail mail, bool is_counted) {
 
 void take_assigned(WorkerState& worker, MemberMail mail) {
   ++worker.ledger().taken_over;
-  Session* session = worker.find_session(mail.client_id);
+  Session* session = worker.find_session(*mail.client_id);
   const bool is_known = session != nullptr && session->serial == mail.member;
   const Subscription* subscription = is_known ? session->subscriptions.find(mail.group->text()) : nullptr;
   // Given to a membership that has ended since: the group forgot the count with it.
@@ -150,7 +150,7 @@ void settle_with_group(WorkerState& worker, Session& session, const Delivery& de
 
 void on_member_mail(WorkerState& worker, MemberMail mail) {
   if (mail.kind == MemberMail::Kind::kAssigned) return take_assigned(worker, std::move(mail));
-  Session* session = worker.find_session(mail.client_id);
+  Session* session = worker.find_session(*mail.client_id);
   if (session == nullptr || session->serial != mail.member || session->connection == nullptr) return;
   protocol::on_group_answer(worker, *session->connection, mail.operation);
 }

@@ -13,6 +13,7 @@ namespace {
 // elsewhere, not the publisher's own with No Local, not something that the retained replay brings.
 bool accepts(const Subscription& subscription, const DeliverMail& mail, ShardId shard) {
   if (mail.scope != DeliverMail::Scope::kAll && shard != mail.shard) return false;
+  if (subscription.session != nullptr && subscription.session->is_ended) return false;
   if (mail.scope == DeliverMail::Scope::kForwarded) {
     if (mail.version < subscription.since || mail.version >= subscription.moved_since) return false;
   } else if (mail.version < std::max(subscription.since, subscription.moved_since)) {
@@ -46,8 +47,9 @@ void gather(WorkerState& worker, std::vector<Receiver>& receivers, const Subscri
 mqtt::ReasonCode deliver_to(WorkerState& worker, Publication& publication,
                             const std::vector<Receiver>& receivers) {
   mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess;
-  worker.ledger().routed += receivers.size();
   for (const Receiver& receiver : receivers) {
+    if (receiver.session->is_ended) continue;  // its subscriptions go in the next turns
+    ++worker.ledger().routed;
     const bool is_last = &receiver == &receivers.back();
     const mqtt::ReasonCode answer = deliver(worker, publication, receiver, is_last);
     if (answer != mqtt::ReasonCode::kSuccess) code = answer;

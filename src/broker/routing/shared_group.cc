@@ -12,9 +12,9 @@ SharedGroup::SharedGroup(GroupKeyRef key) : key_(std::move(key)) {
   subscription_.qos = mqtt::Qos::kExactlyOnce;
 }
 
-SharedGroup::Member* SharedGroup::find(std::string_view client_id) {
+SharedGroup::Member* SharedGroup::find(const ClientIdRef& client_id) {
   const auto at = std::find_if(members_.begin(), members_.end(),
-                               [&](const Member& m) { return m.client_id == client_id; });
+                               [&](const Member& m) { return *m.client_id == *client_id; });
   return at == members_.end() ? nullptr : &*at;
 }
 
@@ -59,7 +59,7 @@ SharedGroup::Member* SharedGroup::choose_round_robin() {
 }
 
 SharedGroup::Member* SharedGroup::choose_sticky() {
-  Member* member = find(sticky_);
+  Member* member = sticky_ ? find(sticky_) : nullptr;
   if (member == nullptr || !member->is_online) {
     const auto at =
         std::find_if(members_.begin(), members_.end(), [](const Member& m) { return m.is_online; });

@@ -24,7 +24,7 @@ struct WorkerState;
 class SharedGroup {
  public:
   struct Member {
-    std::string client_id;
+    ClientIdRef client_id;
     SessionSerial serial;
     ShardId shard;
     std::uint32_t membership = 0;  // of the session: it may have left and joined again
@@ -55,7 +55,7 @@ class SharedGroup {
     MonoTime enqueued;
   };
 
-  Member* find(std::string_view client_id);
+  Member* find(const ClientIdRef& client_id);
   // The member for `message`, or nullptr if it has to wait.
   Member* choose(SharedStrategy strategy, const Message& message);
   Member* choose_least_in_flight();
@@ -76,7 +76,7 @@ class SharedGroup {
   std::size_t waiting_bytes_ = 0;
   std::uint64_t next_sequence_ = 1;
   std::size_t last_chosen_ = 0;  // round robin
-  std::string sticky_;           // client id
+  ClientIdRef sticky_;
 };
 
 // The groups that one worker owns.

@@ -504,7 +504,7 @@ TEST(SharedGroup, WhatIsOnItsWayToAMemberThatLeavesAndJoinsAgainCountsOnce) {
   EXPECT_EQ(payloads(a), numbers(1, 1));
   const auto& members = group_of(world).members();
   const auto of_a =
-      std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.client_id == a.id(); });
+      std::find_if(members.begin(), members.end(), [&](const auto& m) { return *m.client_id == a.id(); });
   ASSERT_NE(of_a, members.end());
   EXPECT_EQ(of_a->assigned, 1U);
   a.acknowledge(PacketType::kPuback, a.received[0].packet_id);

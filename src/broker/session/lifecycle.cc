@@ -30,6 +30,9 @@ void drop_messages(WorkerState& worker, Session& session) {
     --worker.ledger().in_flight;
     drop(worker, session, entry->delivery, DropReason::kSessionEnded);
   }
+  session.outbox = {};
+  session.in_flight = {};
+  session.replays = {};
 }
 
 }  // namespace
@@ -101,15 +104,30 @@ void unsubscribe(WorkerState& worker, Session& session, std::string_view text, s
 
 void end_session(WorkerState& worker, Session& session) {
   if (session.will) publish_will(worker, session);
-  while (!session.subscriptions.empty()) {
-    const std::string text{(*session.subscriptions.begin())->text.view()};
-    unsubscribe(worker, session, text, 0);
-  }
   drop_messages(worker, session);
   worker.forget_pump(session);
+  session.timer.cancel();
+  session.is_ended = true;
   --worker.counters.sessions;
   record_session(worker, session, RecordKind::kSessionGone);
-  worker.sessions.erase(worker.sessions.find(session.client_id));
+  const auto known = worker.sessions.find(session.client_id);
+  std::unique_ptr<Session> ended = std::move(known->second);
+  worker.sessions.erase(known);
+  worker.ended_sessions.push_back(std::move(ended));
+}
+
+void forget_ended_sessions(WorkerState& worker) {
+  FilterSteps steps = kFilterStepsPerTurn;
+  while (!worker.ended_sessions.empty()) {
+    Session& session = *worker.ended_sessions.back();
+    while (!session.subscriptions.empty()) {
+      if (steps <= 0) return;
+      const std::string text{session.subscriptions.last().text.view()};
+      steps -= steps_of(text);
+      unsubscribe(worker, session, text, 0);
+    }
+    worker.ended_sessions.pop_back();
+  }
 }
 
 }  // namespace nightjar::broker

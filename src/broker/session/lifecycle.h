@@ -32,8 +32,11 @@ Opened open_session(WorkerState& worker, const std::string& client_id, bool clea
 // the session or starts its expiry. `session` may be gone afterwards.
 void connection_ended(WorkerState& worker, Session& session);
 
-// Publishes a will that is pending, gives up everything the session holds, and destroys it.
+// Publishes a will that is pending and gives up everything the session holds. From then on it is unknown; its
+// subscriptions leave the tables in this turn and, if there are too many of them, the next ones.
 void end_session(WorkerState& worker, Session& session);
+// At the end of a turn: the rest of these.
+void forget_ended_sessions(WorkerState& worker);
 
 // Will delay or expiry is due.
 void on_session_timer(WorkerState& worker, Session& session);

@@ -25,6 +25,69 @@ bool resumes(World& world, const std::string& id, Version version = Version::k5)
   return is_present;
 }
 
+// More subscriptions than a worker takes out of its tables in one turn.
+constexpr int kMany = 5000;
+
+void subscribe_to_many(Client& client) {
+  std::vector<std::string> filters;
+  std::vector<mqtt::SubscriptionRequest> requests;
+  for (int i = 0; i < kMany; ++i) filters.push_back("many/" + std::to_string(i));
+  for (const std::string& filter : filters) requests.push_back({.filter = filter});
+  client.subscribe(requests);
+  client.run();
+}
+
+TEST(SessionEnd, ManySubscriptionsLeaveOverSeveralTurns) {
+  World world{{.workers = 1}};
+  Client other = joined(world, "other");
+  Client client = joined(world, "client");
+  subscribe_to_many(client);
+  ASSERT_EQ(world.counters().subscriptions, kMany);
+  client.drop_link();
+  world.turn(0);
+  EXPECT_EQ(world.counters().sessions, 1);
+  EXPECT_GT(world.counters().subscriptions, 0);
+  EXPECT_LT(world.counters().subscriptions, kMany);
+
+  // Neither the session that ended nor its successor hears of what only the former asked for.
+  Client successor{world, "client"};
+  successor.connect();
+  other.publish("many/1", "nobody");
+  other.publish("many/4999", "nobody");
+  world.turn(0);
+  world.turn(0);
+  EXPECT_GT(world.counters().subscriptions, 0);
+  successor.subscribe("many/1");
+  successor.run();
+  EXPECT_THAT(successor.received, IsEmpty());
+  other.publish("many/1", "successor");
+  run_all({&other, &successor});
+  EXPECT_THAT(payloads(successor), ElementsAre("successor"));
+  EXPECT_EQ(world.counters().subscriptions, 1);
+  expect_balanced(world);
+}
+
+TEST(SessionEnd, AGroupGivesNothingToAMemberThatEnded) {
+  World world{{.workers = 1}};
+  Client ended = joined(world, "ended");
+  Client heir = joined(world, "heir");
+  Client publisher = joined(world, "publisher");
+  ended.subscribe("$share/team/job", Qos::kAtLeastOnce);
+  ended.run();
+  heir.subscribe("$share/team/job", Qos::kAtLeastOnce);
+  heir.run();
+  subscribe_to_many(ended);
+  ended.drop_link();
+  world.turn(0);
+  for (int i = 0; i < 4; ++i) publisher.publish("job", std::to_string(i), {.qos = Qos::kAtLeastOnce});
+  world.turn(0);
+  EXPECT_GT(world.counters().subscriptions, 1);
+  run_all({&publisher, &heir});
+  EXPECT_THAT(payloads(heir), ElementsAre("0", "1", "2", "3"));
+  EXPECT_EQ(world.counters().subscriptions, 1);
+  expect_balanced(world);
+}
+
 TEST(SessionExpiry, ZeroEndsTheSessionWithTheConnection) {
   World world;
   Client client = joined(world, "client", {.clean_start = false});

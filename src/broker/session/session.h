@@ -69,6 +69,11 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  // The client id to share with groups and their mail.
+  const ClientIdRef& client_id_ref() {
+    if (!client_id_ref_) client_id_ref_ = std::make_shared<const std::string>(client_id);
+    return client_id_ref_;
+  }
   // Ends when the connection ends, and with it everything below.
   [[nodiscard]] bool is_clean() const { return expiry_s == 0; }
   // Nothing that must leave before a new message waits.
@@ -102,6 +107,7 @@ class Session {
 
   const ShardId shard;
   bool is_to_pump = false;         // in WorkerState::to_pump
+  bool is_ended = false;           // in WorkerState::ended_sessions: receives nothing any more
   bool warned_queue_high = false;  // until the queue is empty again
   std::uint32_t expiry_s = 0;
   std::uint32_t shared_count = 0;     // "$share" subscriptions among `subscriptions`
@@ -118,6 +124,8 @@ class Session {
 
  private:
   static void on_timer(void* session);
+
+  ClientIdRef client_id_ref_;  // once it was asked for
 };
 
 }  // namespace nightjar::broker

@@ -28,6 +28,8 @@ class SubscriptionSet {
   // Of the filters' texts.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   [[nodiscard]] bool empty() const { return list_.empty(); }
+  // The one that is taken out at least cost.
+  [[nodiscard]] const Subscription& last() const { return *list_.back(); }
   [[nodiscard]] auto begin() const { return list_.begin(); }
   [[nodiscard]] auto end() const { return list_.end(); }
 
