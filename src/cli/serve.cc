@@ -23,7 +23,9 @@
 #include "cli/log_sink.h"
 #include "cli/serve_config.h"
 #include "cli/signals.h"
+#include "cli/spare_memory.h"
 #include "cli/start_report.h"
+#include "cli/stats.h"
 #include "cli/system_entropy.h"
 #include "config/load.h"
 #include "config/reference.h"
@@ -168,6 +170,26 @@ void on_hangup() {
                         *reopened ? "the log file is opened anew; " : ""));
 }
 
+Duration cpu_time() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const std::int64_t seconds = used.ru_utime.tv_sec + used.ru_stime.tv_sec;
+  return {seconds * 1000 + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000};
+}
+
+// What the main thread does while the workers serve.
+std::string_view wait_for_end(Signals& signals) {
+  const ResidentMemory memory;
+  SpareMemory spare;
+  return signals.wait_for_end(
+      {.on_hangup = on_hangup, .interval = SpareMemory::kInterval, .on_interval = [&memory, &spare] {
+         const std::uint64_t before = memory.bytes();
+         if (!spare.look(cpu_time(), before)) return;
+         give_memory_back();
+         spare.trimmed(before, memory.bytes());
+       }});
+}
+
 Result<void> serve(const config::Config& config, const ServeOptions& options) {
   NJ_TRY(Signals signals, Signals::catch_them());
   NJ_TRY(DataDir data, DataDir::open(config.node.data_dir));
@@ -184,7 +206,7 @@ Result<void> serve(const config::Config& config, const ServeOptions& options) {
                 .data_dir = data.path(),
                 .loses_on_restart = broker->loses_on_restart(),
                 .listening = broker->listening()});
-  const std::string_view signal = signals.wait_for_end(on_hangup);
+  const std::string_view signal = wait_for_end(signals);
   signals.release();
   Signals::end_process_after(kEndTimeS);
   log::info(fmt::format("{}: saying goodbye to the clients", signal));

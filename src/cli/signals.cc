@@ -1,6 +1,7 @@
 #include "cli/signals.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -42,13 +43,17 @@ Result<Signals> Signals::catch_them() {
 
 Signals::Signals(net::Fd fd) : fd_(std::move(fd)) {}
 
-std::string_view Signals::wait_for_end(const std::function<void()>& on_hangup) {
+std::string_view Signals::wait_for_end(const Meanwhile& meanwhile) {
   for (;;) {
+    pollfd readable{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+    const int count = ::poll(&readable, 1, static_cast<int>(meanwhile.interval.ms));
+    if (count == 0) meanwhile.on_interval();
+    if (count <= 0) continue;
     signalfd_siginfo info{};
     if (::read(fd_.get(), &info, sizeof info) != sizeof info) continue;  // EINTR
     if (info.ssi_signo == SIGTERM) return "SIGTERM";
     if (info.ssi_signo == SIGINT) return "SIGINT";
-    on_hangup();
+    meanwhile.on_hangup();
   }
 }
 

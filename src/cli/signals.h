@@ -5,6 +5,7 @@
 #include <functional>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "net/fd.h"
 
@@ -15,8 +16,13 @@ class Signals {
   // Blocks SIGTERM, SIGINT and SIGHUP in this thread and those it starts, and ignores SIGPIPE.
   static Result<Signals> catch_them();
 
-  // Blocks until somebody asks for the end; returns the signal's name. Each SIGHUP calls `on_hangup`.
-  std::string_view wait_for_end(const std::function<void()>& on_hangup);
+  struct Meanwhile {
+    std::function<void()> on_hangup;  // each SIGHUP
+    Duration interval{};
+    std::function<void()> on_interval;
+  };
+  // Blocks until somebody asks for the end; returns the signal's name.
+  std::string_view wait_for_end(const Meanwhile& meanwhile);
   // From now on a further signal ends the process at once.
   void release();
   // Ends the process with status 1 when that much time has passed, whatever its threads do then.
