@@ -114,7 +114,7 @@ class Copy:
 
 
 def judge(copy, one, notices):
-    """(verdict, remark) on one break. `notices(copy, one)` runs the tests on the broken program and answers likewise."""
+    """(verdict, remark) on one break; `notices(copy, one)` runs the tests on the broken program and answers likewise."""
     stale = one.stale(copy.root)
     if stale:
         return "STALE", stale

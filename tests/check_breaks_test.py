@@ -86,7 +86,7 @@ class Running(unittest.TestCase):
         self.assertEqual((done.status, done.output), (3, "out\n"))
 
     def test_what_hangs_is_ended(self):
-        done = broken_copy.run([sys.executable, "-c", "input_never_comes = __import__('threading').Event().wait()"], 0.2)
+        done = broken_copy.run([sys.executable, "-c", "import threading; threading.Event().wait()"], 0.2)
         self.assertIsNone(done.status)
 
     def test_no_breaks_are_no_pass(self):
