@@ -49,7 +49,7 @@ void LoadThread::make_clients() {
   for (std::uint64_t i = 0; i < plans.size(); ++i) {
     const ClientPlan& plan = plans[i];
     if (plan.thread % traffic_.settings.threads != index_) continue;
-    clients_.push_back(std::make_unique<Client>(*this, plan));
+    clients_.push_back(std::make_unique<Client>(*this, plan, i));
     if (plan.sources.count != 0) ++receivers_;
     numbers_.push_back(i);
     if (plan.stream == kNoStream) continue;
