@@ -23,11 +23,8 @@ constexpr const char* kBenchExamples =
     "  nightjar bench compare 'nightjar=nightjar serve -p {port} --data {dir}' \\\n"
     "      'mosquitto=mosquitto -p {port}' --scenario 'p2p -q 1' --rounds 5\n\n";
 
-std::map<std::string, mqtt::Version> versions() {
-  return {{"3.1", mqtt::Version::k31},
-          {"3.1.1", mqtt::Version::k311},
-          {"5", mqtt::Version::k5},
-          {"5.0", mqtt::Version::k5}};
+mqtt::Version version_of(std::string_view text) {
+  return text == "3.1" ? mqtt::Version::k31 : text == "3.1.1" ? mqtt::Version::k311 : mqtt::Version::k5;
 }
 
 // Of single scenarios.
@@ -83,9 +80,11 @@ void add_options(CLI::App& app, BenchOptions& to) {
   app.add_option("-p,--port", to.port, "Broker's port [1883]")
       ->option_text("PORT")
       ->check(CLI::Range(1, 65535));
-  app.add_option("-V,--mqtt-version", to.version, "Version of MQTT [3.1.1]")
+  app.add_option_function<std::string>(
+         "-V,--mqtt-version", [&to](const std::string& text) { to.version = version_of(text); },
+         "Version of MQTT [3.1.1]")
       ->option_text("3.1|3.1.1|5")
-      ->transform(CLI::CheckedTransformer(versions()));
+      ->check(CLI::IsMember({"3.1", "3.1.1", "5", "5.0"}));
   app.add_option("-u,--user", to.user_name, "User name")->option_text("NAME");
   app.add_option("-P,--password", to.password, "Password")->option_text("TEXT");
   app.add_option("-k,--keep-alive", to.keep_alive_s, "Keep alive of the clients [0: none]")
