@@ -133,6 +133,13 @@ bool Client::on_connack(ByteView packet) {
   return true;
 }
 
+void Client::ping() {
+  if (!can_send()) return;
+  ByteBuffer packet;
+  mqtt::write_pingreq(packet);
+  send(packet.view());
+}
+
 void Client::disconnect() {
   if (state_ == State::kReady) {
     ByteBuffer packet;

@@ -38,6 +38,8 @@ class Client {
   void dial();
   // Asks for the plan's filters; LoadThread::on_subscribed follows when all are granted.
   void subscribe();
+  // Shows the broker that it is there, if it is connected.
+  void ping();
   // Ends the connection in good order.
   void disconnect();
 
