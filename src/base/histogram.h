@@ -57,14 +57,6 @@ class Histogram {
     return max_;
   }
 
-  // The share of values that lie in the buckets up to the one of `value`.
-  [[nodiscard]] double share_up_to(std::uint64_t value) const {
-    if (empty()) return 1;
-    std::uint64_t seen = 0;
-    for (std::size_t i = 0; i <= index_of(value); ++i) seen += buckets_[i];
-    return static_cast<double>(seen) / static_cast<double>(count_);
-  }
-
  private:
   static constexpr unsigned kExactBits = 7;
   static constexpr std::size_t kPerDoubling = std::size_t{1} << kExactBits;
@@ -82,6 +74,7 @@ class Histogram {
   // The largest value of a bucket.
   static std::uint64_t last_of(std::size_t index) {
     if (index < 2 * kPerDoubling) return index;
+    if (index == kBuckets - 1) return UINT64_MAX;
     const std::size_t shift = index / kPerDoubling - 1;
     return ((index - kPerDoubling * shift + 1) << shift) - 1;
   }

@@ -4,12 +4,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -25,14 +24,13 @@
 #include "cli/bench/nanoseconds.h"
 #include "net/fd.h"
 
-extern "C" char** environ;
-
 namespace nightjar::cli::bench {
 namespace {
 
 constexpr Nanoseconds kStartPatience = 60 * kSecond;
 constexpr Nanoseconds kStopPatience = 10 * kSecond;
 constexpr std::chrono::milliseconds kPoll{5};
+constexpr int kNotStarted = 127;
 
 sockaddr_in loopback(std::uint16_t port) {
   return {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
@@ -64,26 +62,24 @@ std::string output_of(const std::string& directory) {
 }
 
 Result<pid_t> spawn(const std::string& command, const std::string& directory) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, 1, (directory + "/output.log").c_str(), O_WRONLY | O_CREAT,
-                                   0600);
-  posix_spawn_file_actions_adddup2(&actions, 1, 2);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   // "exec" makes the broker itself our child, and not a shell that waits for it.
-  std::string shell = "sh";
-  std::string option = "-c";
-  std::string line = command.find_first_of(";|&\n") == std::string::npos ? "exec " + command : command;
-  std::array<char*, 4> arguments{shell.data(), option.data(), line.data(), nullptr};
-  pid_t pid = 0;
-  const int failed = posix_spawn(&pid, "/bin/sh", &actions, &attributes, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (failed != 0) return fail(fmt::format("cannot start a shell: {}", std::strerror(failed)));
-  return pid;
+  const bool is_simple = command.find_first_of(";|&\n") == std::string::npos;
+  const std::string line = is_simple ? "exec " + command : command;
+  const std::string log = directory + "/output.log";
+  const pid_t self = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) return fail(fmt::format("cannot start a process: {}", std::strerror(errno)));
+  if (pid > 0) return pid;
+  // It ends with us, however we end.
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != self) _exit(kNotStarted);
+  setpgid(0, 0);
+  const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (input < 0 || output < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
+    _exit(kNotStarted);
+  execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
+  _exit(kNotStarted);
 }
 
 }  // namespace

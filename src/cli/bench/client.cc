@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "cli/bench/load_thread.h"
@@ -27,6 +28,7 @@ constexpr std::uint64_t kFiltersPerPacket = 100;
 constexpr std::uint64_t kFiltersAhead = 4 * kFiltersPerPacket;
 // Of longer payloads, this much of every piece is compared with the pattern.
 constexpr std::size_t kComparedBytes = 4 * 1024;
+constexpr std::string_view kMalformed = "the broker sent a malformed packet";
 constexpr std::size_t kPacketBytesMax = 256 * 1024 * 1024;
 
 bool is_pattern(ByteView part, const std::byte* pattern) {
@@ -35,8 +37,8 @@ bool is_pattern(ByteView part, const std::byte* pattern) {
 
 }  // namespace
 
-Client::Client(LoadThread& thread, const ClientPlan& plan)
-    : thread_(thread), plan_(plan), tracks_(plan.sources.count) {}
+Client::Client(LoadThread& thread, const ClientPlan& plan, std::uint64_t number)
+    : thread_(thread), plan_(plan), number_(number), tracks_(plan.sources.count) {}
 
 // ---- connecting ----
 
@@ -45,29 +47,38 @@ void Client::dial() {
   dialed_at_ = now_ns();
   state_ = State::kDialing;
   socket_ = net::Fd{socket(broker.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-  if (!socket_) return fail("cannot make a socket");
+  if (!socket_) return fail_by_system("cannot make a socket", errno);
   const int on = 1;
   setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (const auto source = source_address(broker, number_)) {
+    setsockopt(socket_.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (bind(socket_.get(), reinterpret_cast<const sockaddr*>(&*source), sizeof *source) != 0) {
+      return fail_by_system("cannot use a further loopback address", errno);
+    }
+  }
   const int done = connect(socket_.get(), reinterpret_cast<const sockaddr*>(&broker.storage), broker.size);
-  if (done != 0 && errno != EINPROGRESS) return fail("cannot connect");
-  if (!thread_.watch(socket_.get(), *this)) fail("cannot watch a socket");
+  if (done != 0 && errno != EINPROGRESS) return fail_by_system("cannot connect", errno);
+  if (!thread_.watch(socket_.get(), *this)) fail_by_system("cannot watch a socket", errno);
 }
 
-void Client::fail(const char* what) {
-  const int error = errno;
+void Client::fail_by_system(std::string_view what, int error) {
+  fail(fmt::format("{}: {}", what, std::strerror(error)));
+}
+
+bool Client::fail(std::string_view why) {
   const bool was_ready = state_ == State::kReady;
   state_ = State::kClosed;
   socket_.reset();
   unsent_.release();
   unread_.release();
-  thread_.traffic().report(error != 0 ? fmt::format("{}: {}: {}", plan_.id, what, std::strerror(error))
-                                      : fmt::format("{}: {}", plan_.id, what));
+  thread_.traffic().report(fmt::format("{}: {}", plan_.id, why));
   if (was_ready) {
     thread_.count().lost_connections.add(1);
     thread_.on_lost();
   } else {
     thread_.on_refused();
   }
+  return false;
 }
 
 void Client::on_writable() {
@@ -75,10 +86,7 @@ void Client::on_writable() {
     int error = 0;
     socklen_t size = sizeof error;
     getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) {
-      errno = error;
-      return fail("cannot connect");
-    }
+    if (error != 0) return fail_by_system("cannot connect", error);
     const LoadSettings& settings = thread_.traffic().settings;
     ByteBuffer properties;
     const bool keeps_session = plan_.keeps_session && !thread_.cleans_sessions();
@@ -113,18 +121,23 @@ bool Client::on_connack(ByteView packet) {
   const auto connack = framed.state == mqtt::FrameState::kComplete
                            ? mqtt::read_connack(framed.frame, version)
                            : mqtt::Parsed<mqtt::Connack>{tl::make_unexpected(framed.violation)};
-  errno = 0;
-  if (!connack) return fail("answered with something that is no CONNACK"), false;
+  if (!connack) return fail("the broker answers with something that is no CONNACK");
   const unsigned code =
       version == Version::k5 ? static_cast<unsigned>(connack->code) : unsigned{connack->return_code};
-  if (code != 0)
-    return fail(fmt::format("the broker refused the connection with 0x{:02X}", code).c_str()), false;
+  if (code != 0) return fail(fmt::format("the broker refused the connection with 0x{:02X}", code));
   if (connack->properties.has(mqtt::PropertyId::kReceiveMaximum)) {
     receive_maximum_ = connack->properties.receive_maximum;
   }
   state_ = State::kReady;
   thread_.on_connected(dialed_at_);
   return true;
+}
+
+void Client::ping() {
+  if (!can_send()) return;
+  ByteBuffer packet;
+  mqtt::write_pingreq(packet);
+  send(packet.view());
 }
 
 void Client::disconnect() {
@@ -170,15 +183,13 @@ void Client::request_filters() {
 bool Client::on_suback(ByteView packet) {
   const Version version = thread_.traffic().settings.version;
   const auto framed = mqtt::next_frame(packet, kPacketBytesMax, version);
-  if (framed.state != mqtt::FrameState::kComplete) return errno = 0, fail("sent a malformed SUBACK"), false;
+  if (framed.state != mqtt::FrameState::kComplete) return fail(kMalformed);
   const auto suback = mqtt::read_suback(framed.frame, version);
-  errno = 0;
-  if (!suback) return fail("sent a malformed SUBACK"), false;
+  if (!suback) return fail(kMalformed);
   for (const mqtt::ReasonCode code : suback->codes) {
     if (static_cast<unsigned>(code) >= 0x80) {
-      return fail(fmt::format("the broker refused a subscription with 0x{:02X}", static_cast<unsigned>(code))
-                      .c_str()),
-             false;
+      return fail(
+          fmt::format("the broker refused a subscription with 0x{:02X}", static_cast<unsigned>(code)));
     }
   }
   thread_.count().subscribed.add(suback->codes.size());
@@ -225,8 +236,8 @@ bool Client::receive() {
       unread_.append(ByteView{buffer, kept});
       return errno == EINTR;
     }
-    if (count == 0) errno = 0;
-    fail(count == 0 ? "the broker closed the connection" : "the connection broke");
+    if (count == 0) return fail("the broker closed the connection");
+    fail_by_system("the connection broke", errno);
     return false;
   }
   thread_.count().bytes_in.add(static_cast<std::uint64_t>(count));
@@ -249,8 +260,7 @@ std::size_t Client::parse(ByteView in) {
     const ByteView rest = in.subspan(at);
     const ScannedPacket packet = scan_packet(rest);
     if (packet.state == ScanState::kMalformed) {
-      errno = 0;
-      fail("sent a malformed packet");
+      fail(kMalformed);
       return in.size();
     }
     if (packet.state == ScanState::kNeedMore) {
@@ -269,8 +279,7 @@ bool Client::on_packet(ByteView packet, const ScannedPacket& scanned) {
       ScannedPublish publish;
       const bool has_properties = thread_.traffic().settings.version == Version::k5;
       if (scan_publish(packet, scanned, has_properties, publish) != ScanState::kComplete) {
-        errno = 0;
-        return fail("sent a malformed PUBLISH"), false;
+        return fail(kMalformed);
       }
       on_publish(packet.subspan(publish.payload_at), publish);
       return true;
@@ -285,11 +294,8 @@ bool Client::on_packet(ByteView packet, const ScannedPacket& scanned) {
     case PacketType::kSuback:
       return on_suback(packet);
     case PacketType::kDisconnect:
-      errno = 0;
       return fail(fmt::format("the broker disconnected the client with 0x{:02X}",
-                              packet.size() > 2 ? std::to_integer<unsigned>(packet[2]) : 0U)
-                      .c_str()),
-             false;
+                              packet.size() > 2 ? std::to_integer<unsigned>(packet[2]) : 0U));
     default:
       return true;
   }
@@ -309,7 +315,7 @@ void Client::reply(PacketType type, std::uint16_t packet_id) {
 
 bool Client::on_acknowledgement(ByteView packet, const ScannedPacket& scanned) {
   const std::size_t at = scanned.header_bytes;
-  if (packet.size() < at + 2) return errno = 0, fail("sent a malformed acknowledgement"), false;
+  if (packet.size() < at + 2) return fail(kMalformed);
   const std::uint16_t id = read_u16(&packet[at]);
   const unsigned code = packet.size() > at + 2 ? std::to_integer<unsigned>(packet[at + 2]) : 0;
   const PacketType type = scanned.type();

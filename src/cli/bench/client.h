@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -22,7 +23,8 @@ class Client {
  public:
   enum class State : std::uint8_t { kUnused, kDialing, kGreeting, kReady, kClosed };
 
-  Client(LoadThread& thread, const ClientPlan& plan);
+  // `number` is that of `plan` among the clients of the load.
+  Client(LoadThread& thread, const ClientPlan& plan, std::uint64_t number);
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] const ClientPlan& plan() const { return plan_; }
@@ -36,6 +38,8 @@ class Client {
   void dial();
   // Asks for the plan's filters; LoadThread::on_subscribed follows when all are granted.
   void subscribe();
+  // Shows the broker that it is there, if it is connected.
+  void ping();
   // Ends the connection in good order.
   void disconnect();
 
@@ -55,7 +59,9 @@ class Client {
   };
 
   void on_writable();
-  void fail(const char* what);
+  // The connection is at its end; always false.
+  bool fail(std::string_view why);
+  void fail_by_system(std::string_view what, int error);
   ByteView skip_rest_of_publish(ByteView in);
   std::size_t parse(ByteView in);
   // False if the connection is at its end.
@@ -72,6 +78,7 @@ class Client {
 
   LoadThread& thread_;
   const ClientPlan& plan_;
+  std::uint64_t number_;
   net::Fd socket_;
   Publisher* publisher_ = nullptr;
   State state_ = State::kUnused;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,18 @@
 
 namespace nightjar::cli::bench {
 namespace {
+
+// A comparison that is interrupted ends after the measurement under way, and shows what it has; a second
+// signal ends it at once.
+volatile std::sig_atomic_t is_interrupted = 0;
+
+void catch_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { is_interrupted = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
 
 struct Named {
   std::string name;
@@ -56,10 +69,11 @@ Result<Comparison> compare_all(const CompareOptions& options) {
       // Each round begins with another broker: what the machine does meanwhile hits all alike.
       for (std::size_t i = 0; i < brokers.size(); ++i) {
         const std::size_t broker = (i + round) % brokers.size();
+        if (is_interrupted != 0) return comparison;
         auto result = measure(brokers[broker], scenarios[s]);
         if (!result) return fail(fmt::format("{}, {}: {}", names[broker], lines[s], result.error().message));
         const PhaseResult& last = result->phases.back();
-        fmt::print(stderr, "round {} of {}  {:<14}{:<24}{:.3f} µs per {}, {} a second\n", round + 1,
+        fmt::print(stderr, "round {} of {}  {:<14} {:<24} {:.3f} µs per {}, {} a second\n", round + 1,
                    options.rounds, names[broker], lines[s], last.broker_us(), last.unit,
                    count_text(last.rate()));
         comparison.add(broker, lines[s], *result);
@@ -72,6 +86,7 @@ Result<Comparison> compare_all(const CompareOptions& options) {
 }  // namespace
 
 int run_compare(const CompareOptions& options) {
+  catch_interrupts();
   const auto comparison = compare_all(options);
   if (!comparison) {
     fmt::print(stderr, "nightjar bench compare: {}\n", comparison.error().message);
@@ -83,7 +98,7 @@ int run_compare(const CompareOptions& options) {
     return 2;
   }
   if (!options.html_file.empty() && !write_report(options.html_file, comparison->html())) return 2;
-  return 0;
+  return comparison->is_clean() ? 0 : 3;
 }
 
 }  // namespace nightjar::cli::bench

@@ -26,6 +26,8 @@ class Comparison {
 
   [[nodiscard]] const std::vector<ComparedFigure>& figures() const { return figures_; }
   [[nodiscard]] const std::vector<std::string>& brokers() const { return brokers_; }
+  // Every message of every round arrived as it should.
+  [[nodiscard]] bool is_clean() const { return problems_.empty(); }
   // Medians; behind those of the second broker and later, the ratio to the first.
   [[nodiscard]] std::string table() const;
   [[nodiscard]] boost::json::object json() const;

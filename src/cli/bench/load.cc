@@ -96,7 +96,7 @@ Result<PhaseResult> Load::connect(const Job& job) {
   for (std::uint64_t seen = 0; !running.is_done();) {
     sleep_until(now_ns() + kPoll);
     sample(series, begin, last, "connect");
-    const std::uint64_t connected = take_snapshot().connected;
+    const std::uint64_t connected = sum(&ThreadCounters::connected);
     if (std::exchange(seen, connected) != connected) deadline = now_ns() + kConnectPatience;
     if (now_ns() > deadline) return fail("the broker does not answer CONNECT");
   }
@@ -124,7 +124,7 @@ Result<PhaseResult> Load::subscribe(Range clients) {
   for (std::uint64_t seen = 0; !running.is_done();) {
     sleep_until(now_ns() + kPoll);
     sample(series, begin, last, "subscribe");
-    const std::uint64_t subscribed = take_snapshot().subscribed;
+    const std::uint64_t subscribed = sum(&ThreadCounters::subscribed);
     if (std::exchange(seen, subscribed) != subscribed) deadline = now_ns() + kConnectPatience;
     if (now_ns() > deadline) return fail("the broker does not answer SUBSCRIBE");
   }
@@ -173,7 +173,7 @@ PhaseResult Load::messages(const MessagesPhase& phase) {
     for (Nanoseconds moved_at = now_ns(); !running.is_settled() && now_ns() - moved_at < phase.patience;) {
       sleep_until(now_ns() + kPoll);
       sample(series, begin, last, phase.name);
-      const std::uint64_t published = take_snapshot().published;
+      const std::uint64_t published = sum(&ThreadCounters::published);
       if (std::exchange(seen, published) != published) moved_at = now_ns();
     }
   }
@@ -237,29 +237,34 @@ void Load::disconnect(Range clients) {
 
 // ---- measuring ----
 
-Load::Snapshot Load::take_snapshot(bool with_private) const {
-  Snapshot sum;
-  for (const auto& thread : threads_) {
-    const ThreadCounters& each = thread->counters();
-    sum.connected += each.connected.get();
-    sum.refused += each.refused.get();
-    sum.subscribed += each.subscribed.get();
-    sum.published += each.published.get();
-    sum.delivered += each.delivered.get();
-    sum.duplicates += each.duplicates.get();
-    sum.late += each.late.get();
-    sum.damaged += each.damaged.get();
-    sum.foreign += each.foreign.get();
-    sum.bytes_in += each.bytes_in.get();
-    sum.bytes_out += each.bytes_out.get();
-    sum.lost_connections += each.lost_connections.get();
-    sum.stalls += each.stalls.get();
-    sum.last_arrival = std::max(sum.last_arrival, static_cast<Nanoseconds>(each.last_arrival.get()));
-  }
-  sum.broker = with_private ? meter_.read_with_private() : meter_.read();
-  sum.own_cpu_s = bench::own_cpu_s();
-  sum.time = now_ns();
+std::uint64_t Load::sum(const Counter ThreadCounters::*counter) const {
+  std::uint64_t sum = 0;
+  for (const auto& thread : threads_) sum += (thread->counters().*counter).get();
   return sum;
+}
+
+Load::Snapshot Load::take_snapshot(bool with_private) const {
+  Snapshot now{.connected = sum(&ThreadCounters::connected),
+               .refused = sum(&ThreadCounters::refused),
+               .subscribed = sum(&ThreadCounters::subscribed),
+               .published = sum(&ThreadCounters::published),
+               .delivered = sum(&ThreadCounters::delivered),
+               .duplicates = sum(&ThreadCounters::duplicates),
+               .late = sum(&ThreadCounters::late),
+               .damaged = sum(&ThreadCounters::damaged),
+               .foreign = sum(&ThreadCounters::foreign),
+               .bytes_in = sum(&ThreadCounters::bytes_in),
+               .bytes_out = sum(&ThreadCounters::bytes_out),
+               .lost_connections = sum(&ThreadCounters::lost_connections),
+               .stalls = sum(&ThreadCounters::stalls)};
+  for (const auto& thread : threads_) {
+    now.last_arrival =
+        std::max(now.last_arrival, static_cast<Nanoseconds>(thread->counters().last_arrival.get()));
+  }
+  now.broker = with_private ? meter_.read_with_private() : meter_.read();
+  now.own_cpu_s = bench::own_cpu_s();
+  now.time = now_ns();
+  return now;
 }
 
 std::uint64_t Load::expected_deliveries() const {
@@ -335,7 +340,7 @@ void Load::wait_until_settled(const Running& running, Nanoseconds patience) cons
 void Load::wait_until_delivered(std::uint64_t total, Nanoseconds patience) const {
   std::uint64_t seen = 0;
   for (Nanoseconds moved_at = now_ns(); now_ns() - moved_at < patience;) {
-    const std::uint64_t delivered = take_snapshot().delivered;
+    const std::uint64_t delivered = sum(&ThreadCounters::delivered);
     if (delivered >= total) return;
     if (std::exchange(seen, delivered) != delivered) moved_at = now_ns();
     sleep_until(now_ns() + kPoll);

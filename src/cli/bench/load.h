@@ -73,6 +73,7 @@ class Load {
   class Running;
 
   Result<PhaseResult> connect(const Job& job);
+  [[nodiscard]] std::uint64_t sum(const Counter ThreadCounters::*counter) const;
   [[nodiscard]] Snapshot take_snapshot(bool with_private = false) const;
   [[nodiscard]] std::uint64_t expected_deliveries() const;
   static PhaseResult compare(const Snapshot& begin, const Snapshot& end);

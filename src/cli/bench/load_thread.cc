@@ -49,7 +49,7 @@ void LoadThread::make_clients() {
   for (std::uint64_t i = 0; i < plans.size(); ++i) {
     const ClientPlan& plan = plans[i];
     if (plan.thread % traffic_.settings.threads != index_) continue;
-    clients_.push_back(std::make_unique<Client>(*this, plan));
+    clients_.push_back(std::make_unique<Client>(*this, plan, i));
     if (plan.sources.count != 0) ++receivers_;
     numbers_.push_back(i);
     if (plan.stream == kNoStream) continue;
@@ -90,6 +90,7 @@ void LoadThread::run() {
   now_ = now_ns();
   while (!traffic_.is_stopping.load(std::memory_order_relaxed)) {
     start_more();
+    if (traffic_.settings.keep_alive_s != 0) ping_due();
     pump_listed();
     update_state();
     wait();
@@ -114,6 +115,14 @@ void LoadThread::start_more() {
     case Job::Kind::kListen:
       return;
   }
+}
+
+// One client after the other, so that each is heard of in time and they do not all speak at once.
+void LoadThread::ping_due() {
+  if (now_ < ping_at_ || clients_.empty()) return;
+  clients_[next_ping_]->ping();
+  next_ping_ = (next_ping_ + 1) % clients_.size();
+  ping_at_ = now_ + traffic_.settings.keep_alive_s * kSecond / 2 / static_cast<Nanoseconds>(clients_.size());
 }
 
 void LoadThread::start_connects() {
@@ -231,6 +240,7 @@ void LoadThread::wait() {
   Nanoseconds timeout = kIdleWait;
   if (const auto due = next_due()) timeout = std::clamp<Nanoseconds>(*due - now_, 0, kIdleWait);
   if (is_publishing_) timeout = std::clamp<Nanoseconds>(job_.publish_until - now_, 0, timeout);
+  if (ping_at_ != 0) timeout = std::clamp<Nanoseconds>(ping_at_ - now_, 0, timeout);
   if (!unread_.empty() || !listed_.empty()) timeout = 0;
   if (nap_ != 0 && is_publishing_) {
     const timespec nap{.tv_sec = 0, .tv_nsec = nap_};

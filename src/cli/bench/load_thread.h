@@ -101,6 +101,7 @@ class LoadThread {
 
   void start_more();
   void start_connects();
+  void ping_due();
   void start_publishing();
   void publish_due();
   void wait();
@@ -141,6 +142,9 @@ class LoadThread {
   bool is_publishing_ = false;
   std::atomic<bool> is_done_{false};
   std::atomic<bool> is_settled_{true};
+
+  std::size_t next_ping_ = 0;  // of clients_
+  Nanoseconds ping_at_ = 0;
 
   Run run_;
   std::vector<Histogram> latencies_;

@@ -23,11 +23,15 @@ constexpr const char* kBenchExamples =
     "  nightjar bench compare 'nightjar=nightjar serve -p {port} --data {dir}' \\\n"
     "      'mosquitto=mosquitto -p {port}' --scenario 'p2p -q 1' --rounds 5\n\n";
 
-std::map<std::string, mqtt::Version> versions() {
-  return {{"3.1", mqtt::Version::k31},
-          {"3.1.1", mqtt::Version::k311},
-          {"5", mqtt::Version::k5},
-          {"5.0", mqtt::Version::k5}};
+mqtt::Version version_of(std::string_view text) {
+  return text == "3.1" ? mqtt::Version::k31 : text == "3.1.1" ? mqtt::Version::k311 : mqtt::Version::k5;
+}
+
+// Puts under this heading of the help what has been added since the last one.
+void end_group(CLI::App& app, const char* name) {
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_group() == "Options" && !option->get_positional()) option->group(name);
+  }
 }
 
 // Of single scenarios.
@@ -71,6 +75,7 @@ void add_scenario_options(CLI::App& app, BenchOptions& to) {
   app.add_option("--beside-rate", to.beside_rate, "Messages or subscriptions a second of --beside [1000]")
       ->option_text("N")
       ->check(CLI::PositiveNumber);
+  end_group(app, "Single scenarios");
 }
 
 void add_options(CLI::App& app, BenchOptions& to) {
@@ -83,13 +88,16 @@ void add_options(CLI::App& app, BenchOptions& to) {
   app.add_option("-p,--port", to.port, "Broker's port [1883]")
       ->option_text("PORT")
       ->check(CLI::Range(1, 65535));
-  app.add_option("-V,--mqtt-version", to.version, "Version of MQTT [3.1.1]")
+  app.add_option_function<std::string>(
+         "-V,--mqtt-version", [&to](const std::string& text) { to.version = version_of(text); },
+         "Version of MQTT [3.1.1]")
       ->option_text("3.1|3.1.1|5")
-      ->transform(CLI::CheckedTransformer(versions()));
+      ->check(CLI::IsMember({"3.1", "3.1.1", "5", "5.0"}));
   app.add_option("-u,--user", to.user_name, "User name")->option_text("NAME");
   app.add_option("-P,--password", to.password, "Password")->option_text("TEXT");
   app.add_option("-k,--keep-alive", to.keep_alive_s, "Keep alive of the clients [0: none]")
       ->option_text("SECONDS");
+  end_group(app, "Broker");
   app.add_option("-q,--qos", to.qos, "QoS of publishers and subscribers [by scenario]")
       ->option_text("QOS")
       ->check(CLI::Range(0, 2));
@@ -107,7 +115,7 @@ void add_options(CLI::App& app, BenchOptions& to) {
                  "Unacknowledged messages of a publisher [500 at QoS 1, 20 at QoS 2]")
       ->option_text("N")
       ->check(CLI::Range(1, 32'000));
-  app.add_option("-d,--duration", to.duration_s, "Measured time [10]")
+  app.add_option("-d,--duration", to.duration_s, "Measured time [10; capacity: 3, for each rate]")
       ->option_text("SECONDS")
       ->check(CLI::PositiveNumber);
   app.add_option("--warmup", to.warmup_s, "Load before the measured time [1]")
@@ -116,16 +124,18 @@ void add_options(CLI::App& app, BenchOptions& to) {
   app.add_option("--ramp", to.ramp_s, "Time in which the rate grows from 0 [0]")
       ->option_text("SECONDS")
       ->check(CLI::NonNegativeNumber);
-  add_scenario_options(app, to);
   app.add_option("--threads", to.threads, "Threads of this tool [1]")
       ->option_text("N")
       ->check(CLI::Range(1, 64));
+  end_group(app, "Load");
+  add_scenario_options(app, to);
   app.add_option("--pid", to.pids, "Process of the broker: its CPU and memory are measured (repeatable)")
       ->option_text("PID");
   app.add_option("--json", to.json_file, "Write the result as JSON; - for the standard output")
       ->option_text("FILE");
   app.add_option("--html", to.html_file, "Write the result as one page with charts")->option_text("FILE");
   app.add_flag("--quiet", to.is_quiet, "No progress, no table");
+  end_group(app, "Result");
 }
 
 template <typename Options>

@@ -241,7 +241,6 @@ Plan plan_retained(const BenchOptions& options) {
   for (std::uint32_t i = 0; i < options.subscribers; ++i) {
     plan.clients.push_back({.id = fmt::format("bench-sub-{}", i),
                             .filters = {0, 1},
-                            .subscribe_qos = qos(options, 1),
                             .sources = {0, options.publishers},
                             .thread = i});
   }

@@ -23,7 +23,7 @@ Plan plan_wild(const BenchOptions& options);
 // What an installation of devices does: telemetry to two collectors, commands to single devices, alarms to a
 // group of workers, news for everybody, and settings that must arrive once.
 Plan plan_mixed(const BenchOptions& options);
-// Messages that are kept under topics of their own, for subscribers of them all.
+// Messages that are kept under topics of their own, for subscribers of them all, who take them at QoS 0.
 Plan plan_retained(const BenchOptions& options);
 // Messages for subscribers with sessions, each from a publisher of its own.
 Plan plan_offline(const BenchOptions& options);

@@ -89,7 +89,7 @@ std::string usage_charts(const PhaseResult& phase) {
            [](const IntervalResult& each) { return static_cast<double>(each.resident_bytes); });
   std::string out;
   add_chart(out, {.title = "Broker CPU, cores", .x_title = "seconds", .y_text = figure_text}, cores);
-  add_chart(out, {.title = "Broker memory, resident", .x_title = "seconds", .y_text = bytes_text}, memory);
+  add_chart(out, {.title = "Broker memory, MiB", .x_title = "seconds", .y_text = figure_text}, memory);
   return out;
 }
 
@@ -116,7 +116,8 @@ std::string phase_table(const PhaseResult& phase, bool has_broker_usage) {
             fmt::format("{} resident, {} private", bytes_text(static_cast<double>(phase.resident_end)),
                         bytes_text(static_cast<double>(phase.private_end))));
   }
-  add_row(out, "this tool's CPU", fmt::format("{:.3f} µs per {}", phase.own_us(), phase.unit));
+  if (phase.unit != kSecondUnit)
+    add_row(out, "this tool's CPU", fmt::format("{:.3f} µs per {}", phase.own_us(), phase.unit));
   for (const auto& [name, value] : phase.extra) add_row(out, words(name), figure_text(value));
   const Verification& found = phase.verification;
   if (!found.is_clean()) {

@@ -65,8 +65,11 @@ Result<BenchResult> run_case(const Setup& given, const SuiteCase& suite_case) {
   options.publishers = is_fanout ? suite_case.publishers : scaled(suite_case.publishers, scale);
   options.subscribers = scaled(suite_case.subscribers, scale);
   options.clients = scaled(suite_case.clients, scale);
-  const double rate = is_fanout ? suite_case.rate : suite_case.rate * scale;
-  (suite_case.clients != 0 ? options.connect_rate : options.rate) = rate;
+  if (suite_case.clients != 0) {
+    options.connect_rate = suite_case.rate;
+  } else {
+    options.rate = is_fanout ? suite_case.rate : suite_case.rate * scale;
+  }
   if (suite_case.run == run_shared) options.version = mqtt::Version::k5;
   auto result = suite_case.run(setup);
   if (!result) return result;

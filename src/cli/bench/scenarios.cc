@@ -20,27 +20,27 @@ struct Scenario {
   std::uint32_t subscribers;
   int qos;
   double rate;
+  double duration_s;
   Result<BenchResult> (*run)(const Setup&);
 };
 
 constexpr std::array kScenarios{
-    Scenario{"p2p", "each publisher to a subscriber of its own", 50, 50, 0, 0, run_p2p},
-    Scenario{"fanout", "each publisher to all subscribers", 1, 100, 0, 0, run_fanout},
-    Scenario{"fanin", "many publishers to one subscriber", 100, 1, 0, 0, run_fanin},
-    Scenario{"shared", "publishers to the members of a shared group", 50, 4, 1, 0, run_shared},
-    Scenario{"wild", "first a table of wildcard filters, then one match for each message", 50, 50, 0, 0,
+    Scenario{"p2p", "each publisher to a subscriber of its own", 50, 50, 0, 0, 10, run_p2p},
+    Scenario{"fanout", "each publisher to all subscribers", 1, 100, 0, 0, 10, run_fanout},
+    Scenario{"fanin", "many publishers to one subscriber", 100, 1, 0, 0, 10, run_fanin},
+    Scenario{"shared", "publishers to the members of a shared group", 50, 4, 1, 0, 10, run_shared},
+    Scenario{"wild", "first a table of wildcard filters, then one match for each message", 50, 50, 0, 0, 10,
              run_wild},
-    Scenario{"conn", "many connects, then nothing but idle connections", 0, 0, 0, 0, run_conn},
-    Scenario{"retained", "messages that are kept, then delivered to new subscribers", 10, 10, 1, 0,
+    Scenario{"conn", "many connects, then nothing but idle connections", 0, 0, 0, 0, 10, run_conn},
+    Scenario{"retained", "messages that are kept, then delivered to new subscribers", 10, 10, 1, 0, 10,
              run_retained},
-    Scenario{"offline", "messages for subscribers who are away, then they come back", 100, 100, 1, 0,
+    Scenario{"offline", "messages for subscribers who are away, then they come back", 100, 100, 1, 0, 10,
              run_offline},
-    Scenario{"mixed", "telemetry, commands, alarms and news side by side", 100, 100, -1, 5000, run_mixed},
-    Scenario{"capacity", "searches the highest rate that keeps a latency", 0, 0, 0, 1000, run_capacity},
-    Scenario{"omb", "the cases of the Open MQTT Benchmark Suite", 0, 0, 1, 0, run_suite},
+    Scenario{"mixed", "telemetry, commands, alarms and news side by side", 100, 100, -1, 5000, 10, run_mixed},
+    Scenario{"capacity", "searches the highest rate that keeps a latency", 0, 0, 0, 1000, 3, run_capacity},
+    Scenario{"omb", "the cases of the Open MQTT Benchmark Suite", 0, 0, 1, 0, 10, run_suite},
 };
 
-constexpr double kDuration = 10;
 constexpr double kBesideRate = 1000;
 
 const Scenario* find_scenario(std::string_view name) {
@@ -54,7 +54,7 @@ BenchOptions with_defaults(BenchOptions options, const Scenario& scenario) {
   if (options.subscribers == 0) options.subscribers = scenario.subscribers;
   if (options.qos < 0) options.qos = scenario.qos;
   if (options.rate < 0) options.rate = scenario.rate;
-  if (options.duration_s == 0) options.duration_s = kDuration;
+  if (options.duration_s == 0) options.duration_s = scenario.duration_s;
   if (options.beside_rate == 0) options.beside_rate = kBesideRate;
   return options;
 }

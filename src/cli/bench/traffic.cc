@@ -2,12 +2,26 @@
 
 #include <unistd.h>
 
+#include <cstring>
 #include <mutex>
 #include <utility>
 
 #include "cli/bench/identity.h"
 
 namespace nightjar::cli::bench {
+
+std::optional<sockaddr_in> source_address(const Address& broker, std::uint64_t client) {
+  constexpr std::uint64_t kPerAddress = 20'000;
+  constexpr std::uint32_t kLoopbackNetwork = 127;
+  if (client < kPerAddress || broker.storage.ss_family != AF_INET) return std::nullopt;
+  sockaddr_in source{};
+  std::memcpy(&source, &broker.storage, sizeof source);
+  const std::uint32_t host = ntohl(source.sin_addr.s_addr);
+  if (host >> 24U != kLoopbackNetwork) return std::nullopt;
+  source.sin_port = 0;
+  source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + static_cast<std::uint32_t>(client / kPerAddress));
+  return source;
+}
 
 Traffic::Traffic(const Plan& load_plan, LoadSettings load_settings)
     : plan(load_plan), settings(std::move(load_settings)), pattern(settings.payload_bytes) {

@@ -2,11 +2,13 @@
 // Streams and settings are made before the threads start; what changes afterwards is atomic or locked.
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,10 @@ struct Address {
   sockaddr_storage storage{};
   socklen_t size = 0;
 };
+
+// An address has ports for some 28 000 connections to one broker. Where the broker is on this machine,
+// further clients come from further addresses of the loopback network; elsewhere the kernel chooses.
+std::optional<sockaddr_in> source_address(const Address& broker, std::uint64_t client);
 
 struct LoadSettings {
   Address broker;
