@@ -192,6 +192,7 @@ TEST(ShardMove, ToADrainingWorkerEndsTheConnections) {
   Client client = joined(world, id, {.session_expiry_s = 100});
   world.run_on(1, [&world] { world.worker(1).drain(); });
   moving.move(id);
+  world.run_on(0, [&world] { world.worker(0).drain(); });
   client.run();
   EXPECT_EQ(client.disconnect_code, ReasonCode::kServerShuttingDown);
   EXPECT_EQ(world.counters().sessions, 1);

@@ -175,6 +175,20 @@ void Worker::on_mail(std::unique_ptr<MailBatch> batch) { receive_batch(*state_, 
 void Worker::drain() {
   WorkerState& worker = *state_;
   worker.is_draining = true;
+  publish_wills_at_shutdown(worker);
+  for (std::uint16_t other = 0; other < worker.node.worker_count(); ++other) {
+    if (other == worker.index.value) continue;
+    worker.mailer.post({other}, TaskMail{[](Worker& there) {
+                         ++there.state_->wills_heard;
+                         there.close_if_all_wills_are_in();
+                       }});
+  }
+  close_if_all_wills_are_in();
+}
+
+void Worker::close_if_all_wills_are_in() {
+  WorkerState& worker = *state_;
+  if (!worker.is_draining || worker.wills_heard + 1 < worker.node.worker_count()) return;
   while (!worker.connections.empty()) {
     close_connection(worker, *worker.connections.back(),
                      {.code = mqtt::ReasonCode::kServerShuttingDown,

@@ -53,7 +53,8 @@ class Worker {
 
   void on_mail(std::unique_ptr<MailBatch> batch);
 
-  // Orderly end: 5.0 clients get DISCONNECT 0x8B, every connection is retired, nothing new is accepted.
+  // Orderly end, of all workers: nothing new is accepted, and the wills go out; when those of every worker
+  // are in, 5.0 clients get DISCONNECT 0x8B and every connection is retired.
   void drain();
 
   [[nodiscard]] const Counters& counters() const;
@@ -61,6 +62,8 @@ class Worker {
   WorkerState& state() { return *state_; }  // for the packages of broker/ and their tests
 
  private:
+  void close_if_all_wills_are_in();
+
   std::unique_ptr<WorkerState> state_;
 };
 

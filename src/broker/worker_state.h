@@ -83,6 +83,7 @@ struct WorkerState {
   std::vector<Connection*> filter_workers;               // have a filter_work, next one first
   std::vector<std::unique_ptr<Session>> ended_sessions;  // still in the tables; see lifecycle.h
   bool is_draining = false;
+  std::uint32_t wills_heard = 0;  // other workers that drain and have sent their wills
   std::uint64_t last_serial = 0;
   std::uint64_t route_mark = 0;
   std::unique_ptr<Timer> sys_timer;

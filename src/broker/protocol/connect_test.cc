@@ -12,6 +12,7 @@ using mqtt::ReasonCode;
 using mqtt::Version;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 // The CONNACK as it lies on the wire.
 mqtt::Connack connack_on(Client& client) {
@@ -296,6 +297,7 @@ TEST(Drain, TellsEverybodyAndTakesNobody) {
   stranger.connect();
   stranger.wire().to_broker.clear();
   world.drain();
+  world.settle();
   for (Client* client : {&v5, &v3, &stranger}) client->poll();
   EXPECT_EQ(v5.disconnect_code, ReasonCode::kServerShuttingDown);
   EXPECT_THAT(v3.log, ElementsAre(PacketType::kConnack));
@@ -306,6 +308,26 @@ TEST(Drain, TellsEverybodyAndTakesNobody) {
   Client late = joined(world, "late");
   EXPECT_TRUE(late.is_closed());
   EXPECT_FALSE(late.connack_code.has_value());
+}
+
+TEST(Drain, SendsWillsBeforeAnybodyHasToGo) {
+  World world{{.workers = 3}};
+  std::vector<Client> clients;
+  for (std::uint16_t i = 0; i < 9; ++i) {
+    const std::string id = id_at(world, i % 3, "c" + std::to_string(i) + "-");
+    clients.push_back(joined(world, id, {.will = WillOptions{.topic = "w", .payload = id}}));
+    clients.back().subscribe("w");
+    clients.back().run();
+  }
+  world.drain();
+  world.settle();
+  for (Client& client : clients) {
+    client.poll();
+    EXPECT_THAT(client.received, SizeIs(9)) << client.id();
+    EXPECT_EQ(client.disconnect_code, ReasonCode::kServerShuttingDown);
+    EXPECT_TRUE(client.is_closed());
+  }
+  EXPECT_EQ(world.counters().wills_published, 9U);
 }
 
 TEST(Drain, SendsWills) {

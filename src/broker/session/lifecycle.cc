@@ -72,6 +72,13 @@ void connection_ended(WorkerState& worker, Session& session) {
   arm_offline_timer(worker, session);
 }
 
+void publish_wills_at_shutdown(WorkerState& worker) {
+  for (const auto& [id, session] : worker.sessions) {
+    if (session->connection == nullptr || !session->will) continue;
+    if (session->will->delay_s == 0 || session->is_clean()) publish_will(worker, *session);
+  }
+}
+
 void arm_offline_timer(WorkerState& worker, Session& session) {
   const MonoTime next = std::min(session.will_due, session.ends_at);
   if (next != kNever) worker.timers.arm(session.timer, next);

@@ -38,6 +38,10 @@ void end_session(WorkerState& worker, Session& session);
 // At the end of a turn: the rest of these.
 void forget_ended_sessions(WorkerState& worker);
 
+// Publishes the wills of connected clients that the end of their connections would publish, so that all
+// clients are still there to get them.
+void publish_wills_at_shutdown(WorkerState& worker);
+
 // Will delay or expiry is due.
 void on_session_timer(WorkerState& worker, Session& session);
 // Arms the timer for an offline session from the present moment (also after a shard move).
