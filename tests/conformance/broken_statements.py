@@ -54,7 +54,7 @@ BREAKS = [
      ("src/broker/connections.cc", "const Duration patience{connection.keep_alive_s * std::int64_t{1500}};",
       "const Duration patience{connection.keep_alive_s * std::int64_t{4000}};")),
     ("5.0 MQTT-3.8.4-3", "Retain As Published stays as it was first asked for",
-     ("src/broker/protocol/subscribe.cc", "subscription->retain_as_published = wanted.retain_as_published;",
+     ("src/broker/protocol/subscribe.cc", "subscription->retain_as_published = wanted.retain_as_published || request.connection.is_bridge;",
       "if (is_new) subscription->retain_as_published = wanted.retain_as_published;")),
     ("5.0 MQTT-3.14.2-1", "DISCONNECT with an unlisted code is a normal one",
      ("src/mqtt/read_disconnect.cc", "if (!is_allowed(packet.code, PacketType::kDisconnect, sender)) {",
@@ -95,9 +95,8 @@ BREAKS = [
      ("src/broker/session/lifecycle.cc", "    session->policy = &policy;\n",
       "    session->policy = &policy;\n    while (!session->outbox.empty()) session->outbox.pop();\n")),
     ("5.0 MQTT-2.2.1-6", "UNSUBACK has an identifier of one byte",
-     ("src/broker/protocol/unsubscribe.cc", ".is_unsubscribe = true, .packet_id = packet->packet_id};",
-      ".is_unsubscribe = true,\n"
-      "      .packet_id = mqtt::PacketId{static_cast<std::uint16_t>(packet->packet_id.value & 0xFF)}};")),
+     ("src/broker/protocol/unsubscribe.cc", ".packet_id = packet->packet_id}};",
+      ".packet_id = mqtt::PacketId{static_cast<std::uint16_t>(packet->packet_id.value & 0xFF)}}};")),
     ("3.1.1 MQTT-3.3.1-4", "QoS 3 is read as QoS 2",
      ("src/mqtt/reader.cc", "return (flags & kQosBits) == kQosBits ? \"PUBLISH with QoS 3 [MQTT-3.3.1-4]\""
       " : std::string_view{};", "return {};"),
@@ -188,10 +187,10 @@ BREAKS = [
       "(wanted.retain_handling == RetainHandling::kSendIfNew);")),
     ("3.1.1 MQTT-3.10.4-1", "UNSUBSCRIBE also deletes a filter that its own matches",
      ("src/broker/protocol/unsubscribe.cc",
-      "    const Subscription* subscription = session.subscriptions.find(filter);",
+      "  const Subscription* subscription = session.subscriptions.find(filter);",
       "    for (const auto& other : session.subscriptions) {\n"
-      "      if (other->text == filter || !mqtt::matches(filter, other->text)) continue;\n"
-      "      unsubscribe(worker, session, std::string{other->text}, 0);\n"
+      "      if (other->text == filter || !mqtt::matches(filter, other->text.view())) continue;\n"
+      "      unsubscribe(worker, session, std::string{other->text.view()}, 0);\n"
       "      break;\n"
       "    }\n"
       "    const Subscription* subscription = session.subscriptions.find(filter);")),
