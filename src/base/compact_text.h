@@ -20,7 +20,8 @@ class CompactText {
     return *this;
   }
   [[nodiscard]] std::string_view view() const { return {text_.get(), size_}; }
-  operator std::string_view() const { return view(); }  // reads as what it is
+  // It reads as what it is.
+  operator std::string_view() const { return view(); }  // NOLINT(google-explicit-constructor)
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
   friend bool operator==(const CompactText& a, std::string_view b) { return a.view() == b; }

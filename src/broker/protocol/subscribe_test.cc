@@ -159,7 +159,7 @@ TEST(Subscribe, AnInvalidFilterFarBehindEndsA311Connection) {
   World world;
   Client client = joined(world, "client", {.version = Version::k311});
   auto filters = many_filters(kMany);
-  filters.push_back("wrong#");
+  filters.emplace_back("wrong#");
   client.subscribe(requests_for(filters));
   client.run();
   EXPECT_TRUE(client.is_closed());

@@ -40,7 +40,7 @@ std::uint16_t free_port() {
   const net::Fd probe{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   sockaddr_in address = loopback(0);
   socklen_t size = sizeof address;
-  bind(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  if (bind(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return 0;
   getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size);
   return ntohs(address.sin_port);
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <thread>
 #include <utility>
 
@@ -224,7 +225,7 @@ PhaseResult Load::hold(Nanoseconds duration) {
   PhaseResult result = compare(begin, end);
   result.name = "hold";
   result.unit = kSecondUnit;
-  result.count = static_cast<std::uint64_t>(to_seconds(duration) + 0.5);
+  result.count = static_cast<std::uint64_t>(std::lround(to_seconds(duration)));
   result.intervals = std::move(series.intervals);
   verify(result, begin, end, 0);
   return result;

@@ -301,9 +301,11 @@ void LoadThread::take_remote_list() {
 
 void LoadThread::pump_listed() {
   if (listed_.empty()) return;
-  for (std::size_t i = 0; i < listed_.size(); ++i) {
-    listed_[i]->is_listed = false;
-    listed_[i]->pump(scratch_, now_, counters_);
+  // A pump may list somebody else.
+  for (std::size_t i = 0; i != listed_.size();) {
+    Publisher& publisher = *listed_[i++];
+    publisher.is_listed = false;
+    publisher.pump(scratch_, now_, counters_);
   }
   listed_.clear();
 }
