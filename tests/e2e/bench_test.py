@@ -471,21 +471,6 @@ def a_refused_client_ends_the_measurement(_):
     expect("refused the connection with 0x05" in errors, f"why: {errors}")
 
 
-@case
-def a_flood_spreads_over_the_workers_and_loses_nothing(_):
-    adaptive = Broker(placement="adaptive", extra=["--workers", "2"])
-    try:
-        def has_moved():
-            expect_messages(phase_of(measure(adaptive, "p2p", "-q", 0, "-d", 2, "--warmup", 0), "run"))
-            stats = subprocess.run([BINARY, "ctl", "stats", "--json", "--data", adaptive.data], capture_output=True,
-                                   check=True, timeout=HANG_S)
-            return json.loads(stats.stdout)["total"]["shard_moves"] > 0
-
-        wait_until(has_moved, "shards to move to the second worker", 120)
-    finally:
-        adaptive.dispose()
-
-
 def main():
     pattern = sys.argv[1] if len(sys.argv) > 1 else ""
     passed = failed = 0

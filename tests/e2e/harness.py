@@ -162,11 +162,11 @@ class Broker(Process):
     """`nightjar serve` on a free loopback port with an empty data directory, ready when this returns."""
 
     # The workers share the clients from the start, so that every case may cross from one to the other.
-    def __init__(self, extra=(), port=None, data=None, wait=True, placement="spread", **options):
+    def __init__(self, extra=(), port=None, data=None, wait=True, **options):
         self.port = port or free_port()
         self._own_data = None if data else tempfile.TemporaryDirectory(prefix="nightjar-e2e-")
         self.data = data or self._own_data.name
-        super().__init__([BINARY, "serve", "--placement", placement, "-p", str(self.port), "--data", self.data, *extra],
+        super().__init__([BINARY, "serve", "--placement", "spread", "-p", str(self.port), "--data", self.data, *extra],
                          name="broker", **options)
         if wait:
             wait_until(self._answers, "the broker to accept connections")
