@@ -276,6 +276,8 @@ void Actor::check_session_present() {
 }
 
 void Actor::on_connack() {
+  // Its CONNECT of an earlier link, which another worker read later, is served.
+  if (client_.connack_code == mqtt::ReasonCode::kUnspecifiedError) return lose_link();
   if (client_.connack_code != mqtt::ReasonCode::kSuccess) throw Violation(role_.id + ": refused");
   check_session_present();
   state_ = State::kOn;
