@@ -276,8 +276,8 @@ void Actor::check_session_present() {
 }
 
 void Actor::on_connack() {
-  // Its last connection's CONNECT, late on the wire, came after this one's: told so, and closed.
-  if (client_.connack_code == mqtt::ReasonCode::kUnspecifiedError) return;
+  // Its CONNECT of an earlier link, which another worker read later, is served.
+  if (client_.connack_code == mqtt::ReasonCode::kUnspecifiedError) return lose_link();
   if (client_.connack_code != mqtt::ReasonCode::kSuccess) throw Violation(role_.id + ": refused");
   check_session_present();
   state_ = State::kOn;

@@ -47,7 +47,7 @@ BUGS = [
     ("sessions expire too early", "src/broker/session/lifecycle.cc",
      "worker.now + Duration::seconds(session.expiry_s)", "worker.now + Duration{session.expiry_s}"),
     ("a QoS 2 message sent again is routed again", "src/broker/protocol/publish.cc",
-     "const bool is_known = packet.qos", "const bool is_known = false && packet.qos"),
+     "packet.qos == Qos::kExactlyOnce && session.incoming_ids", "false && session.incoming_ids"),
     ("new messages pass those that wait", "src/broker/session/delivery.cc",
      "if (!session.is_caught_up()) return enqueue(worker, session, std::move(delivery));", ""),
     ("redelivery in reverse order", "src/broker/session/outbox.cc",
