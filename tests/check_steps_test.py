@@ -46,6 +46,15 @@ class Steps(unittest.TestCase):
     def test_the_steps_after_a_failure_still_run(self):
         self.assertEqual(self.run_steps("exit 1", "echo 2 passed, 0 failed"), ("2 passed, 1 failed", 1))
 
+    def test_the_end_names_what_failed(self):
+        with tempfile.TemporaryDirectory() as logs:
+            script = "\n".join(["set -euo pipefail", f"LOGS={logs}", f"source {STEPS}",
+                                "step a bash -c 'echo FAILED retained.is_kept; echo 3 passed, 1 failed'",
+                                "step b bash -c 'for i in {1..99}; do echo passed x; done; echo 99 passed, 0 failed'",
+                                "summary"])
+            done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+        self.assertEqual(done.stdout.splitlines()[-3:], ["FAILED retained.is_kept", "", "102 passed, 1 failed"])
+
     def test_the_first_failing_command_of_a_function_ends_its_step(self):
         script = "f() { false; echo 1 passed, 0 failed; }; step f f; summary"
         with tempfile.TemporaryDirectory() as logs:

@@ -6,7 +6,8 @@
 # the last such line of its output counts. A step that reports nothing, or that fails without counting
 # a failure, counts as one failure: silence is never success.
 
-STEP_NAMES=() STEP_RESULTS=() STEP_TIMES=()
+STEP_NAMES=() STEP_RESULTS=() STEP_TIMES=() FINDINGS=()
+FINDINGS_MAX=20  # shown again below the table, of each step
 PASSED=0 FAILED=0 SKIPPED=0
 
 # Minutes and seconds since START (seconds of the shell's own clock).
@@ -24,6 +25,13 @@ read_counts() {
     }
     ctest && /\(Skipped\)$/ { skipped++; passed-- }  # ctest counts them as passed, then lists them
     END { if (seen) print passed, failed, skipped }' "$1"
+}
+
+# The lines of a log that name what failed, so that the end of a long run tells it again.
+keep_findings() {
+  mapfile -t -O "${#FINDINGS[@]}" FINDINGS < <(
+    grep -E '^ *(FAILED|FAIL|MISSED|STALE|BROKEN) |\*\*\*(Failed|Timeout|Exception)|: (fatal )?error: ' "$1" |
+      awk '!seen[$0]++' | cut -c -200 | head -n "$FINDINGS_MAX")
 }
 
 # One line in the form that closes every step.
@@ -52,6 +60,7 @@ step() {
     echo "$name ended with exit status $status"
     failed=1
   fi
+  if ((failed > 0)); then keep_findings "$LOGS/$name.log"; fi
   record "$name" "$start" "$passed" "$failed" "$skipped"
 }
 
@@ -66,6 +75,8 @@ check() {
   else
     cat "$LOGS/check-$name.log"
     printf 'FAIL  %-14s fix: %s\n' "$name" "$fix"
+    keep_findings "$LOGS/check-$name.log"
+    FINDINGS+=("FAIL  $name")
     record "$name" "$start" 0 1 0 quiet
   fi
 }
@@ -76,7 +87,7 @@ record() {
   if [[ ${6-} != quiet ]]; then printf '<== [%s] %s: %s\n' "$(elapsed 0)" "$1" "${STEP_RESULTS[-1]}"; fi
 }
 
-# The table of all steps and, as the last line, their sum. Its status is the verdict.
+# The table of all steps, what failed and, as the last line, their sum. Its status is the verdict.
 summary() {
   local i
   printf '\n%-16s %8s  %s\n' step time result
@@ -84,6 +95,7 @@ summary() {
     printf '%-16s %8s  %s\n' "${STEP_NAMES[i]}" "${STEP_TIMES[i]}" "${STEP_RESULTS[i]}"
   done
   printf '\n'
+  if ((${#FINDINGS[@]})); then printf '%s\n' "${FINDINGS[@]}" | awk '!seen[$0]++' && printf '\n'; fi
   counts_line "$PASSED" "$FAILED" "$SKIPPED"
   ((FAILED == 0 && PASSED > 0))
 }

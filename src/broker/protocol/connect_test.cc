@@ -5,12 +5,10 @@
 namespace nightjar::testing {
 namespace {
 
-using mqtt::PacketType;
 using mqtt::PropertyId;
 using mqtt::Qos;
 using mqtt::ReasonCode;
 using mqtt::Version;
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 // The CONNACK as it lies on the wire.
