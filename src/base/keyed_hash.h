@@ -59,4 +59,11 @@ inline std::uint64_t keyed_hash(std::string_view text, std::uint64_t key) {
   return mix(mix(a ^ left, b ^ right) ^ text.size(), right | 1);
 }
 
+// For tables of Boost whose keys come from outside.
+struct KeyedHash {
+  using is_avalanching = void;
+  std::uint64_t key;
+  std::uint64_t operator()(std::string_view text) const { return keyed_hash(text, key); }
+};
+
 }  // namespace nightjar

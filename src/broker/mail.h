@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -27,10 +28,13 @@ struct ShardState;
 
 // "$share/NAME/FILTER", shared by everybody who refers to the group.
 struct GroupKey {
-  std::string share_name;
-  std::string filter;
-  ShardId shard;
-  [[nodiscard]] std::string text() const { return "$share/" + share_name + "/" + filter; }
+  GroupKey(std::string_view name, std::string_view of, ShardId place)
+      : share_name(name), filter(of), text("$share/" + share_name + "/" + filter), shard(place) {}
+
+  const std::string share_name;
+  const std::string filter;
+  const std::string text;
+  const ShardId shard;
 };
 using GroupKeyRef = std::shared_ptr<const GroupKey>;
 

@@ -1,5 +1,7 @@
 #include "broker/publication.h"
 
+#include <utility>
+
 namespace nightjar::broker {
 namespace {
 
@@ -23,7 +25,7 @@ void put_packet_id(std::byte* packet, std::size_t topic_bytes, mqtt::PacketId id
 
 }  // namespace
 
-Publication::Publication(const MessageRef& message)
+Publication::Publication(MessageRef message)
     : parts_{.topic = message->topic(),
              .payload = message->payload(),
              .properties = message->properties(),
@@ -31,7 +33,7 @@ Publication::Publication(const MessageRef& message)
              .retain = message->retain(),
              .expires = message->expires(),
              .origin = message->origin()},
-      message_(message) {}
+      message_(std::move(message)) {}
 
 std::size_t Publication::append_to(ByteBuffer& out, const Form& form) {
   ByteView& first = written_[form_index(form)];

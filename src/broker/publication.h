@@ -17,7 +17,7 @@ class Publication {
  public:
   // `parts` stay valid as long as the publication.
   explicit Publication(const Message::Parts& parts) : parts_(parts) {}
-  explicit Publication(const MessageRef& message);
+  explicit Publication(MessageRef message);
 
   [[nodiscard]] const Message::Parts& parts() const { return parts_; }
   [[nodiscard]] std::string_view topic() const { return parts_.topic; }

@@ -79,6 +79,7 @@ WorkerState::WorkerState(Worker& worker, Node& shared, WorkerIndex self)
       mailer(shared.ports().peers, self, shared.worker_count()),
       subscribers(shared.tree(), self),
       moves(shared.policy().shards, self),
+      sessions(0, KeyedHash{shared.ports().entropy.next()}),
       started(now) {
   for (std::uint16_t shard = 0; shard < shared.policy().shards; ++shard) {
     if (shared.owner_of({shard}) == self) moves.set_ready({shard});
@@ -121,8 +122,11 @@ void Worker::end_turn() {
   for (int round = 0; round < kOwnMailRounds; ++round) {
     close_marked(worker);
     resume_marked(worker);
+    worker.groups.dispatch_marked(worker);
     std::unique_ptr<MailBatch> own = worker.mailer.take_own();
-    if (!own && worker.to_close.empty() && worker.to_resume.empty()) break;
+    const bool is_done =
+        worker.to_close.empty() && worker.to_resume.empty() && !worker.groups.has_to_dispatch();
+    if (!own && is_done) break;
     if (!own) continue;
     receive_batch(worker, *own);
     worker.mailer.recycle(std::move(own));
@@ -140,7 +144,8 @@ void Worker::end_turn() {
 
 MonoTime Worker::next_deadline() const {
   const bool is_busy = !state_->to_pump.empty() || !state_->to_resume.empty() || state_->mailer.has_own() ||
-                       !state_->filter_workers.empty() || !state_->ended_sessions.empty();
+                       state_->groups.has_to_dispatch() || !state_->filter_workers.empty() ||
+                       !state_->ended_sessions.empty();
   return is_busy ? state_->now : state_->timers.next_deadline();
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/keyed_hash.h"
 #include "base/timer_wheel.h"
 #include "broker/connection.h"
 #include "broker/counters.h"
@@ -47,6 +48,10 @@ struct WorkerState {
     std::atomic<std::uint32_t>& counter = work[shard.value];
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
+  // What is for this shard may be done at once: it is here, and no mail is on its way that would come first.
+  [[nodiscard]] bool is_at_hand(ShardId shard) const {
+    return node.owner_of(shard) == index && !mailer.has_own() && moves.is_idle() && moves.is_ready(shard);
+  }
   // The session has something to send; looked at once at the end of the turn.
   void pump_later(Session& session) {
     if (session.is_to_pump) return;
@@ -71,7 +76,7 @@ struct WorkerState {
   boost::unordered_flat_map<std::uint64_t, Connection*>
       connections_by_serial;                      // filled while reports are awaited
   std::vector<std::unique_ptr<Connection>> dead;  // closed this turn
-  boost::unordered_flat_map<std::string_view, std::unique_ptr<Session>> sessions;  // by Session::client_id
+  boost::unordered_flat_map<std::string_view, std::unique_ptr<Session>, KeyedHash> sessions;  // by client id
   // Connections to close when the present message is through, with the reason.
   struct Closing {
     Connection* connection;

@@ -124,8 +124,7 @@ Subscription& enter(Request& request, const SubscriptionRequest& wanted, const m
   ++worker.counters.shared_subscriptions;
   ++request.session.shared_count;
   entered.group = std::make_shared<const GroupKey>(
-      GroupKey{std::string{shared.share_name}, std::string{shared.filter},
-               worker.node.shard_of_group(shared.share_name, shared.filter)});
+      shared.share_name, shared.filter, worker.node.shard_of_group(shared.share_name, shared.filter));
   entered.membership = ++request.session.last_membership;
   ++request.answer.awaited;
   join_group(worker, request.session, entered, request.answer.operation);

@@ -67,34 +67,22 @@ std::uint32_t unsettled_of(const Session& session, const GroupKey& group) {
   return count;
 }
 
-void send_back(WorkerState& worker, MemberMail mail, bool is_counted) {
+void send_back(WorkerState& worker, const Assignment& assignment, MessageRef message, bool is_counted) {
   ++worker.ledger().handed_over;
   post(worker, {.kind = GroupMail::Kind::kReturned,
-                .group = std::move(mail.group),
-                .client_id = std::move(mail.client_id),
-                .member = is_counted ? mail.member : SessionSerial{},
-                .message = std::move(mail.message),
-                .sequence = mail.sequence});
+                .group = assignment.group,
+                .client_id = assignment.client_id,
+                .member = is_counted ? assignment.member : SessionSerial{},
+                .message = std::move(message),
+                .sequence = assignment.sequence});
 }
 
-void take_assigned(WorkerState& worker, MemberMail mail) {
-  ++worker.ledger().taken_over;
-  Session* session = worker.find_session(*mail.client_id);
-  const bool is_known = session != nullptr && session->serial == mail.member;
-  const Subscription* subscription = is_known ? session->subscriptions.find(mail.group->text()) : nullptr;
-  // Given to a membership that has ended since: the group forgot the count with it.
-  const bool is_counted = subscription != nullptr && subscription->membership == mail.membership;
-  if (!is_counted || session->connection == nullptr) return send_back(worker, std::move(mail), is_counted);
-  Delivery delivery{.message = mail.message, .group = mail.group, .group_sequence = mail.sequence};
-  delivery.qos = std::min(mail.message->qos(), subscription->qos);
-  delivery.retain = subscription->retain_as_published && mail.message->retain();
-  if (subscription->identifier != 0) delivery.subscription_ids.push_back(subscription->identifier);
-  if (delivery.qos == mqtt::Qos::kAtMostOnce) {
-    // Nothing will be acknowledged: the group need not wait.
-    if (delivery.group_sequence != 0) settle_with_group(worker, *session, delivery);
-    delivery.group = nullptr;
+void settle(WorkerState& worker, Session& session, const GroupKeyRef& group) {
+  if (worker.is_at_hand(group->shard)) {
+    worker.groups.settle(*group, session.client_id, session.serial);
+  } else {
+    post(worker, mail_from(session, GroupMail::Kind::kSettled, group));
   }
-  deliver(worker, *session, std::move(delivery));
 }
 
 }  // namespace
@@ -144,12 +132,35 @@ void groups_offline(WorkerState& worker, Session& session) {
 }
 
 void settle_with_group(WorkerState& worker, Session& session, const Delivery& delivery) {
-  if (delivery.group_sequence == 0) return;
-  post(worker, mail_from(session, GroupMail::Kind::kSettled, delivery.group));
+  if (delivery.group_sequence != 0) settle(worker, session, delivery.group);
+}
+
+void take_assigned(WorkerState& worker, const Assignment& assignment, Publication& publication,
+                   bool is_last) {
+  Session* session = worker.find_session(*assignment.client_id);
+  const bool is_known = session != nullptr && session->serial == assignment.member;
+  const Subscription* subscription = is_known ? session->subscriptions.find(assignment.group->text) : nullptr;
+  // Given to a membership that has ended since: the group forgot the count with it.
+  const bool is_counted = subscription != nullptr && subscription->membership == assignment.membership;
+  if (!is_counted || session->connection == nullptr) {
+    return send_back(worker, assignment, publication.message(), is_counted);
+  }
+  Receiver receiver{
+      .session = session, .qos = subscription->qos, .retain_as_published = subscription->retain_as_published};
+  if (subscription->identifier != 0) receiver.subscription_ids.push_back(subscription->identifier);
+  const bool is_acknowledged = std::min(publication.qos(), receiver.qos) != mqtt::Qos::kAtMostOnce;
+  // Else nothing will be acknowledged: the group need not wait.
+  if (!is_acknowledged && assignment.sequence != 0) settle(worker, *session, assignment.group);
+  deliver(worker, publication, receiver, is_last, is_acknowledged ? &assignment : nullptr);
 }
 
 void on_member_mail(WorkerState& worker, MemberMail mail) {
-  if (mail.kind == MemberMail::Kind::kAssigned) return take_assigned(worker, std::move(mail));
+  if (mail.kind == MemberMail::Kind::kAssigned) {
+    ++worker.ledger().taken_over;
+    Publication publication{std::move(mail.message)};
+    const Assignment assignment{mail.group, mail.client_id, mail.member, mail.membership, mail.sequence};
+    return take_assigned(worker, assignment, publication, true);
+  }
   Session* session = worker.find_session(*mail.client_id);
   if (session == nullptr || session->serial != mail.member || session->connection == nullptr) return;
   protocol::on_group_answer(worker, *session->connection, mail.operation);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "broker/mail.h"
+#include "broker/publication.h"
 #include "broker/session/outbox.h"
 
 namespace nightjar::broker {
@@ -23,6 +24,18 @@ void groups_online(WorkerState& worker, Session& session);
 void groups_offline(WorkerState& worker, Session& session);
 // A QoS 1 or 2 message of a group is done with, delivered or dropped.
 void settle_with_group(WorkerState& worker, Session& session, const Delivery& delivery);
+
+// A message that a group gives to a member.
+struct Assignment {
+  const GroupKeyRef& group;
+  const ClientIdRef& client_id;
+  SessionSerial member;
+  std::uint32_t membership;
+  std::uint64_t sequence;  // 0 at QoS 0: the group waits for nothing
+};
+// The member has its home here. Takes the message, or sends it back when the membership has ended since.
+// `is_last`: nobody needs the publication afterwards.
+void take_assigned(WorkerState& worker, const Assignment& assignment, Publication& publication, bool is_last);
 
 void on_member_mail(WorkerState& worker, MemberMail mail);
 

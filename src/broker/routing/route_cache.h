@@ -16,6 +16,8 @@
 
 namespace nightjar::broker {
 
+class SharedGroup;
+
 struct Route {
   // Filters with subscribers on another worker.
   struct Peer {
@@ -28,11 +30,12 @@ struct Route {
   RouteVersion checked = 0;  // nothing below had changed at this version of the tree
   ChangeStamp stamp;
   bool is_matched = false;  // somebody on some worker subscribed
-  // This worker's receivers are all sessions, none with No Local: `receivers` says everything.
+  // None of this worker's receivers has No Local: `receivers` and `groups` say everything.
   bool is_plain = false;
-  RouteVersion newest = 0;  // of the subscriptions behind `receivers`
+  RouteVersion newest = 0;  // of the subscriptions behind `receivers` and `groups`
   std::vector<FilterId> own_filters;
   std::vector<Receiver> receivers;
+  std::vector<SharedGroup*> groups;  // live as long as the entry is current
   std::vector<Peer> peers;
 
   [[nodiscard]] std::size_t bytes() const;
@@ -57,16 +60,11 @@ class RouteCache {
   static constexpr std::size_t kBytesMax = 24 * 1024 * 1024;
 
  private:
-  struct Hash {
-    using is_avalanching = void;
-    std::uint64_t key;
-    std::uint64_t operator()(std::string_view topic) const { return keyed_hash(topic, key); }
-  };
-  using Half = boost::unordered_flat_map<std::string_view, std::unique_ptr<Route>, Hash>;
+  using Half = boost::unordered_flat_map<std::string_view, std::unique_ptr<Route>, KeyedHash>;
 
   // Nobody outside can know an address of this process: topics that collide cannot be chosen.
-  Half young_{0, Hash{reinterpret_cast<std::uintptr_t>(this)}};
-  Half old_{0, Hash{reinterpret_cast<std::uintptr_t>(this)}};
+  Half young_{0, KeyedHash{reinterpret_cast<std::uintptr_t>(this)}};
+  Half old_{0, KeyedHash{reinterpret_cast<std::uintptr_t>(this)}};
   std::size_t young_bytes_ = 0;
 };
 

@@ -45,15 +45,18 @@ void gather(WorkerState& worker, std::vector<Receiver>& receivers, const Subscri
 }
 
 mqtt::ReasonCode deliver_to(WorkerState& worker, Publication& publication,
-                            const std::vector<Receiver>& receivers) {
+                            const std::vector<Receiver>& receivers,
+                            const std::vector<SharedGroup*>& groups = {}) {
   mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess;
+  const auto note = [&code](mqtt::ReasonCode answer) {
+    if (answer != mqtt::ReasonCode::kSuccess) code = answer;
+  };
   for (const Receiver& receiver : receivers) {
     if (receiver.session->is_ended) continue;  // its subscriptions go in the next turns
     ++worker.ledger().routed;
-    const bool is_last = &receiver == &receivers.back();
-    const mqtt::ReasonCode answer = deliver(worker, publication, receiver, is_last);
-    if (answer != mqtt::ReasonCode::kSuccess) code = answer;
+    note(deliver(worker, publication, receiver, groups.empty() && &receiver == &receivers.back()));
   }
+  for (SharedGroup* const& group : groups) note(group->push(worker, publication, &group == &groups.back()));
   return code;
 }
 
@@ -66,13 +69,18 @@ void find_receivers(WorkerState& worker, Route& route) {
     const TargetList* targets = worker.subscribers.find(filter);
     if (targets == nullptr) continue;
     for (const Subscription* subscription : *targets) {
-      if (subscription->shared_group != nullptr || subscription->no_local) {
+      if (subscription->no_local) {
         route.is_plain = false;
         route.receivers.clear();
+        route.groups.clear();
         return;
       }
       route.newest = std::max({route.newest, subscription->since, subscription->moved_since});
-      gather(worker, route.receivers, *subscription);
+      if (subscription->shared_group != nullptr) {
+        route.groups.push_back(subscription->shared_group);
+      } else {
+        gather(worker, route.receivers, *subscription);
+      }
     }
   }
 }
@@ -101,6 +109,7 @@ void work_out(WorkerState& worker, Route& route, RouteVersion version) {
   route.newest = 0;
   route.own_filters.clear();
   route.receivers.clear();
+  route.groups.clear();
   route.peers.clear();
   for (const Match& match : worker.matches) {
     if ((match.workers & bit(worker.index)) != 0) route.own_filters.push_back(match.filter);
@@ -109,7 +118,7 @@ void work_out(WorkerState& worker, Route& route, RouteVersion version) {
   find_peers(worker, route);
 }
 
-// True if every subscription behind the route's receivers takes a message that was matched at `version`.
+// True if every subscription behind the route takes a message that was matched at `version`.
 bool takes_all(const WorkerState& worker, const Route& route, RouteVersion version) {
   return route.is_plain && route.newest <= version && worker.moves.is_idle();
 }
@@ -164,7 +173,7 @@ RouteOutcome route(WorkerState& worker, Publication& publication, Route* known, 
   }
   if (route.own_filters.empty()) return outcome;
   if (takes_all(worker, route, version) && !publication.retain()) {
-    outcome.code = deliver_to(worker, publication, route.receivers);
+    outcome.code = deliver_to(worker, publication, route.receivers, route.groups);
   } else {
     outcome.code = deliver_local(
         worker, {.message = publication.message(), .version = version, .report = report}, route.own_filters);
@@ -181,7 +190,7 @@ void deliver_local(WorkerState& worker, Publication& publication, RouteVersion v
                    std::span<const FilterId> filters) {
   const Route& route = route_of(worker, publication.topic(), nullptr, worker.node.tree().version());
   if (takes_all(worker, route, version)) {
-    deliver_to(worker, publication, route.receivers);
+    deliver_to(worker, publication, route.receivers, route.groups);
   } else {
     deliver_local(worker, {.message = publication.message(), .version = version}, filters);
   }
@@ -206,7 +215,8 @@ mqtt::ReasonCode deliver_local(WorkerState& worker, const DeliverMail& mail,
         continue;
       }
       if (subscription->shared_group != nullptr) {
-        const mqtt::ReasonCode answer = subscription->shared_group->push(worker, mail.message);
+        Publication publication{mail.message};
+        const mqtt::ReasonCode answer = subscription->shared_group->push(worker, publication, true);
         if (answer != mqtt::ReasonCode::kSuccess) code = answer;
       } else {
         gather(worker, worker.receivers, *subscription);

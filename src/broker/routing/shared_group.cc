@@ -1,7 +1,9 @@
 #include "broker/routing/shared_group.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "broker/routing/group_member.h"
 #include "broker/worker_state.h"
 
 namespace nightjar::broker {
@@ -12,13 +14,35 @@ SharedGroup::SharedGroup(GroupKeyRef key) : key_(std::move(key)) {
   subscription_.qos = mqtt::Qos::kExactlyOnce;
 }
 
-SharedGroup::Member* SharedGroup::find(const ClientIdRef& client_id) {
-  const auto at = std::find_if(members_.begin(), members_.end(),
-                               [&](const Member& m) { return *m.client_id == *client_id; });
-  return at == members_.end() ? nullptr : &*at;
+SharedGroup::Member* SharedGroup::find(std::string_view client_id) {
+  const auto at = places_.find(client_id);
+  return at == places_.end() ? nullptr : &members_[at->second];
 }
 
-SharedGroup::Member* SharedGroup::choose(SharedStrategy strategy, const Message& message) {
+SharedGroup::Member& SharedGroup::add(const ClientIdRef& client_id) {
+  places_.emplace(*client_id, members_.size());
+  Member& member = members_.emplace_back();
+  member.client_id = client_id;
+  return member;
+}
+
+void SharedGroup::remove(Member& member) {
+  const auto at = static_cast<std::size_t>(&member - members_.data());
+  places_.erase(*member.client_id);
+  if (at + 1 != members_.size()) {
+    member = std::move(members_.back());
+    places_.find(*member.client_id)->second = at;
+  }
+  members_.pop_back();
+}
+
+void SharedGroup::count_settled(Member& member) {
+  if (member.assigned == 0) return;
+  --member.assigned;
+  least_assigned_ = std::min(least_assigned_, member.assigned);
+}
+
+SharedGroup::Member* SharedGroup::choose(SharedStrategy strategy, const Source& source) {
   switch (strategy) {
     case SharedStrategy::kLeastInFlight:
       return choose_least_in_flight();
@@ -27,9 +51,9 @@ SharedGroup::Member* SharedGroup::choose(SharedStrategy strategy, const Message&
     case SharedStrategy::kSticky:
       return choose_sticky();
     case SharedStrategy::kHashByClient:
-      return choose_by_hash(message.origin());
+      return choose_by_hash(source.origin);
     case SharedStrategy::kHashByTopic:
-      return choose_by_hash(std::hash<std::string_view>{}(message.topic()));
+      return choose_by_hash(std::hash<std::string_view>{}(source.topic));
   }
   return nullptr;
 }
@@ -42,8 +66,11 @@ SharedGroup::Member* SharedGroup::choose_least_in_flight() {
     Member& member = members_[at];
     if (!member.is_online || member.assigned >= member.window) continue;
     if (best == nullptr || member.assigned < best->assigned) best = &member;
+    if (best->assigned <= least_assigned_) break;
   }
-  if (best != nullptr) last_chosen_ = static_cast<std::size_t>(best - members_.data());
+  if (best == nullptr) return nullptr;
+  least_assigned_ = best->assigned;
+  last_chosen_ = static_cast<std::size_t>(best - members_.data());
   return best;
 }
 
@@ -59,7 +86,7 @@ SharedGroup::Member* SharedGroup::choose_round_robin() {
 }
 
 SharedGroup::Member* SharedGroup::choose_sticky() {
-  Member* member = sticky_ ? find(sticky_) : nullptr;
+  Member* member = sticky_ ? find(*sticky_) : nullptr;
   if (member == nullptr || !member->is_online) {
     const auto at =
         std::find_if(members_.begin(), members_.end(), [](const Member& m) { return m.is_online; });
@@ -84,12 +111,23 @@ bool SharedGroup::is_full(const QueueLimits& limits, std::size_t size) const {
          (!waiting_.empty() && waiting_bytes_ + size > limits.bytes_max);
 }
 
-mqtt::ReasonCode SharedGroup::push(WorkerState& worker, const MessageRef& message) {
+mqtt::ReasonCode SharedGroup::push(WorkerState& worker, Publication& publication, bool is_last) {
   ++worker.ledger().routed;
-  if (message->qos() == mqtt::Qos::kAtMostOnce) {
-    assign_unacknowledged(worker, message);
+  if (publication.qos() == mqtt::Qos::kAtMostOnce) {
+    assign_unacknowledged(worker, publication, is_last);
     return mqtt::ReasonCode::kSuccess;
   }
+  const bool is_next = waiting_.empty() && publication.expires() > worker.now;
+  Member* member =
+      is_next ? choose(worker.node.policy().shared_strategy, {publication.origin(), publication.topic()})
+              : nullptr;
+  if (member == nullptr) return enqueue(worker, publication.message());
+  ++member->assigned;
+  assign(worker, *member, publication, next_sequence_++, is_last);
+  return mqtt::ReasonCode::kSuccess;
+}
+
+mqtt::ReasonCode SharedGroup::enqueue(WorkerState& worker, const MessageRef& message) {
   const QueueLimits& limits = worker.node.policy().shared_queue;
   if (is_full(limits, message->size())) dispatch(worker);  // what is too old makes room
   const auto drop_full = [&worker] {
@@ -117,8 +155,8 @@ mqtt::ReasonCode SharedGroup::push(WorkerState& worker, const MessageRef& messag
 }
 
 // QoS 0 goes to a connected member whatever its window, or nowhere: no queue holds it.
-void SharedGroup::assign_unacknowledged(WorkerState& worker, const MessageRef& message) {
-  Member* member = choose(worker.node.policy().shared_strategy, *message);
+void SharedGroup::assign_unacknowledged(WorkerState& worker, Publication& publication, bool is_last) {
+  Member* member = choose(worker.node.policy().shared_strategy, {publication.origin(), publication.topic()});
   if (member == nullptr) {
     const auto at =
         std::find_if(members_.begin(), members_.end(), [](const Member& m) { return m.is_online; });
@@ -128,7 +166,7 @@ void SharedGroup::assign_unacknowledged(WorkerState& worker, const MessageRef& m
     ++worker.ledger().dropped[static_cast<std::size_t>(DropReason::kNoMember)];
     return;
   }
-  assign(worker, *member, message, 0);
+  assign(worker, *member, publication, 0, is_last);
 }
 
 void SharedGroup::dispatch(WorkerState& worker) {
@@ -137,7 +175,8 @@ void SharedGroup::dispatch(WorkerState& worker) {
     const Duration age_max = worker.node.policy().shared_queue.age_max;
     const bool is_expired =
         first.message->expires() <= worker.now || (age_max.ms > 0 && first.enqueued + age_max <= worker.now);
-    Member* member = is_expired ? nullptr : choose(worker.node.policy().shared_strategy, *first.message);
+    const Source source{first.message->origin(), first.message->topic()};
+    Member* member = is_expired ? nullptr : choose(worker.node.policy().shared_strategy, source);
     if (!is_expired && member == nullptr) return;
     Waiting taken = std::move(first);
     waiting_.pop_front();
@@ -147,19 +186,25 @@ void SharedGroup::dispatch(WorkerState& worker) {
       ++worker.ledger().dropped[static_cast<std::size_t>(DropReason::kExpired)];
     } else {
       ++member->assigned;
-      assign(worker, *member, std::move(taken.message), taken.sequence);
+      Publication publication{std::move(taken.message)};
+      assign(worker, *member, publication, taken.sequence, true);
     }
   }
 }
 
-void SharedGroup::assign(WorkerState& worker, Member& member, MessageRef message, std::uint64_t sequence) {
+void SharedGroup::assign(WorkerState& worker, Member& member, Publication& publication,
+                         std::uint64_t sequence, bool is_last) {
+  if (worker.is_at_hand(member.shard)) {
+    const Assignment assignment{key_, member.client_id, member.serial, member.membership, sequence};
+    return take_assigned(worker, assignment, publication, is_last);
+  }
   ++worker.ledger().handed_over;
   MemberMail mail{.kind = MemberMail::Kind::kAssigned,
                   .group = key_,
                   .client_id = member.client_id,
                   .member = member.serial,
                   .membership = member.membership,
-                  .message = std::move(message),
+                  .message = publication.message(),
                   .sequence = sequence};
   worker.mailer.post(worker.node.owner_of(member.shard),
                      AddressedMail{.shard = member.shard, .content = std::move(mail)});
@@ -168,7 +213,8 @@ void SharedGroup::assign(WorkerState& worker, Member& member, MessageRef message
 void SharedGroup::take_back(WorkerState& worker, GroupMail mail) {
   ++worker.ledger().taken_over;
   if (mail.message->qos() == mqtt::Qos::kAtMostOnce) {
-    assign_unacknowledged(worker, mail.message);
+    Publication publication{std::move(mail.message)};
+    assign_unacknowledged(worker, publication, true);
     return;
   }
   const auto at =
@@ -191,44 +237,52 @@ void SharedGroup::answer(WorkerState& worker, const GroupMail& mail, MemberMail:
 }
 
 void SharedGroup::on_mail(WorkerState& worker, GroupMail mail) {
-  Member* member = find(mail.client_id);
+  Member* member = find(*mail.client_id);
   // Mail of an older session of the same client id; its messages still count.
   const bool is_stale =
       member != nullptr && member->serial != mail.member && mail.kind != GroupMail::Kind::kJoin;
   if (is_stale) member = nullptr;
   switch (mail.kind) {
     case GroupMail::Kind::kJoin:
-      if (member == nullptr) member = &members_.emplace_back();
-      member->client_id = mail.client_id;
+      if (member == nullptr) member = &add(mail.client_id);
       member->serial = mail.member;
       member->membership = mail.membership;
       member->assigned = mail.unsettled;
       member->shard = mail.member_shard;
       member->is_online = mail.window != 0;
       member->window = mail.window;
+      least_assigned_ = 0;
       answer(worker, mail, MemberMail::Kind::kJoined);
       break;
     case GroupMail::Kind::kLeave:
-      if (member != nullptr) members_.erase(members_.begin() + (member - members_.data()));
+      if (member != nullptr) remove(*member);
       answer(worker, mail, MemberMail::Kind::kLeft);
       break;
     case GroupMail::Kind::kOnline:
       if (member == nullptr) break;
       member->is_online = true;
       member->window = mail.window;
+      least_assigned_ = 0;
       break;
     case GroupMail::Kind::kOffline:
       if (member != nullptr) member->is_online = false;
       break;
     case GroupMail::Kind::kSettled:
-      if (member != nullptr && member->assigned > 0) --member->assigned;
+      if (member != nullptr) count_settled(*member);
       break;
     case GroupMail::Kind::kReturned:
-      if (member != nullptr && mail.sequence != 0 && member->assigned > 0) --member->assigned;
+      if (member != nullptr && mail.sequence != 0) count_settled(*member);
       take_back(worker, std::move(mail));
       break;
   }
   dispatch(worker);
+}
+
+bool SharedGroup::settle(std::string_view client_id, SessionSerial serial) {
+  Member* member = find(client_id);
+  // Else it is of an older session of the same client id.
+  if (member != nullptr && member->serial == serial) count_settled(*member);
+  return !waiting_.empty();
 }
 
 void SharedGroup::drop_all(WorkerState& worker) {
@@ -239,8 +293,31 @@ void SharedGroup::drop_all(WorkerState& worker) {
 }
 
 SharedGroup* SharedGroups::find(const GroupKey& key) {
-  const auto found = groups_.find(key.text());
+  if (const auto own = by_own_key_.find(&key); own != by_own_key_.end()) return own->second;
+  const auto found = groups_.find(key.text);
   return found == groups_.end() ? nullptr : found->second.get();
+}
+
+void SharedGroups::settle(const GroupKey& key, std::string_view client_id, SessionSerial serial) {
+  SharedGroup* group = find(key);
+  if (group != nullptr && group->settle(client_id, serial)) mark(*group);
+}
+
+void SharedGroups::mark(SharedGroup& group) {
+  if (group.is_to_dispatch) return;
+  group.is_to_dispatch = true;
+  to_dispatch_.push_back(group.key_ref());
+}
+
+void SharedGroups::dispatch_marked(WorkerState& worker) {
+  std::vector<GroupKeyRef> marked;
+  marked.swap(to_dispatch_);
+  for (const GroupKeyRef& key : marked) {
+    const auto here = by_own_key_.find(key.get());
+    if (here == by_own_key_.end()) continue;  // it ended, or went with its shard
+    here->second->is_to_dispatch = false;
+    here->second->dispatch(worker);
+  }
 }
 
 void SharedGroups::on_mail(WorkerState& worker, GroupMail mail) {
@@ -261,19 +338,21 @@ void SharedGroups::on_mail(WorkerState& worker, GroupMail mail) {
     auto made = std::make_unique<SharedGroup>(mail.group);
     group = made.get();
     group->subscription().since = worker.subscribers.add(mail.group->filter, group->subscription());
-    groups_.emplace(mail.group->text(), std::move(made));
+    put(std::move(made));
   }
   group->on_mail(worker, std::move(mail));
   if (!group->members().empty()) return;
   group->drop_all(worker);
   worker.subscribers.remove(group->key().filter, group->subscription());
-  groups_.erase(group->key().text());
+  by_own_key_.erase(&group->key());
+  groups_.erase(group->key().text);
 }
 
 std::vector<std::unique_ptr<SharedGroup>> SharedGroups::take(ShardId shard) {
   std::vector<std::unique_ptr<SharedGroup>> taken;
   for (auto at = groups_.begin(); at != groups_.end();) {
     if (at->second->key().shard == shard) {
+      by_own_key_.erase(&at->second->key());
       taken.push_back(std::move(at->second));
       groups_.erase(at++);
     } else {
@@ -284,8 +363,10 @@ std::vector<std::unique_ptr<SharedGroup>> SharedGroups::take(ShardId shard) {
 }
 
 void SharedGroups::put(std::unique_ptr<SharedGroup> group) {
-  std::string text = group->key().text();
-  groups_.emplace(std::move(text), std::move(group));
+  by_own_key_.emplace(&group->key(), group.get());
+  if (std::exchange(group->is_to_dispatch, false)) mark(*group);
+  const std::string_view text = group->key().text;
+  groups_.emplace(text, std::move(group));
 }
 
 }  // namespace nightjar::broker

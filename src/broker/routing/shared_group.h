@@ -1,6 +1,7 @@
 // Shared subscriptions (section 4.8.2): the group owns its queue, members own only what they have in flight.
 // A group lives on the owner of hash(share name, filter); its members may live on any worker, and the two
-// talk by mail (GroupMail, MemberMail) even when they are on the same one.
+// talk by mail (GroupMail, MemberMail). On the same worker, messages and their settlement go directly while
+// no mail is under way that they could overtake.
 #pragma once
 
 #include <boost/container/deque.hpp>
@@ -11,10 +12,12 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/keyed_hash.h"
 #include "broker/ids.h"
 #include "broker/mail.h"
 #include "broker/message.h"
 #include "broker/policy.h"
+#include "broker/publication.h"
 #include "broker/session/subscription.h"
 
 namespace nightjar::broker {
@@ -42,9 +45,14 @@ class SharedGroup {
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
 
   // A message that matched the group's filter. Answers kQuotaExceeded if the queue is full and its policy is
-  // to refuse the publisher.
-  mqtt::ReasonCode push(WorkerState& worker, const MessageRef& message);
+  // to refuse the publisher. `is_last`: nobody needs the publication afterwards.
+  mqtt::ReasonCode push(WorkerState& worker, Publication& publication, bool is_last);
   void on_mail(WorkerState& worker, GroupMail mail);
+  // A member of this worker is done with a QoS 1 or 2 message. True if another one now has to be assigned.
+  bool settle(std::string_view client_id, SessionSerial serial);
+  // Assigns what waits, as far as the windows of the members go.
+  void dispatch(WorkerState& worker);
+  bool is_to_dispatch = false;  // in SharedGroups::to_dispatch_
   // Drops what waits; the group is about to go.
   void drop_all(WorkerState& worker);
 
@@ -55,27 +63,40 @@ class SharedGroup {
     MonoTime enqueued;
   };
 
-  Member* find(const ClientIdRef& client_id);
-  // The member for `message`, or nullptr if it has to wait.
-  Member* choose(SharedStrategy strategy, const Message& message);
+  // Who gets a message may depend on whence it came.
+  struct Source {
+    std::uint64_t origin;
+    std::string_view topic;
+  };
+
+  Member* find(std::string_view client_id);
+  Member& add(const ClientIdRef& client_id);
+  void remove(Member& member);
+  void count_settled(Member& member);
+  // The member for a message, or nullptr if it has to wait.
+  Member* choose(SharedStrategy strategy, const Source& source);
   Member* choose_least_in_flight();
   Member* choose_round_robin();
   Member* choose_sticky();
   Member* choose_by_hash(std::size_t hash);
-  void dispatch(WorkerState& worker);
-  void assign(WorkerState& worker, Member& member, MessageRef message, std::uint64_t sequence);
+  mqtt::ReasonCode enqueue(WorkerState& worker, const MessageRef& message);
+  void assign(WorkerState& worker, Member& member, Publication& publication, std::uint64_t sequence,
+              bool is_last);
   void take_back(WorkerState& worker, GroupMail mail);
-  void assign_unacknowledged(WorkerState& worker, const MessageRef& message);
+  void assign_unacknowledged(WorkerState& worker, Publication& publication, bool is_last);
   [[nodiscard]] bool is_full(const QueueLimits& limits, std::size_t size) const;
   void answer(WorkerState& worker, const GroupMail& mail, MemberMail::Kind kind);
 
   GroupKeyRef key_;
   Subscription subscription_;
   std::vector<Member> members_;
-  boost::container::deque<Waiting> waiting_;  // by sequence
+  boost::unordered_flat_map<std::string_view, std::size_t, KeyedHash> places_{
+      0, KeyedHash{reinterpret_cast<std::uintptr_t>(this)}};  // of the members, by client id
+  boost::container::deque<Waiting> waiting_;                  // by sequence
   std::size_t waiting_bytes_ = 0;
   std::uint64_t next_sequence_ = 1;
-  std::size_t last_chosen_ = 0;  // round robin
+  std::size_t last_chosen_ = 0;       // round robin
+  std::uint32_t least_assigned_ = 0;  // no member that may be given more has less than this
   ClientIdRef sticky_;
 };
 
@@ -84,12 +105,22 @@ class SharedGroups {
  public:
   [[nodiscard]] SharedGroup* find(const GroupKey& key);
   void on_mail(WorkerState& worker, GroupMail mail);
+  // What a member of this worker is done with, without mail. The group's next assignments come at the end of
+  // the turn.
+  void settle(const GroupKey& key, std::string_view client_id, SessionSerial serial);
+  [[nodiscard]] bool has_to_dispatch() const { return !to_dispatch_.empty(); }
+  void dispatch_marked(WorkerState& worker);
   // For shard moves: takes out, puts in.
   std::vector<std::unique_ptr<SharedGroup>> take(ShardId shard);
   void put(std::unique_ptr<SharedGroup> group);
 
  private:
-  boost::unordered_flat_map<std::string, std::unique_ptr<SharedGroup>> groups_;  // by GroupKey::text()
+  void mark(SharedGroup& group);
+
+  boost::unordered_flat_map<std::string_view, std::unique_ptr<SharedGroup>> groups_;  // by GroupKey::text
+  // The same by the address of the group's own key, which messages that it assigned refer to.
+  boost::unordered_flat_map<const GroupKey*, SharedGroup*> by_own_key_;
+  std::vector<GroupKeyRef> to_dispatch_;  // keys of groups here, or that were here
 };
 
 }  // namespace nightjar::broker

@@ -376,7 +376,7 @@ mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery deliver
 }
 
 mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Receiver& receiver,
-                         bool is_last) {
+                         bool is_last, const Assignment* assignment) {
   Session& session = *receiver.session;
   const Qos qos = std::min(publication.qos(), receiver.qos);
   const bool retain = receiver.retain_as_published && publication.retain();
@@ -391,7 +391,9 @@ mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Re
                    {.message = publication.message(),
                     .qos = qos,
                     .retain = retain,
-                    .subscription_ids = receiver.subscription_ids});
+                    .subscription_ids = receiver.subscription_ids,
+                    .group = assignment != nullptr ? assignment->group : nullptr,
+                    .group_sequence = assignment != nullptr ? assignment->sequence : 0});
   }
   Publication::Form form{.is_v5 = connection->is_v5(), .qos = qos, .retain = retain};
   if (qos == Qos::kAtMostOnce) {
@@ -401,7 +403,11 @@ mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Re
   }
   MessageRef message = is_last ? publication.take_message() : publication.message();
   InFlight::Entry& entry =
-      session.in_flight.add({.message = std::move(message), .qos = qos, .retain = retain});
+      session.in_flight.add({.message = std::move(message),
+                             .qos = qos,
+                             .retain = retain,
+                             .group = assignment != nullptr ? assignment->group : nullptr,
+                             .group_sequence = assignment != nullptr ? assignment->sequence : 0});
   form.packet_id = entry.packet_id;
   append_common_form(worker, *connection, publication, form);
   ++worker.ledger().in_flight;

@@ -12,6 +12,7 @@ namespace nightjar::broker {
 
 class Connection;
 class Session;
+struct Assignment;
 struct WorkerState;
 
 // Hands one message to a session: written at once if nothing is in front of it, else queued, else dropped and
@@ -20,9 +21,10 @@ struct WorkerState;
 mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery delivery);
 // The same for a message that is being routed: what can be written at once is copied from the packet that
 // another receiver got.
-// `is_last`: nobody needs the publication afterwards.
+// `is_last`: nobody needs the publication afterwards. `assignment`: of the shared group that waits to hear
+// what becomes of it.
 mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Receiver& receiver,
-                         bool is_last);
+                         bool is_last, const Assignment* assignment = nullptr);
 
 // Sends what may be sent now, in this order: what the present connection must get again, retained replays,
 // the outbox.

@@ -159,9 +159,7 @@ TEST(Outbox, ConflatesLikeAListThatIsSearched) {
 }
 
 TEST(Outbox, GivesBackWhatAGroupAssigned) {
-  const auto group = [](std::string name) {
-    return std::make_shared<const GroupKey>(GroupKey{std::move(name), "f", {}});
-  };
+  const auto group = [](std::string name) { return std::make_shared<const GroupKey>(name, "f", ShardId{}); };
   Outbox outbox;
   for (const char* name : {"one", "two", "one"}) {
     Delivery delivery = delivery_of("f", name);
