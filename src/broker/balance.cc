@@ -7,8 +7,19 @@
 namespace nightjar::broker {
 namespace {
 
-WorkerIndex index_of(std::span<const double> busy, std::span<const double>::iterator at) {
-  return {static_cast<std::uint16_t>(at - busy.begin())};
+struct Extremes {
+  WorkerIndex busiest;
+  WorkerIndex idlest;
+  double most = 0;
+  double least = 0;
+};
+
+Extremes extremes_of(std::span<const double> load) {
+  const auto [least, most] = std::minmax_element(load.begin(), load.end());
+  const auto index_of = [&load](auto at) {
+    return WorkerIndex{static_cast<std::uint16_t>(at - load.begin())};
+  };
+  return {index_of(most), index_of(least), *most, *least};
 }
 
 std::vector<bool> active_workers(const Balancer::Figures& figures) {
@@ -26,21 +37,24 @@ std::vector<ShardStep> Balancer::look(const Figures& figures) {
   }
   const std::vector<bool> is_active = active_workers(figures);
   const auto active = static_cast<double>(std::count(is_active.begin(), is_active.end(), true));
-  const auto busiest = std::max_element(figures.busy.begin(), figures.busy.end());
-  const auto idlest = std::min_element(figures.busy.begin(), figures.busy.end());
+  const auto is_even = [](const Extremes& load) {
+    return load.most - load.least <= kEvenWithin * std::max(load.most, kWorthEvening);
+  };
   const double total = std::accumulate(figures.busy.begin(), figures.busy.end(), 0.0);
-  const double difference = *busiest - *idlest;
-  const bool is_even = difference <= kEvenWithin * std::max(*busiest, kWorthEvening);
+  const Extremes busy = extremes_of(figures.busy);
+  const Extremes occupied = extremes_of(figures.occupied);
 
-  hot_looks_ = *busiest >= kHot && !is_even ? hot_looks_ + 1 : 0;
+  hot_looks_ = occupied.most >= kHot && !is_even(occupied) ? hot_looks_ + 1 : 0;
   // Who has no shards is left alone until somebody is hot.
-  const bool is_spread = active > 1 && is_active[index_of(figures.busy, idlest).value];
-  uneven_looks_ = is_spread && *busiest >= kWorthEvening && !is_even ? uneven_looks_ + 1 : 0;
+  const bool is_spread = active > 1 && is_active[busy.idlest.value];
+  uneven_looks_ = is_spread && busy.most >= kWorthEvening && !is_even(busy) ? uneven_looks_ + 1 : 0;
   idle_looks_ = active > 1 && total < kFitsOne * (active - 1) ? idle_looks_ + 1 : 0;
 
   std::vector<ShardStep> steps;
-  if (hot_looks_ >= kHotLooks || uneven_looks_ >= kUnevenLooks) {
-    steps = even_out(figures, index_of(figures.busy, busiest), index_of(figures.busy, idlest));
+  if (hot_looks_ >= kHotLooks) {
+    steps = even_out(figures, occupied.busiest, occupied.idlest);
+  } else if (uneven_looks_ >= kUnevenLooks) {
+    steps = even_out(figures, busy.busiest, busy.idlest);
   } else if (idle_looks_ >= kIdleLooks) {
     steps = gather(figures);
   }
@@ -64,15 +78,27 @@ std::vector<ShardStep> Balancer::even_out(const Figures& figures, WorkerIndex bu
   std::sort(shards.begin(), shards.end(),
             [&](ShardId a, ShardId b) { return figures.work[a.value] > figures.work[b.value]; });
   const double busy = figures.busy[busiest.value];
-  const double share = (busy - figures.busy[idlest.value]) / (2 * busy);
+  const double difference = busy - figures.busy[idlest.value];
+  if (difference <= 0) return {};
+  const double share = difference / (2 * busy);
   auto left = static_cast<std::uint64_t>(std::llround(share * static_cast<double>(work)));
   std::vector<ShardStep> steps;
+  std::uint32_t carried = 0;
   for (const ShardId shard : shards) {
-    if (figures.work[shard.value] > left || steps.size() == kStepsMax) continue;
-    left -= figures.work[shard.value];
-    steps.push_back({shard, busiest, idlest});
+    if (figures.work[shard.value] > left) continue;
+    if (add_step(steps, {shard, busiest, idlest}, figures, carried)) left -= figures.work[shard.value];
   }
   return steps;
+}
+
+bool Balancer::add_step(std::vector<ShardStep>& steps, const ShardStep& step, const Figures& figures,
+                        std::uint32_t& carried) {
+  const std::uint32_t weight = figures.weight[step.shard.value];
+  if (steps.size() == kStepsMax || weight > kMovableWeightMax) return false;
+  if (!steps.empty() && carried + weight > kWeightMax) return false;
+  carried += weight;
+  steps.push_back(step);
+  return true;
 }
 
 // The last worker with shards hands them to the one before it.
@@ -85,8 +111,9 @@ std::vector<ShardStep> Balancer::gather(const Figures& figures) const {
   const WorkerIndex last{active.back()};
   const WorkerIndex before{active[active.size() - 2]};
   std::vector<ShardStep> steps;
-  for (std::uint16_t shard = 0; shard < figures.owners.size() && steps.size() < kStepsMax; ++shard) {
-    if (figures.owners[shard] == last) steps.push_back({{shard}, last, before});
+  std::uint32_t carried = 0;
+  for (std::uint16_t shard = 0; shard < figures.owners.size(); ++shard) {
+    if (figures.owners[shard] == last) add_step(steps, {{shard}, last, before}, figures, carried);
   }
   return steps;
 }

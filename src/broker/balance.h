@@ -23,19 +23,24 @@ class Balancer {
   // How often look() should be called while there is traffic.
   static constexpr std::int64_t kLookEveryMs = 100;
 
-  // What happened since the last look: how busy each worker was (1: a whole core), who owns each shard, and
-  // how many messages each shard received and was delivered.
   struct Figures {
+    // Since the last look: of each worker, the processor time it used (1: a whole core), and the time in
+    // which it did not wait for something to do (1: all of it). The second is more where others want the core
+    // too.
     std::span<const double> busy;
+    std::span<const double> occupied;
     std::span<const WorkerIndex> owners;
+    // Messages that each shard received and was delivered since the last look.
     std::span<const std::uint64_t> work;
+    // What a move of the shard would carry (Node::weight_of).
+    std::span<const std::uint32_t> weight;
   };
   // The moves to begin now; mostly none. Moves of an earlier look have ended, or are refused and asked for
   // again.
   std::vector<ShardStep> look(const Figures& figures);
 
  private:
-  // A worker as busy as this has little left for a burst.
+  // A worker as occupied as this has little left for a burst.
   static constexpr double kHot = 0.75;
   // Less difference than this is not worth a move.
   static constexpr double kEvenWithin = 0.08;
@@ -49,9 +54,15 @@ class Balancer {
   static constexpr int kIdleLooks = 20;
   // Looks after a move before the figures mean something again.
   static constexpr int kPauseLooks = 5;
-  // In one look, so that no worker packs sessions for long.
+  // In one look, so that no worker packs sessions for long: some milliseconds.
   static constexpr std::size_t kStepsMax = 16;
+  static constexpr std::uint32_t kWeightMax = 5'000;
+  // A shard this heavy stays where it is: its move would be felt by everybody. Twenty milliseconds.
+  static constexpr std::uint32_t kMovableWeightMax = 20'000;
 
+  // Adds a step if it may be taken beside the others; `carried` is their weight.
+  static bool add_step(std::vector<ShardStep>& steps, const ShardStep& step, const Figures& figures,
+                       std::uint32_t& carried);
   std::vector<ShardStep> even_out(const Figures& figures, WorkerIndex busiest, WorkerIndex idlest) const;
   std::vector<ShardStep> gather(const Figures& figures) const;
 

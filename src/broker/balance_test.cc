@@ -13,9 +13,13 @@ struct Load {
   std::vector<double> busy;
   std::vector<WorkerIndex> owners;
   std::vector<std::uint64_t> work;
-  Balancer balancer;
+  std::vector<double> occupied{};  // as busy unless a test says more
+  std::vector<std::uint32_t> weight = std::vector<std::uint32_t>(4, 100);
+  Balancer balancer{};
 
-  std::vector<ShardStep> look() { return balancer.look({busy, owners, work}); }
+  std::vector<ShardStep> look() {
+    return balancer.look({busy, occupied.empty() ? busy : occupied, owners, work, weight});
+  }
   // Looks until there are steps, takes them, and tells how many looks it took; 0 if none of `most` had any.
   int until_steps(int most, std::vector<ShardStep>& steps) {
     for (int i = 1; i <= most; ++i) {
@@ -52,6 +56,32 @@ TEST(Balance, SpreadsWhenAWorkerStaysHot) {
   EXPECT_EQ(load.until_steps(10, steps), 2);
   // Half of 100: the largest shard, and the largest that fits behind it.
   EXPECT_EQ(steps, (std::vector<ShardStep>{{{3}, {0}, {1}}, {{0}, {0}, {1}}}));
+}
+
+TEST(Balance, SpreadsAWorkerThatHasToShareItsCore) {
+  Load load = gathered(2);
+  load.busy[0] = 0.5;
+  load.occupied = {0.95, 0.0};
+  std::vector<ShardStep> steps;
+  EXPECT_EQ(load.until_steps(10, steps), 2);
+}
+
+TEST(Balance, LeavesAShardWhoseMoveWouldBeFelt) {
+  Load load = gathered(2);
+  load.busy[0] = 1.0;
+  load.weight[3] = 1'000'000;
+  std::vector<ShardStep> steps;
+  EXPECT_EQ(load.until_steps(10, steps), 2);
+  EXPECT_EQ(steps, (std::vector<ShardStep>{{{2}, {0}, {1}}, {{1}, {0}, {1}}}));
+}
+
+TEST(Balance, MovesLittleAtATime) {
+  Load load = gathered(2);
+  load.busy[0] = 1.0;
+  load.weight = {3'000, 3'000, 3'000, 3'000};
+  std::vector<ShardStep> steps;
+  EXPECT_EQ(load.until_steps(10, steps), 2);
+  EXPECT_EQ(steps.size(), 1U);
 }
 
 TEST(Balance, WaitsAfterAMove) {

@@ -39,6 +39,16 @@ class Node {
   // How many messages the shards received and were delivered while `worker` owned them, by shard. The worker
   // counts, anybody reads; the numbers wrap.
   [[nodiscard]] std::atomic<std::uint32_t>* work_of(WorkerIndex worker) { return work_[worker.value].get(); }
+  // What a move of the shard has to carry: its sessions and their subscriptions, in units of a subscription.
+  // By the worker that owns the shard; anybody reads.
+  void count_weight(ShardId shard, int change) {
+    weights_[shard.value].fetch_add(static_cast<std::uint32_t>(change), std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint32_t weight_of(ShardId shard) const {
+    return weights_[shard.value].load(std::memory_order_relaxed);
+  }
+  // A session costs a move as much as this many subscriptions: its connection, its timers.
+  static constexpr int kSessionWeight = 4;
   // Orders CONNECTs of one client id that arrive on different workers. Any thread.
   std::uint64_t next_ordinal() { return ordinal_.fetch_add(1, std::memory_order_relaxed) + 1; }
 
@@ -59,6 +69,7 @@ class Node {
   Ports ports_;
   std::uint16_t workers_;
   std::vector<std::atomic<std::uint16_t>> owners_;
+  std::vector<std::atomic<std::uint32_t>> weights_;
   std::vector<std::unique_ptr<std::atomic<std::uint32_t>[]>> work_;  // by worker: nobody shares a line
   std::atomic<std::uint64_t> ordinal_{0};
   std::atomic<std::int64_t> stranger_bytes_{0};

@@ -45,10 +45,10 @@ void account(WorkerState& worker, const Session& session, int sign) {
 // answer can't come along.
 void close_unanswered(WorkerState& worker, ShardId shard) {
   std::vector<Connection*> unanswered;
-  for (const auto& [id, session] : worker.sessions) {
-    Connection* connection = session->shard == shard ? session->connection : nullptr;
+  worker.sessions.for_each(shard, [&unanswered](Session& session) {
+    Connection* connection = session.connection;
     if (connection != nullptr && connection->is_answer_pending) unanswered.push_back(connection);
-  }
+  });
   for (Connection* connection : unanswered) {
     close_connection(worker, *connection,
                      {.code = mqtt::ReasonCode::kServerBusy,
@@ -85,13 +85,8 @@ bool ShardMoves::start(WorkerState& worker, ShardId shard, WorkerIndex to) {
 }
 
 void ShardMoves::pack_sessions(WorkerState& worker, ShardId shard, ShardState& state, Departing& departing) {
-  for (auto at = worker.sessions.begin(); at != worker.sessions.end();) {
-    if (at->second->shard != shard) {
-      ++at;
-      continue;
-    }
-    std::unique_ptr<Session> session = std::move(at->second);
-    worker.sessions.erase(at++);
+  state.sessions = worker.sessions.take_shard(shard);
+  for (const auto& session : state.sessions) {
     worker.forget_pump(*session);
     session->timer.cancel();
     account(worker, *session, -1);
@@ -106,7 +101,6 @@ void ShardMoves::pack_sessions(WorkerState& worker, ShardId shard, ShardState& s
       state.connections.push_back(release_connection(worker, *session->connection));
       --worker.counters.clients_connected;
     }
-    state.sessions.push_back(std::move(session));
   }
 }
 
@@ -139,8 +133,7 @@ void ShardMoves::install(WorkerState& worker, ShardMail mail) {
       worker.subscribers.add(subscription->text, *subscription);
       moved.push_back(subscription.get());
     }
-    const std::string_view key = session->client_id;
-    worker.sessions.emplace(key, std::move(session));
+    worker.sessions.insert(std::move(session));
   }
   for (auto& group : mail.state->groups) {
     worker.ledger().waiting += static_cast<std::int64_t>(group->waiting());
@@ -215,11 +208,9 @@ void ShardMoves::complete_if_ready(WorkerState& worker, ShardId shard) {
   for (AddressedMail& mail : arrived.mail) receive_addressed(worker, std::move(mail));
   // What follows may end sessions, so it walks over a list of its own.
   std::vector<std::string> ids;
-  for (const auto& [id, session] : worker.sessions) {
-    if (session->shard == shard) ids.emplace_back(id);
-  }
+  worker.sessions.for_each(shard, [&ids](const Session& session) { ids.push_back(session.client_id); });
   for (const std::string& id : ids) {
-    Session* session = worker.find_session(id);
+    Session* session = worker.sessions.find(shard, id);
     if (session == nullptr) continue;
     if (session->connection == nullptr) {
       arm_offline_timer(worker, *session);

@@ -79,7 +79,7 @@ WorkerState::WorkerState(Worker& worker, Node& shared, WorkerIndex self)
       mailer(shared.ports().peers, self, shared.worker_count()),
       subscribers(shared.tree(), self),
       moves(shared.policy().shards, self),
-      sessions(0, KeyedHash{shared.ports().entropy.next()}),
+      sessions(shared.policy().shards, shared.ports().entropy.next()),
       started(now) {
   for (std::uint16_t shard = 0; shard < shared.policy().shards; ++shard) {
     if (shared.owner_of({shard}) == self) moves.set_ready({shard});

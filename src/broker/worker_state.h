@@ -11,7 +11,6 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/keyed_hash.h"
 #include "base/timer_wheel.h"
 #include "broker/connection.h"
 #include "broker/counters.h"
@@ -25,6 +24,7 @@
 #include "broker/routing/shared_group.h"
 #include "broker/session/receiver.h"
 #include "broker/session/session.h"
+#include "broker/session/session_table.h"
 #include "broker/shard_move.h"
 #include "broker/sys_topics.h"
 
@@ -37,9 +37,8 @@ struct WorkerState {
   ~WorkerState();
 
   [[nodiscard]] Ledger& ledger() { return counters.ledger; }
-  [[nodiscard]] Session* find_session(std::string_view client_id) {
-    const auto found = sessions.find(client_id);
-    return found == sessions.end() ? nullptr : found->second.get();
+  [[nodiscard]] Session* find_session(std::string_view client_id) const {
+    return sessions.find(node.shard_of(client_id), client_id);
   }
   SessionSerial next_session_serial() { return {++last_serial * kWorkersMax + index.value + 1U}; }
   std::uint64_t next_connection_serial() { return next_session_serial().value; }
@@ -76,7 +75,7 @@ struct WorkerState {
   boost::unordered_flat_map<std::uint64_t, Connection*>
       connections_by_serial;                      // filled while reports are awaited
   std::vector<std::unique_ptr<Connection>> dead;  // closed this turn
-  boost::unordered_flat_map<std::string_view, std::unique_ptr<Session>, KeyedHash> sessions;  // by client id
+  SessionTable sessions;
   // Connections to close when the present message is through, with the reason.
   struct Closing {
     Connection* connection;

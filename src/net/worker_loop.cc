@@ -55,7 +55,9 @@ void WorkerLoop::wait(Duration longest_wait) {
   }
   worker_.wait_begins();
   if (timeout.ms != 0 && !mailbox_.may_sleep()) timeout = {};
+  watch_.wait_begins(worker_.index());
   loop_.wait(timeout);
+  watch_.wait_ends(worker_.index());
   mailbox_.woke_up();
 }
 

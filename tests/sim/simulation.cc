@@ -101,11 +101,11 @@ class Simulation {
       if (imbalance != 0) throw Violation(fmt::format("the ledger of worker {} is off by {}", w, imbalance));
     }
     for (std::uint16_t w = 0; w < world_.worker_count(); ++w) {
-      for (const auto& [id, session] : world_.worker(w).state().sessions) {
-        if (session->connection != nullptr && !session->outbox.empty()) ++outcome_.full_windows;
-        if (session->connection == nullptr && session->will && session->will->delay_s > 0)
+      world_.worker(w).state().sessions.for_each([this](const broker::Session& session) {
+        if (session.connection != nullptr && !session.outbox.empty()) ++outcome_.full_windows;
+        if (session.connection == nullptr && session.will && session.will->delay_s > 0)
           ++outcome_.will_timers;
-      }
+      });
     }
   }
 

@@ -117,6 +117,7 @@ Subscription& enter(Request& request, const SubscriptionRequest& wanted, const m
   made->text = wanted.filter;
   Subscription& entered = request.session.subscriptions.insert(std::move(made));
   ++worker.counters.subscriptions;
+  worker.node.count_weight(request.session.shard, 1);
   if (shared.filter.empty()) {
     entered.since = worker.subscribers.add(entered.text, entered);
     return entered;
@@ -137,15 +138,20 @@ void begin_replay(Request& request, Subscription& subscription, bool is_new) {
   Session& session = request.session;
   // One that still waits brings the same; what is stored from now on comes live in any case.
   if (subscription.replays_waiting == kReplaysWaitingMax) return;
-  ++subscription.replays_waiting;
   RetainedReplay replay;
   replay.subscription = subscription.text;
   replay.since = subscription.since;
   replay.behind_place = session.outbox.last_place();
-  replay.version = request.worker.node.retained().begin_replay();
+  RetainedMessages& retained = request.worker.node.retained();
+  replay.version = retained.begin_replay();
   // A subscription that existed before may have live messages of older versions on their way: it gets them
   // twice rather than not at all [MQTT-3.8.4-4].
   if (is_new) subscription.retained_floor = replay.version;
+  // Mostly nothing matches, and no replay has to wait in front of what comes live.
+  replay.is_read = !retained.read(replay.subscription, replay.version, request.worker.now, 1, replay.cursor,
+                                  replay.ready, RetainedMessages::kVisitsForALook);
+  if (replay.is_read && replay.ready.empty()) return;
+  ++subscription.replays_waiting;
   session.replays.push_back(std::move(replay));
   request.worker.pump_later(session);
 }

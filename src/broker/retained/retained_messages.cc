@@ -14,9 +14,7 @@ namespace nightjar::broker {
 namespace {
 
 constexpr std::uint32_t kPartitions = 16;
-// Topics looked at per call of read() and of sweep(): some 100 µs, so that a replay over a large tree leaves
-// its worker time for others, and no publisher waits longer for a partition's lock.
-constexpr std::size_t kVisitsPerRead = 256;
+// Topics looked at per call of sweep().
 constexpr std::size_t kVisitsPerSweep = 256;
 
 struct Entry {
@@ -111,8 +109,9 @@ bool RetainedMessages::Rooms::put(MessageRef message) {
   // Two partitions may both see room for one: a limit of millions may be passed by as many as there are
   // workers.
   if (is_new && !has_room_for(*message)) return false;
-  message->set_retained_version(next_version());
+  // In this order: whoever begins a replay that covers the message finds it counted.
   count_in(*message);
+  message->set_retained_version(next_version());
   if (is_new) {
     partition.entries.emplace_hint(place, Entry{std::move(message)});
   } else {
@@ -165,7 +164,7 @@ struct Reading {
   MonoTime now;
   std::size_t size_max;
   std::vector<MessageRef>& out;
-  std::size_t visits_left = kVisitsPerRead;
+  std::size_t visits_left;
 
   void take(const MessageRef& message) {
     if (message->retained_version() <= version && !is_expired(*message, now)) out.push_back(message);
@@ -197,7 +196,9 @@ bool Reading::read(const Partition& partition, RetainedCursor& cursor) {
 }  // namespace
 
 bool RetainedMessages::read(std::string_view filter, std::uint64_t version, MonoTime now,
-                            std::size_t count_max, RetainedCursor& cursor, std::vector<MessageRef>& out) {
+                            std::size_t count_max, RetainedCursor& cursor, std::vector<MessageRef>& out,
+                            std::size_t visits_max) {
+  if (count() == 0) cursor.partition = kPartitions;
   if (cursor.partition == kPartitions) return false;
   if (!mqtt::has_wildcard(filter)) {
     const MessageRef found = find(filter);
@@ -205,7 +206,7 @@ bool RetainedMessages::read(std::string_view filter, std::uint64_t version, Mono
     cursor.partition = kPartitions;
     return false;
   }
-  Reading reading{FilterScan(filter), version, now, out.size() + count_max, out};
+  Reading reading{FilterScan(filter), version, now, out.size() + count_max, out, visits_max};
   for (; cursor.partition < kPartitions; cursor = {cursor.partition + 1, {}, false}) {
     if (!reading.read(rooms_->partitions[cursor.partition], cursor)) return true;
   }

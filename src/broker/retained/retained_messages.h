@@ -42,10 +42,15 @@ class RetainedMessages {
   // tree.
   std::uint64_t begin_replay();
   // Up to `count_max` unexpired entries of version <= `version` that match `filter`, in topic order, behind
-  // `cursor`, which moves on. A bounded number of topics is visited per call, so `out` may stay empty while
+  // `cursor`, which moves on. At most `visits_max` topics are visited per call, so `out` may stay empty while
   // the replay goes on. False when the replay is complete.
   bool read(std::string_view filter, std::uint64_t version, MonoTime now, std::size_t count_max,
-            RetainedCursor& cursor, std::vector<MessageRef>& out);
+            RetainedCursor& cursor, std::vector<MessageRef>& out, std::size_t visits_max = kVisitsPerRead);
+  // Some 100 µs, so that a replay over a large tree leaves its worker time for others, and no publisher waits
+  // longer for a partition's lock.
+  static constexpr std::size_t kVisitsPerRead = 256;
+  // Enough to see that nothing matches a filter of the usual kind.
+  static constexpr std::size_t kVisitsForALook = 32;
 
   // The entry of one topic, or an empty reference.
   [[nodiscard]] MessageRef find(std::string_view topic) const;

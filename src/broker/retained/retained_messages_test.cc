@@ -163,6 +163,18 @@ TEST_F(RetainedMessagesTest, ACallVisitsABoundedPartOfALargeTree) {
   EXPECT_GT(calls, 20);
 }
 
+TEST_F(RetainedMessagesTest, AShortLookSeesThatNothingMatches) {
+  for (int i = 0; i < 500; ++i) store("plant/" + std::to_string(i) + "/state", "on");
+  for (const char* filter : {"plant/500/+", "other/#", "+", "plant/500/state"}) {
+    RetainedCursor cursor;
+    std::vector<MessageRef> out;
+    EXPECT_FALSE(retained_.read(filter, retained_.begin_replay(), kStart, 1, cursor, out,
+                                RetainedMessages::kVisitsForALook))
+        << filter;
+    EXPECT_THAT(out, IsEmpty());
+  }
+}
+
 TEST_F(RetainedMessagesTest, AFinishedReplayStaysFinished) {
   store("a", "x");
   for (const char* filter : {"a", "+"}) {

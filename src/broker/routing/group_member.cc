@@ -137,7 +137,7 @@ void settle_with_group(WorkerState& worker, Session& session, const Delivery& de
 
 void take_assigned(WorkerState& worker, const Assignment& assignment, Publication& publication,
                    bool is_last) {
-  Session* session = worker.find_session(*assignment.client_id);
+  Session* session = worker.sessions.find(assignment.shard, *assignment.client_id);
   const bool is_known = session != nullptr && session->serial == assignment.member;
   const Subscription* subscription = is_known ? session->subscriptions.find(assignment.group->text) : nullptr;
   // Given to a membership that has ended since: the group forgot the count with it.
@@ -158,7 +158,9 @@ void on_member_mail(WorkerState& worker, MemberMail mail) {
   if (mail.kind == MemberMail::Kind::kAssigned) {
     ++worker.ledger().taken_over;
     Publication publication{std::move(mail.message)};
-    const Assignment assignment{mail.group, mail.client_id, mail.member, mail.membership, mail.sequence};
+    const ShardId shard = worker.node.shard_of(*mail.client_id);
+    const Assignment assignment{mail.group,  mail.client_id,  shard,
+                                mail.member, mail.membership, mail.sequence};
     return take_assigned(worker, assignment, publication, true);
   }
   Session* session = worker.find_session(*mail.client_id);

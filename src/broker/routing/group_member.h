@@ -29,6 +29,7 @@ void settle_with_group(WorkerState& worker, Session& session, const Delivery& de
 struct Assignment {
   const GroupKeyRef& group;
   const ClientIdRef& client_id;
+  ShardId shard;  // of the client id
   SessionSerial member;
   std::uint32_t membership;
   std::uint64_t sequence;  // 0 at QoS 0: the group waits for nothing

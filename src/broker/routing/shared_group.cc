@@ -195,7 +195,8 @@ void SharedGroup::dispatch(WorkerState& worker) {
 void SharedGroup::assign(WorkerState& worker, Member& member, Publication& publication,
                          std::uint64_t sequence, bool is_last) {
   if (worker.is_at_hand(member.shard)) {
-    const Assignment assignment{key_, member.client_id, member.serial, member.membership, sequence};
+    const Assignment assignment{key_,          member.client_id,  member.shard,
+                                member.serial, member.membership, sequence};
     return take_assigned(worker, assignment, publication, is_last);
   }
   ++worker.ledger().handed_over;

@@ -54,8 +54,9 @@ Opened open_session(WorkerState& worker, const std::string& client_id, bool clea
   auto made = std::make_unique<Session>(worker, client_id, worker.node.shard_of(client_id),
                                         worker.next_session_serial(), policy);
   session = made.get();
-  worker.sessions.emplace(session->client_id, std::move(made));
+  worker.sessions.insert(std::move(made));
   ++worker.counters.sessions;
+  worker.node.count_weight(session->shard, Node::kSessionWeight);
   record_session(worker, *session, RecordKind::kSession);
   return {session, false};
 }
@@ -93,6 +94,7 @@ void unsubscribe(WorkerState& worker, Session& session, std::string_view text, s
   const std::unique_ptr<Subscription> gone = session.subscriptions.take(text);
   if (!gone) return;
   --worker.counters.subscriptions;
+  worker.node.count_weight(session.shard, -1);
   if (gone->group) {
     --worker.counters.shared_subscriptions;
     --session.shared_count;
@@ -109,11 +111,9 @@ void end_session(WorkerState& worker, Session& session) {
   session.timer.cancel();
   session.is_ended = true;
   --worker.counters.sessions;
+  worker.node.count_weight(session.shard, -Node::kSessionWeight);
   record_session(worker, session, RecordKind::kSessionGone);
-  const auto known = worker.sessions.find(session.client_id);
-  std::unique_ptr<Session> ended = std::move(known->second);
-  worker.sessions.erase(known);
-  worker.ended_sessions.push_back(std::move(ended));
+  worker.ended_sessions.push_back(worker.sessions.take(session));
 }
 
 void forget_ended_sessions(WorkerState& worker) {
