@@ -30,6 +30,8 @@ constexpr std::uint64_t kSwapBytesMin = 64 * 1024 * 1024;
 constexpr std::uint64_t kPortsMax = 65'535 - 1023;
 
 constexpr std::uint64_t kStrictOvercommit = 2;
+// What the kernel writes where it means no limit is the largest signed number.
+constexpr std::uint64_t kPracticallyUnlimited = INT64_MAX;
 
 Finding ok(std::string found) { return {.status = Status::kOk, .found = std::move(found)}; }
 Finding hint(std::string found, std::string fix) {
@@ -54,7 +56,7 @@ std::string size(std::uint64_t bytes) {
   return fmt::format("{} bytes", bytes);
 }
 std::string limit(std::uint64_t number) {
-  return number == kUnlimited ? "unlimited" : fmt::format("{}", number);
+  return number >= kPracticallyUnlimited ? "unlimited" : fmt::format("{}", number);
 }
 std::uint64_t less(std::uint64_t from, std::uint64_t what) { return from - std::min(from, what); }
 
@@ -119,17 +121,15 @@ Found accept_queue(const MachineFacts& facts, const Demand& demand) {
 
 Found half_open(const MachineFacts& facts, const Demand& demand) {
   if (!facts.syn_backlog_max) return unknown();
-  const bool has_cookies = facts.syn_cookies.value_or(0) != 0;
-  if (*facts.syn_backlog_max >= demand.accept_backlog) {
-    return ok(fmt::format("up to {} handshakes under way", *facts.syn_backlog_max));
+  const bool has_room = *facts.syn_backlog_max >= demand.accept_backlog;
+  if (!has_room && facts.syn_cookies == 0) {
+    return warning(
+        fmt::format("{} may be under way, and SYN cookies are off: more are dropped", *facts.syn_backlog_max),
+        fmt::format("sysctl -w net.ipv4.tcp_syncookies=1 net.ipv4.tcp_max_syn_backlog={}",
+                    demand.accept_backlog));
   }
-  if (has_cookies) {
-    return ok(fmt::format("up to {} handshakes under way, more with SYN cookies", *facts.syn_backlog_max));
-  }
-  return warning(fmt::format("{} handshakes may be under way, and SYN cookies are off: more are dropped",
-                             *facts.syn_backlog_max),
-                 "sysctl -w net.ipv4.tcp_syncookies=1 " +
-                     fmt::format("net.ipv4.tcp_max_syn_backlog={}", demand.accept_backlog));
+  return ok(fmt::format("up to {} under way{}", *facts.syn_backlog_max,
+                        facts.syn_cookies.value_or(0) != 0 ? ", more with SYN cookies" : ""));
 }
 
 Found local_ports(const MachineFacts& facts, const Demand& demand) {
