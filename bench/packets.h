@@ -14,8 +14,8 @@ inline constexpr std::string_view kTopic = "fleet/17/dev4711/sensor/temperature"
 inline constexpr std::size_t kPayloadBytes = 64;
 
 inline const std::string& payload() {
-  static const std::string text(kPayloadBytes, 'x');
-  return text;
+  static const std::string kText(kPayloadBytes, 'x');
+  return kText;
 }
 
 // What a request of a 5.0 client carries at most in practice.

@@ -134,7 +134,6 @@ void read_memory(const fs::path& root, MachineFacts& facts) {
     const Number kib = labelled_number(table, label);
     return kib ? Number{*kib * kKib} : std::nullopt;
   };
-  facts.memory_bytes = bytes("MemTotal:");
   facts.memory_free_bytes = bytes("MemAvailable:");
   const Number swap = bytes("SwapTotal:");
   const Number swap_free = bytes("SwapFree:");

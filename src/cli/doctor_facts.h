@@ -34,7 +34,6 @@ struct MachineFacts {
   std::optional<std::uint64_t> connections_tracked;  // absent without the module
   std::optional<std::uint64_t> connections_tracked_max;
   std::optional<std::uint64_t> overcommit;  // 2: strict
-  std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> memory_free_bytes;
   std::optional<std::uint64_t> swap_used_bytes;
   std::string huge_pages;     // "always", "madvise", "never"; empty if unknown

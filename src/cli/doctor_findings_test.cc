@@ -46,7 +46,6 @@ MachineFacts roomy() {
           .connections_tracked = 0,
           .connections_tracked_max = 262'144,
           .overcommit = 0,
-          .memory_bytes = 8 * kGib,
           .memory_free_bytes = 6 * kGib,
           .swap_used_bytes = 0,
           .huge_pages = "madvise",
