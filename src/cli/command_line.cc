@@ -12,6 +12,8 @@ namespace nightjar::cli {
 namespace {
 
 constexpr int kUsageError = 1;
+// More than one address of a machine has in ports and addresses of clients that anybody has tried.
+constexpr int kConnectionsMax = 100'000'000;
 
 constexpr const char* kServeExamples =
     "\nExamples:\n"
@@ -30,6 +32,18 @@ constexpr const char* kCtlExamples =
     "  nightjar ctl stats --json | jq .total.ledger   for programs\n"
     "  nightjar ctl kick pump-17                      end the connection of a client\n"
     "  nightjar ctl shard-move 5 0                    serve shard 5 on worker 0 from now on\n\n";
+
+constexpr const char* kDoctorExamples =
+    "\nExamples:\n"
+    "  nightjar doctor                                the broker as it starts without a configuration\n"
+    "  nightjar doctor -c nightjar.toml               as the file says\n"
+    "  nightjar doctor --connections 200000           with that many clients\n"
+    "  nightjar doctor --pid $(pidof nightjar)        under the limits of the broker that runs\n"
+    "  nightjar doctor --json | jq .findings          for programs\n\n"
+    "It reads /proc and /sys and changes nothing. A warning stands against the configuration, a hint costs "
+    "time "
+    "or memory.\n"
+    "Exit status: 0 no warning, 1 warnings, 2 wrong options, 3 the configuration is wrong.\n\n";
 
 // CLI11 reports by exception; here that becomes a value, and help or the error is printed.
 template <typename Options>
@@ -89,6 +103,25 @@ Result<CtlOptions, int> parse_ctl(int argc, const char* const* argv) {
       ->required()
       ->check(CLI::NonNegativeNumber);
   app.parse_complete_callback([&] { options.command = app.get_subcommands().front()->get_name(); });
+  return parse(app, argc, argv, options);
+}
+
+Result<DoctorOptions, int> parse_doctor(int argc, const char* const* argv) {
+  DoctorOptions options;
+  CLI::App app{"Checks what on this machine limits a broker, and tells how to change it.", "nightjar doctor"};
+  app.footer(kDoctorExamples);
+  app.add_option("-c,--config", options.serve.config_file, "Configuration file (nightjar.toml)")
+      ->type_name("FILE");
+  app.add_option("--workers", options.serve.workers, "Threads that serve clients (default: one per core)")
+      ->type_name("N")
+      ->check(CLI::Range(1, int{broker::kWorkersMax}));
+  app.add_option("--connections", options.connections, "Clients that are to be connected (default 10000)")
+      ->type_name("N")
+      ->check(CLI::Range(1, kConnectionsMax));
+  app.add_option("--pid", options.process_id, "Process whose limits count (default: those of this shell)")
+      ->type_name("PID")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--json", options.is_json, "Print the findings as one JSON object");
   return parse(app, argc, argv, options);
 }
 

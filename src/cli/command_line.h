@@ -1,4 +1,5 @@
-// The options of `nightjar serve` and `nightjar ctl`. Help and errors are printed here; any thread.
+// The options of `nightjar serve`, `nightjar ctl` and `nightjar doctor`. Help and errors are printed here;
+// any thread.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,16 @@ struct CtlOptions {
   bool is_json = false;
 };
 
+struct DoctorOptions {
+  ServeOptions serve;             // as the broker would be started
+  std::uint64_t connections = 0;  // 0: as many as are usual
+  std::optional<std::int64_t> process_id;
+  bool is_json = false;
+};
+
 // argv[0] is the subcommand's name. The error is the exit status of a process that is done: 0 after help.
 Result<ServeOptions, int> parse_serve(int argc, const char* const* argv);
 Result<CtlOptions, int> parse_ctl(int argc, const char* const* argv);
+Result<DoctorOptions, int> parse_doctor(int argc, const char* const* argv);
 
 }  // namespace nightjar::cli

@@ -20,6 +20,10 @@ auto ctl(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "ctl");
   return parse_ctl(static_cast<int>(arguments.size()), arguments.data());
 }
+auto doctor(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "doctor");
+  return parse_doctor(static_cast<int>(arguments.size()), arguments.data());
+}
 
 TEST(ServeOptions, AreOptional) {
   const auto options = serve({});
@@ -101,6 +105,27 @@ TEST(CtlOptions, NeedACommandAndItsArguments) {
   EXPECT_EQ(ctl({"shard-move", "5"}).error(), 1);
   EXPECT_EQ(ctl({"dance"}).error(), 1);
   EXPECT_EQ(ctl({"stats", "--help"}).error(), 0);
+}
+
+TEST(DoctorOptions, AreTaken) {
+  const auto options =
+      doctor({"-c", "n.toml", "--workers", "3", "--connections", "200000", "--pid", "7", "--json"});
+  ASSERT_TRUE(options.has_value());
+  EXPECT_EQ(options->serve.config_file, "n.toml");
+  EXPECT_EQ(options->serve.workers, 3);
+  EXPECT_EQ(options->connections, 200'000u);
+  EXPECT_EQ(options->process_id, 7);
+  EXPECT_TRUE(options->is_json);
+}
+
+TEST(DoctorOptions, AreOptionalAndNonsenseIsRefused) {
+  const auto options = doctor({});
+  ASSERT_TRUE(options.has_value());
+  EXPECT_EQ(options->connections, 0u) << "the usual number";
+  EXPECT_FALSE(options->process_id.has_value());
+  EXPECT_EQ(doctor({"--help"}).error(), 0);
+  EXPECT_EQ(doctor({"--connections", "0"}).error(), 1);
+  EXPECT_THAT(complaint(doctor, {"--conections", "5"}), HasSubstr("did you mean \"--connections\"?"));
 }
 
 }  // namespace

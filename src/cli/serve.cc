@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <memory>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -20,6 +19,7 @@
 #include "cli/control_commands.h"
 #include "cli/control_server.h"
 #include "cli/data_dir.h"
+#include "cli/doctor.h"
 #include "cli/log_sink.h"
 #include "cli/serve_config.h"
 #include "cli/signals.h"
@@ -57,12 +57,6 @@ std::uint64_t raise_file_limit() {
     if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
   }
   return limit.rlim_cur;
-}
-
-std::uint16_t worker_count(const config::Config& config) {
-  if (config.node.workers != 0) return config.node.workers;
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  return static_cast<std::uint16_t>(std::min<unsigned>({cores, broker::kWorkersMax, config.policy.shards}));
 }
 
 // The policy of the node, with what it has to know about its listeners.
@@ -200,6 +194,7 @@ Result<void> serve(const config::Config& config, const ServeOptions& options) {
   const std::uint64_t open_files = raise_file_limit();
   NJ_TRY(const auto broker, Broker::open(config, data));
   broker->start();
+  warn_about_machine(config);
   report_start({.version = config.policy.version,
                 .workers = broker->workers(),
                 .open_files_max = open_files,

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
+#include "broker/ids.h"
 #include "net/address.h"
 
 namespace nightjar::cli {
@@ -63,6 +66,12 @@ Result<config::Config, config::Problems> serve_config(const ServeOptions& option
     return tl::make_unexpected(std::move(wrong));
   }
   return config;
+}
+
+std::uint16_t worker_count(const config::Config& config) {
+  if (config.node.workers != 0) return config.node.workers;
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  return static_cast<std::uint16_t>(std::min<unsigned>({cores, broker::kWorkersMax, config.policy.shards}));
 }
 
 }  // namespace nightjar::cli

@@ -2,11 +2,16 @@
 // loopback listener when nothing else is said. Reads the file; any thread.
 #pragma once
 
+#include <cstdint>
+
 #include "cli/command_line.h"
 #include "config/load.h"
 
 namespace nightjar::cli {
 
 Result<config::Config, config::Problems> serve_config(const ServeOptions& options);
+
+// Threads that serve clients with that configuration on this machine.
+std::uint16_t worker_count(const config::Config& config);
 
 }  // namespace nightjar::cli

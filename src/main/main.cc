@@ -8,6 +8,7 @@
 #include "broker/policy.h"
 #include "cli/bench/bench.h"
 #include "cli/ctl.h"
+#include "cli/doctor.h"
 #include "cli/pub.h"
 #include "cli/serve.h"
 #include "cli/sub.h"
@@ -17,6 +18,7 @@ namespace {
 
 using nightjar::cli::run_bench;
 using nightjar::cli::run_ctl;
+using nightjar::cli::run_doctor;
 using nightjar::cli::run_pub;
 using nightjar::cli::run_serve;
 using nightjar::cli::run_sub;
@@ -33,6 +35,7 @@ constexpr std::array kCommands{
     Command{"sub", "subscribe and print messages", run_sub},
     Command{"bench", "measure this or any other MQTT broker", run_bench},
     Command{"ctl", "look into a running broker, kick clients", run_ctl},
+    Command{"doctor", "check what on this machine limits a broker", run_doctor},
 };
 
 constexpr std::string_view kExamples = R"(
@@ -43,6 +46,7 @@ Examples:
   nightjar pub -t home/door -m open     publish one message
   nightjar bench p2p                    how fast messages go through a broker
   nightjar ctl stats                    counters, loss ledger, sessions, memory
+  nightjar doctor --connections 100000  what stands against that many clients here
 
 "nightjar COMMAND --help" describes each command.
 )";

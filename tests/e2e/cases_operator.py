@@ -34,9 +34,9 @@ def serve_is_the_default_subcommand(case):
 @case("operator/help")
 def help_shows_commands_and_examples(case):
     overview = "\n".join(case.run([BINARY, "--help"]))
-    for command in ("serve", "ctl", "pub", "sub"):
+    for command in ("serve", "ctl", "pub", "sub", "doctor"):
         expect(command in overview, f"--help names {command}")
-    for command in ("serve", "pub", "sub"):
+    for command in ("serve", "pub", "sub", "doctor"):
         text = "\n".join(case.run([BINARY, command, "--help"]))
         expect(f"nightjar {command}" in text and "xample" in text, f"{command} --help shows examples")
 
@@ -286,6 +286,61 @@ def ctl_stats_without_a_broker_says_what_to_do(case):
     process = case.spawn([BINARY, "ctl", "stats", "--data", str(case.directory())], "nightjar ctl")
     expect(process.finish() != 0, "it is an error")
     expect(str(case.directory()) in "\n".join(process.lines()), "the message names the directory")
+
+
+FEW_FILES = 64
+KEEPS_CLIENTS_OUT = ("open_files", "accept_queue")
+
+
+def doctor(case, *arguments, **options):
+    """What it found, by check, and its exit status."""
+    process = case.spawn([BINARY, "doctor", "--json", *arguments], "nightjar doctor", **options)
+    status = process.finish()
+    report = json.loads("\n".join(process.lines()))
+    expect_equal(status, 1 if report["warnings"] else 0, "exit status")
+    return {finding["check"]: finding for finding in report["findings"]}
+
+
+@case("operator/doctor")
+def the_doctor_tells_what_is_in_the_way_and_the_fix(case):
+    found = doctor(case, "--connections", "1")["open_files"]
+    expect_equal((found["status"], found["fix"]), ("ok", ""), "files for one client")
+    found = doctor(case, open_files_max=FEW_FILES)["open_files"]
+    expect_equal(found["status"], "warning", "files for many clients")
+    expect("LimitNOFILE=" in found["fix"], f"the fix: {found}")
+    # The limits of a process that runs are its own, not those of the shell.
+    broker = case.start_broker(open_files_max=FEW_FILES)
+    expect_equal(doctor(case, "--pid", str(broker.pid))["open_files"]["status"], "warning", "files of the broker")
+
+
+@case("operator/doctor_table")
+def the_doctor_prints_a_table_for_people(case):
+    process = case.spawn([BINARY, "doctor"], "nightjar doctor", open_files_max=FEW_FILES)
+    expect_equal(process.finish(), 1, "exit status with a warning")
+    text = "\n".join(process.lines())
+    for words in ("warning  open files", "fix: LimitNOFILE=", "accept queue", "clock source", "hint"):
+        expect(words in text, f'it says "{words}": {text}')
+
+
+@case("operator/doctor_wrong_usage")
+def the_doctor_refuses_what_it_does_not_understand(case):
+    missing = case.spawn([BINARY, "doctor", "-c", case.directory() / "nowhere.toml"], "nightjar doctor")
+    expect_equal(missing.finish(), 3, "exit status without the configuration")
+    for arguments in (["--conections", "5"], ["--pid", "999999999"]):
+        wrong = case.spawn([BINARY, "doctor", *arguments], "nightjar doctor")
+        expect_equal(wrong.finish(), 2, f"exit status of {arguments}")
+
+
+@case("operator/start_warns_of_the_machine")
+def a_start_names_what_keeps_clients_out_and_else_nothing(case):
+    usual = case.start_broker()
+    usual.wait_line(r"try: nightjar")
+    found = doctor(case)
+    expected = [check for check in KEEPS_CLIENTS_OUT if found[check]["status"] == "warning"]
+    expect_equal([check for line in usual.lines() if "nightjar doctor" in line for check in KEEPS_CLIENTS_OUT
+                  if f"check={check}" in line], expected, "warnings of the start")
+    few = case.start_broker(open_files_max=FEW_FILES)
+    few.wait_line(r"warn.*the limit of 64 open files.*LimitNOFILE=.*nightjar doctor")
 
 
 @case("operator/drain")
