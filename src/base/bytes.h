@@ -48,6 +48,11 @@ class ByteBuffer {
     if (std::size_t{capacity_} - end_ < count) grow(count);
     return memory_.get() + end_;
   }
+  // The same, with memory for just so many bytes: for a packet whose length is known.
+  std::byte* prepare_exactly(std::size_t count) {
+    if (std::size_t{capacity_} - end_ < count) move_to(size() + count);
+    return memory_.get() + end_;
+  }
   void commit(std::size_t count) { end_ += static_cast<std::uint32_t>(count); }
 
   void append(ByteView bytes) {
@@ -98,17 +103,19 @@ class ByteBuffer {
     if (capacity_ - used < count || begin_ < capacity_ / 2) {
       wanted = capacity_ < 256 ? 256 : std::size_t{capacity_} * 2;
       while (wanted - used < count) wanted *= 2;
-      if (wanted > kBytesMax) {
-        wanted = used + count;
-        if (wanted > kBytesMax) throw std::length_error("ByteBuffer");
-      }
-      std::unique_ptr<std::byte[]> larger{new std::byte[wanted]};
-      if (used != 0) std::memcpy(larger.get(), memory_.get() + begin_, used);
-      memory_ = std::move(larger);
-      capacity_ = static_cast<std::uint32_t>(wanted);
-    } else if (used != 0) {
-      std::memmove(memory_.get(), memory_.get() + begin_, used);
+      return move_to(wanted > kBytesMax ? used + count : wanted);
     }
+    if (used != 0) std::memmove(memory_.get(), memory_.get() + begin_, used);
+    begin_ = 0;
+    end_ = static_cast<std::uint32_t>(used);
+  }
+  void move_to(std::size_t capacity) {
+    if (capacity > kBytesMax) throw std::length_error("ByteBuffer");
+    const std::size_t used = size();
+    std::unique_ptr<std::byte[]> larger{new std::byte[capacity]};
+    if (used != 0) std::memcpy(larger.get(), memory_.get() + begin_, used);
+    memory_ = std::move(larger);
+    capacity_ = static_cast<std::uint32_t>(capacity);
     begin_ = 0;
     end_ = static_cast<std::uint32_t>(used);
   }

@@ -169,6 +169,14 @@ void Worker::on_bytes(Connection& connection, ByteView bytes) {
   protocol::receive(*state_, connection, bytes);
 }
 
+std::span<std::byte> Worker::room_for_rest(Connection& connection) {
+  return protocol::room_for_rest(connection);
+}
+
+void Worker::on_rest(Connection& connection, std::size_t count) {
+  protocol::receive_rest(*state_, connection, count);
+}
+
 void Worker::on_closed(Connection& connection, TransportEnd end) {
   close_connection(
       *state_, connection,

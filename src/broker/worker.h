@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -50,6 +51,10 @@ class Worker {
   // Bytes in order of arrival; the view is valid during the call. May close or move the connection: the
   // transport then has been told (pause, detach) before the call returns, and ignores further input.
   void on_bytes(Connection& connection, ByteView bytes);
+  // Where the rest of a large packet may be received, or nothing; valid until the next call for the
+  // connection. on_rest: `count` bytes of it were.
+  static std::span<std::byte> room_for_rest(Connection& connection);
+  void on_rest(Connection& connection, std::size_t count);
   void on_closed(Connection& connection, TransportEnd end);
   void on_drained(Connection& connection);
 

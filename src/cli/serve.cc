@@ -191,6 +191,7 @@ Result<void> serve(const config::Config& config, const ServeOptions& options) {
     return fail(config::said_at(config, "log", "destination") + installed.error().message);
   }
   mention_unread_file(options);
+  keep_freed_memory();
   const std::uint64_t open_files = raise_file_limit();
   NJ_TRY(const auto broker, Broker::open(config, data));
   broker->start();

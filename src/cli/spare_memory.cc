@@ -11,6 +11,9 @@ namespace {
 constexpr std::uint64_t kResidentBytesMin = 16 * 1024 * 1024;
 constexpr std::uint64_t kGainBytesMin = 4 * 1024 * 1024;
 constexpr Duration kWorkMin{100};
+// Of one block, and of all that lies free at the end of a thread's heap.
+constexpr int kKeptBlockBytesMax = 8 * 1024 * 1024;
+constexpr int kKeptBytesMax = 32 * 1024 * 1024;
 constexpr Duration kWorkMax = Duration::seconds(100);
 // More work than this in an interval is a load that will want its memory again: a fifth of a core.
 constexpr Duration kQuietMax{SpareMemory::kInterval.ms / 5};
@@ -32,5 +35,10 @@ void SpareMemory::trimmed(std::uint64_t resident_before, std::uint64_t resident_
 }
 
 void give_memory_back() { ::malloc_trim(0); }
+
+void keep_freed_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, kKeptBlockBytesMax);
+  ::mallopt(M_TRIM_THRESHOLD, kKeptBytesMax);
+}
 
 }  // namespace nightjar::cli

@@ -29,5 +29,8 @@ class SpareMemory {
 
 // Does it.
 void give_memory_back();
+// Between two trims freed memory stays with the process, as a large packet is seldom the last: the kernel
+// would have to clear every page of the next one. Before the first thread is started.
+void keep_freed_memory();
 
 }  // namespace nightjar::cli

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -9,6 +10,9 @@
 
 namespace nightjar::net {
 namespace {
+
+// Of a large packet, in one turn: some 50 µs.
+constexpr std::size_t kRestBytesMax = 256 * 1024;
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -83,7 +87,10 @@ void Connection::on_pending() {
 }
 
 void Connection::read_once() {
-  const std::span<std::byte> buffer = home_->loop_.read_buffer();
+  const std::span<std::byte> rest =
+      filter_ == nullptr ? home_->handler_.room_for_rest(*owner_) : std::span<std::byte>{};
+  const std::span<std::byte> buffer =
+      rest.empty() ? home_->loop_.read_buffer() : rest.first(std::min(rest.size(), kRestBytesMax));
   const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
   if (count == 0) return end(broker::TransportEnd::kPeerClosed);
   if (count < 0) {
@@ -91,6 +98,7 @@ void Connection::read_once() {
     return;
   }
   const ByteView bytes = buffer.first(static_cast<std::size_t>(count));
+  if (!rest.empty()) return home_->handler_.on_rest(*owner_, bytes.size());
   if (filter_ == nullptr) return home_->handler_.on_bytes(*owner_, bytes);
   if (!filter_->receive(bytes)) return end(broker::TransportEnd::kError);
   transformed_bytes_ = static_cast<std::uint32_t>(filter_->wire().size());

@@ -49,6 +49,8 @@ class FakeBroker final : public Handler {
     connections.back()->transport = std::move(transport);
     connections.back()->transport->attach(connections.back()->as_owner());
   }
+  std::span<std::byte> room_for_rest(broker::Connection& /*owner*/) override { return {}; }
+  void on_rest(broker::Connection& /*owner*/, std::size_t /*count*/) override {}
   void on_bytes(broker::Connection& owner, ByteView bytes) override {
     FakeConnection& connection = of(owner);
     connection.received += as_text(bytes);

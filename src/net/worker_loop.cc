@@ -83,6 +83,10 @@ void WorkerLoop::on_accepted(std::unique_ptr<broker::Transport> transport,
   worker_.accept(std::move(transport), policy);
 }
 void WorkerLoop::on_bytes(broker::Connection& owner, ByteView bytes) { worker_.on_bytes(owner, bytes); }
+std::span<std::byte> WorkerLoop::room_for_rest(broker::Connection& owner) {
+  return broker::Worker::room_for_rest(owner);
+}
+void WorkerLoop::on_rest(broker::Connection& owner, std::size_t count) { worker_.on_rest(owner, count); }
 void WorkerLoop::on_closed(broker::Connection& owner, broker::TransportEnd end) {
   worker_.on_closed(owner, end);
 }

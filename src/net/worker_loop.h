@@ -43,6 +43,8 @@ class WorkerLoop final : public Handler {
   void on_accepted(std::unique_ptr<broker::Transport> transport,
                    const broker::ListenerPolicy& policy) override;
   void on_bytes(broker::Connection& owner, ByteView bytes) override;
+  std::span<std::byte> room_for_rest(broker::Connection& owner) override;
+  void on_rest(broker::Connection& owner, std::size_t count) override;
   void on_closed(broker::Connection& owner, broker::TransportEnd end) override;
   void on_drained(broker::Connection& owner) override;
 

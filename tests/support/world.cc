@@ -112,10 +112,17 @@ void World::read_wires(std::uint16_t worker) {
     if (!transport->is_paused_ && !wire.to_broker.empty()) {
       std::size_t count = wire.to_broker.size();
       if (options_.is_chaotic && below(2) == 0) count = 1 + below(count);
+      const std::span<std::byte> rest = broker::Worker::room_for_rest(*transport->owner_);
+      if (!rest.empty()) count = std::min(count, rest.size());
       const ByteView view = wire.to_broker.view().first(count);
       const std::vector<std::byte> chunk{view.begin(), view.end()};
       wire.to_broker.consume(count);
-      workers_[worker]->on_bytes(*transport->owner_, chunk);
+      if (rest.empty()) {
+        workers_[worker]->on_bytes(*transport->owner_, chunk);
+      } else {
+        std::copy(chunk.begin(), chunk.end(), rest.begin());
+        workers_[worker]->on_rest(*transport->owner_, chunk.size());
+      }
     } else if (wire.client_closed && wire.to_broker.empty()) {
       workers_[worker]->on_closed(*transport->owner_, broker::TransportEnd::kPeerClosed);
     }

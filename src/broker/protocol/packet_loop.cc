@@ -148,6 +148,22 @@ void check_answers(WorkerState& worker, Connection& connection, std::size_t unse
   }
 }
 
+// Less than this is cheaper to copy than to read by itself.
+constexpr std::size_t kWorthOwnRead = 32 * 1024;
+
+void parse_unread(WorkerState& worker, Connection& connection) {
+  const std::size_t used = parse(worker, connection, connection.unread.view());
+  if (connection.is_open()) connection.unread.consume(used);
+}
+
+void finish_receiving(WorkerState& worker, Connection& connection, std::size_t unsent_before) {
+  if (connection.unread.empty()) connection.unread.release();
+  if (connection.state == State::kAwaitConnect || connection.state == State::kAuthenticating)
+    check_stranger(worker, connection);
+  if (connection.state == State::kConnected) check_answers(worker, connection, unsent_before);
+  if (connection.state == State::kConnected) count_unfinished(worker, connection);
+}
+
 }  // namespace
 
 void receive(WorkerState& worker, Connection& connection, ByteView bytes) {
@@ -159,16 +175,27 @@ void receive(WorkerState& worker, Connection& connection, ByteView bytes) {
     if (connection.is_open()) connection.unread.append(bytes.subspan(used));
   } else {
     connection.unread.append(bytes);
-    const std::size_t used = parse(worker, connection, connection.unread.view());
-    if (connection.is_open()) connection.unread.consume(used);
+    parse_unread(worker, connection);
   }
-  if (connection.unread.empty()) {
-    connection.unread.release();
-  }
-  if (connection.state == State::kAwaitConnect || connection.state == State::kAuthenticating)
-    check_stranger(worker, connection);
-  if (connection.state == State::kConnected) check_answers(worker, connection, unsent_before);
-  if (connection.state == State::kConnected) count_unfinished(worker, connection);
+  finish_receiving(worker, connection, unsent_before);
+}
+
+std::span<std::byte> room_for_rest(Connection& connection) {
+  if (connection.unread.empty() || connection.state != State::kConnected || connection.filter_work) return {};
+  const std::size_t here = connection.unread.size();
+  const std::size_t needed =
+      mqtt::next_frame(connection.unread.view(), connection.policy->packet_bytes_max, connection.version)
+          .needed;
+  if (needed < here + kWorthOwnRead) return {};
+  return {connection.unread.prepare_exactly(needed - here), needed - here};
+}
+
+void receive_rest(WorkerState& worker, Connection& connection, std::size_t count) {
+  worker.counters.bytes_received += count;
+  const std::size_t unsent_before = connection.transport().unsent_bytes();
+  connection.unread.commit(count);
+  parse_unread(worker, connection);
+  finish_receiving(worker, connection, unsent_before);
 }
 
 void resume_later(WorkerState& worker, Connection& connection) {

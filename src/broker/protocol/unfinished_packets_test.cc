@@ -1,6 +1,7 @@
 // Packets that arrive in part: what they may hold together, and whose transfer ends when it is too much.
 #include "broker/protocol/unfinished_packets.h"
 
+#include "broker/worker_state.h"
 #include "tests/support/scenario.h"
 
 namespace nightjar::testing {
@@ -51,6 +52,32 @@ TEST(UnfinishedPackets, ShareABudget) {
   b.drop_link();
   world.settle();
   EXPECT_EQ(held(world), 0);
+}
+
+TEST(UnfinishedPackets, TheRestOfALargeOneHasItsPlace) {
+  World world{{.workers = 1}};
+  Client publisher = joined(world, "publisher", {.version = Version::k311});
+  Client subscriber = joined(world, "subscriber", {.version = Version::k311});
+  subscriber.subscribe("big");
+  subscriber.run();
+  broker::Connection& connection = *world.worker(0).state().find_session("publisher")->connection;
+  EXPECT_TRUE(broker::Worker::room_for_rest(connection).empty());
+  ByteBuffer packets;
+  std::string payload(4 * kPart, 'x');
+  for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<char>('a' + i % 23);
+  mqtt::write_publish(packets, Version::k311, {.topic = "big", .payload = as_bytes(payload)});
+  const std::size_t size = packets.size();
+  mqtt::write_publish(packets, Version::k311, {.topic = "big", .payload = as_bytes(payload)});
+  publisher.send(packets.view().first(kPart));
+  world.settle();
+  EXPECT_EQ(broker::Worker::room_for_rest(connection).size(), size - kPart);
+  packets.consume(kPart);
+  publisher.send(packets.view());
+  run_all({&publisher, &subscriber});
+  ASSERT_EQ(subscriber.received.size(), 2U);
+  EXPECT_EQ(subscriber.received[0].payload, payload);
+  EXPECT_EQ(subscriber.received[1].payload, payload);
+  EXPECT_TRUE(connection.unread.empty());
 }
 
 TEST(UnfinishedPackets, OneThatStandsStillGivesWay) {
