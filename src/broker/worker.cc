@@ -128,7 +128,9 @@ void Worker::end_turn() {
         worker.to_close.empty() && worker.to_resume.empty() && !worker.groups.has_to_dispatch();
     if (!own && is_done) break;
     if (!own) continue;
+    worker.is_taking_own_mail = true;
     receive_batch(worker, *own);
+    worker.is_taking_own_mail = false;
     worker.mailer.recycle(std::move(own));
   }
   protocol::continue_filter_work(worker);

@@ -102,6 +102,29 @@ TEST(SharedGroup, LeastInFlightSparesTheSlowMember) {
   EXPECT_THAT(quick.received, SizeIs(19));
 }
 
+// What a group gives its member directly must not overtake what it gave by mail in the same turn.
+TEST(SharedGroup, AMemberGetsItsMessagesInOrder) {
+  World world{with(SharedStrategy::kLeastInFlight, 1)};
+  Client other = joined(world, "other");
+  other.subscribe("$share/else/x");
+  other.run();
+  Client a = member(world, "a", Qos::kAtLeastOnce, {.receive_maximum = 2});
+  Client publisher = joined(world, "publisher");
+  a.auto_acknowledge = false;
+  publish_jobs(publisher, 1, 1, Qos::kAtLeastOnce);
+  run_all({&publisher, &a});
+  ASSERT_THAT(a.received, SizeIs(1));
+  // In one turn: mail of the worker to itself, so that the rest takes that way too; room for a message of
+  // those to come; one that is given by mail and one that waits for the room.
+  other.drop_link();
+  a.acknowledge(PacketType::kPuback, a.received[0].packet_id);
+  publish_jobs(publisher, 2, 3, Qos::kAtLeastOnce);
+  a.auto_acknowledge = true;
+  run_all({&publisher, &a});
+  EXPECT_EQ(payloads(a), numbers(1, 3));
+  expect_balanced(world);
+}
+
 TEST(SharedGroup, StickyStaysUntilItsMemberGoes) {
   World world{with(SharedStrategy::kSticky)};
   Client a = member(world, "a");
