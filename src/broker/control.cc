@@ -22,4 +22,6 @@ bool move_shard(Worker& worker, ShardId shard, WorkerIndex to) {
   return worker.state().moves.start(worker.state(), shard, to);
 }
 
+void forget_routes(Worker& worker) { worker.state().routes.clear(); }
+
 }  // namespace nightjar::broker

@@ -17,4 +17,7 @@ bool kick(Worker& worker, std::string_view client_id);
 // it.
 bool move_shard(Worker& worker, ShardId shard, WorkerIndex to);
 
+// Frees what is remembered of the ways of topics; what is needed of it is worked out again.
+void forget_routes(Worker& worker);
+
 }  // namespace nightjar::broker

@@ -1,4 +1,5 @@
 #include "cli/serve.h"
+#include "cli/ask_worker.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include "auth/anonymous_auth.h"
 #include "auth/open_rules.h"
 #include "base/log.h"
+#include "broker/control.h"
 #include "broker/node.h"
 #include "cli/command_line.h"
 #include "cli/control_commands.h"
@@ -94,6 +96,18 @@ class Broker {
     return workers_.wait_until_quiet(kDrainTime);
   }
 
+  // Frees what every worker holds for speed only. Returns when it has gone, or after some patience.
+  void forget_routes() {
+    std::vector<Asked<bool>> asked;
+    for (std::uint16_t i = 0; i < workers(); ++i) {
+      asked.push_back(ask_worker(*mail_, broker::WorkerIndex{i}, [](broker::Worker& worker) {
+        broker::forget_routes(worker);
+        return true;
+      }));
+    }
+    for (auto& answer : asked) answer.wait();
+  }
+
   [[nodiscard]] bool loses_on_restart() const { return store_.is_volatile(); }
   [[nodiscard]] std::uint16_t workers() const { return mail_->workers(); }
   [[nodiscard]] const std::vector<ListeningAt>& listening() const { return listening_; }
@@ -172,13 +186,14 @@ Duration cpu_time() {
 }
 
 // What the main thread does while the workers serve.
-std::string_view wait_for_end(Signals& signals) {
+std::string_view wait_for_end(Signals& signals, Broker& broker) {
   const ResidentMemory memory;
   SpareMemory spare;
   return signals.wait_for_end(
-      {.on_hangup = on_hangup, .interval = SpareMemory::kInterval, .on_interval = [&memory, &spare] {
+      {.on_hangup = on_hangup, .interval = SpareMemory::kInterval, .on_interval = [&memory, &spare, &broker] {
          const std::uint64_t before = memory.bytes();
          if (!spare.look(cpu_time(), before)) return;
+         broker.forget_routes();
          give_memory_back();
          spare.trimmed(before, memory.bytes());
        }});
@@ -202,7 +217,7 @@ Result<void> serve(const config::Config& config, const ServeOptions& options) {
                 .data_dir = data.path(),
                 .loses_on_restart = broker->loses_on_restart(),
                 .listening = broker->listening()});
-  const std::string_view signal = wait_for_end(signals);
+  const std::string_view signal = wait_for_end(signals, *broker);
   signals.release();
   Signals::end_process_after(kEndTimeS);
   log::info(fmt::format("{}: saying goodbye to the clients", signal));

@@ -6,7 +6,7 @@ namespace nightjar::broker {
 
 std::size_t Route::bytes() const {
   std::size_t bytes = sizeof(Route) + topic.size() + own_filters.size() * sizeof(FilterId) +
-                      receivers.size() * sizeof(Receiver);
+                      receivers.size() * sizeof(Receiver) + groups.size() * sizeof(SharedGroup*);
   for (const Peer& peer : peers) bytes += sizeof(Peer) + peer.filters.size() * sizeof(FilterId);
   return bytes;
 }
@@ -31,6 +31,11 @@ Route& RouteCache::insert(std::string_view topic) {
   Route& route = *made;
   young_.emplace(route.topic, std::move(made));
   return route;
+}
+
+void RouteCache::clear() {
+  age();
+  age();
 }
 
 void RouteCache::age() {

@@ -52,14 +52,17 @@ class RouteCache {
   void filled(const Route& route) { young_bytes_ += route.bytes(); }
 
   [[nodiscard]] std::size_t size() const { return young_.size() + old_.size(); }
-  // Frees what was not used since the last call but one. For a time without traffic.
-  void age();
+  // Frees everything. For a time without much traffic.
+  void clear();
 
   // Of one half of the cache; it holds at most twice as much.
   static constexpr std::size_t kEntriesMax = 96 * 1024;
   static constexpr std::size_t kBytesMax = 24 * 1024 * 1024;
 
  private:
+  // Frees what was not used since the last call but one.
+  void age();
+
   using Half = boost::unordered_flat_map<std::string_view, std::unique_ptr<Route>, KeyedHash>;
 
   // Nobody outside can know an address of this process: topics that collide cannot be chosen.
