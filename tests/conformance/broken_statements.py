@@ -74,13 +74,13 @@ BREAKS = [
     ("5.0 MQTT-4.8.2-6", "what a member refuses goes back to the group",
      ("src/broker/session/delivery.cc",
       "if (static_cast<std::uint8_t>(code) >= 0x80)\n    return drop(",
-      "void give_back_refused(WorkerState&, const Session&, const Delivery&);\n"
+      "void give_back_refused(WorkerState&, Session&, const Delivery&);\n"
       "  if (static_cast<std::uint8_t>(code) >= 0x80 && entry.delivery.group)\n"
       "    return give_back_refused(worker, session, entry.delivery);\n"
       "  if (static_cast<std::uint8_t>(code) >= 0x80)\n    return drop("),
      ("src/broker/routing/group_member.cc",
       "void settle_with_group(WorkerState& worker, Session& session, const Delivery& delivery) {",
-      "void give_back_refused(WorkerState& worker, const Session& session, const Delivery& delivery) {\n"
+      "void give_back_refused(WorkerState& worker, Session& session, const Delivery& delivery) {\n"
       "  give_back(worker, session, delivery);\n}\n\n"
       "void settle_with_group(WorkerState& worker, Session& session, const Delivery& delivery) {")),
     ("5.0 MQTT-4.8.2-2", "a share name may have wildcards",

@@ -490,7 +490,10 @@ def main():
             if problem:
                 print(f"FAILED {function.__name__}: {problem}", flush=True)
     finally:
-        broker.dispose()
+        problem = broker.end()
+    if problem is not None:
+        print(f"FAILED end of the run: {problem}", flush=True)
+        failed += 1
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -39,7 +39,8 @@ def run_case(name, function, broker, agents):
 
 
 def run_cases(names, jobs, verbose):
-    """The number of failed cases. Cases that must be alone come last, one by one."""
+    """The number of failed cases, and whether the broker they shared ended in good order. Cases that must be alone come
+    last, one by one."""
     broker = harness.Broker()
     agents = Agents()
     failed = 0
@@ -59,12 +60,12 @@ def run_cases(names, jobs, verbose):
         for name in names:
             if name in harness.ALONE:
                 note(name, run_case(name, harness.CASES[name], broker, agents))
-        if not broker.is_running:
-            print(f"the broker died during the run\n{broker.transcript()}")
     finally:
         agents.close()
-        broker.dispose()
-    return failed
+        problem = broker.end()
+    if problem is not None:
+        print(f"FAILED end of the run: {problem}", flush=True)
+    return failed, problem is None
 
 
 def main():
@@ -81,9 +82,9 @@ def main():
     if not names:
         print(f'no case has "{arguments.k}" in its name')
         return 2
-    failed = run_cases(names, arguments.j, arguments.verbose)
+    failed, ended_well = run_cases(names, arguments.j, arguments.verbose)
     print(f"{len(names) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return 0 if ended_well and not failed else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// Writes the corpora of the codec's fuzz targets from the packet cases: make_corpus DIR
+// Writes the corpora of the fuzz targets, most of them from the packet cases: make_corpus DIR
 // makes DIR/reader, DIR/connection, DIR/properties and DIR/topic_filter; files that are there already are
 // left or replaced.
 #include <cstdio>
@@ -29,14 +29,80 @@ void write_packets(const std::filesystem::path& directory) {
   }
 }
 
-// The input of `connection`: version, an accepted CONNECT first or not, size of the pieces, packet.
+// What a client may say on one connection, packet after packet. Single packets hardly get beyond the reader.
+struct Conversation {
+  std::string_view name;
+  Version version;
+  bool is_connected;    // an accepted CONNECT comes first
+  unsigned char piece;  // the bytes come in pieces of one more than this
+  std::string_view bytes;
+};
+
+constexpr Conversation kConversations[] = {
+    {"talk-v5-own-qos2", Version::k5, true, 200,
+     "82 {0001 {} (a/b) 02} 34 {(a/b) 0002 {} 'one'} 62 02 00 02 50 02 00 01 70 02 00 01"},
+    {"talk-v311-own-qos1", Version::k311, true, 0, "82 {0001 (a/#) 01} 32 {(a/b) 0002 'one'} 40 02 00 01"},
+    {"talk-v31-own-qos2", Version::k31, true, 2,
+     "82 {0001 (+/b) 02} 34 {(a/b) 0002 'one'} 62 02 00 02 50 02 00 01 70 02 00 01"},
+    {"talk-v5-qos2-sent-again", Version::k5, true, 200,
+     "34 {(a) 0002 {} 'x'} 3C {(a) 0002 {} 'x'} 62 02 00 02 62 02 00 02 34 {(a) 0002 {} 'y'}"},
+    {"talk-v5-retained", Version::k5, true, 200,
+     "33 {(r/1) 0001 {02 0000003C} 'kept'} 82 {0002 {} (r/#) 01} 31 {(r/1) {}} 82 {0003 {} (r/#) 11}"},
+    {"talk-v311-retained", Version::k311, true, 200,
+     "31 {(r) 'kept'} 82 {0002 (r) 02} 31 {(r)} 82 {0003 (r) 00}"},
+    {"talk-v5-alias", Version::k5, true, 200,
+     "30 {(a/b) {23 0001} 'x'} 30 {() {23 0001} 'y'} 30 {(c) {23 0001} 'z'}"},
+    {"talk-v5-alias-unknown", Version::k5, true, 200, "30 {() {23 0007} 'y'}"},
+    {"talk-v5-shared", Version::k5, true, 200,
+     "82 {0001 {0B 05} ($share/g/a/+) 01} 82 {0002 {} ($share/g/#) 02} 32 {(a/b) 0003 {} 'x'} 40 02 00 01 "
+     "A2 {0004 {} ($share/g/a/+)} 32 {(a/b) 0005 {} 'y'}"},
+    {"talk-v5-shared-refused-by-member", Version::k5, true, 200,
+     "82 {0001 {} ($share/g/a) 02} 34 {(a) 0002 {} 'x'} 62 02 00 02 50 03 00 01 97 40 03 00 01 80"},
+    {"talk-v5-no-local", Version::k5, true, 200,
+     "82 {0001 {} (a) 05 (#) 0E} 32 {(a) 0002 {01 01 26 (k)(v)} 'x'}"},
+    {"talk-v5-subscription-ids", Version::k5, true, 200,
+     "82 {0001 {0B 01} (a) 00} 82 {0002 {0B FFFFFF7F} (+) 01} 30 {(a) {} 'x'} A2 {0003 {} (a) (b)}"},
+    {"talk-v311-subscribe-again", Version::k311, true, 7,
+     "82 {0001 (a) 00 (a) 01} A2 {0002 (a)} A2 {0003 (a)} 82 {0004 (a) 02} C0 00 E0 00 30 {(a) 'late'}"},
+    {"talk-v5-filters-refused", Version::k5, true, 200,
+     "82 {0001 {} (a/#/b) 01 ($share//a) 01 ($SYS/#) 00 (/) 02}"},
+    {"talk-v5-acks-of-nothing", Version::k5, true, 200,
+     "40 02 00 09 50 02 00 09 70 02 00 09 62 02 00 09 40 02 00 01 70 02 00 01"},
+    {"talk-v5-request-and-response", Version::k5, true, 200,
+     "82 {0001 {} (reply) 01} 32 {(ask) 0001 {08 (reply) 09 (corr) 03 (text)} '?'} 32 {(reply) 0002 {09 "
+     "(corr)} '!'}"},
+    {"talk-v5-bad-end", Version::k5, true, 200, "34 {(a) 0001 {} 'x'} 36 {(a) 0002 {} 'x'}"},
+    {"talk-v5-connect-twice", Version::k5, true, 200, "10 {(MQTT) 05 02 0000 {} (client)}"},
+    {"talk-v5-reauthenticate", Version::k5, true, 200, "F0 {19 {15 (SCRAM) 16 (data)}} C0 00"},
+    {"talk-v5-will-left-behind", Version::k5, false, 200,
+     "10 {(MQTT) 05 2E 0001 {11 0000000A} (c1) {18 00000000 02 0000000A} (w) (gone)} 82 {0001 {} (w) 02}"},
+    {"talk-v5-will-with-disconnect", Version::k5, false, 200,
+     "10 {(MQTT) 05 0E 0001 {11 FFFFFFFF 21 0001 27 00000040 22 0002} (c1) {} (w) (gone)} "
+     "82 {0001 {} (#) 02} 34 {(a) 0002 {} 'x'} 34 {(a) 0003 {} 'y'} E0 {04 {11 00000000}}"},
+    {"talk-v311-clean-session-0", Version::k311, false, 4,
+     "10 {(MQTT) 04 00 0000 (c1)} 82 {0001 (#) 02} 34 {(a) 0002 'x'} 50 02 00 01 E0 00"},
+    {"talk-v31-will", Version::k31, false, 0,
+     "10 {(MQIsdp) 03 2E 0001 (c1) (w) (gone)} 82 {0001 (w) 01} 82 {0001 (w) 03}"},
+    {"talk-v5-takes-over", Version::k5, false, 200,
+     "10 {(MQTT) 05 02 0000 {} (neighbour)} 82 {0001 {} (#) 02} 34 {(a) 0002 {} 'x'} C0 00"},
+    {"talk-v5-without-client-id", Version::k5, false, 200, "10 {(MQTT) 05 02 0000 {21 0001 19 01} ()} C0 00"},
+};
+
+// The input of `connection`: version, an accepted CONNECT first or not, size of the pieces, packets.
 void write_connections(const std::filesystem::path& directory) {
+  const auto choices = [](Version version, bool is_connected, unsigned char piece) {
+    const int first = static_cast<int>(version) - static_cast<int>(Version::k31);
+    return std::string{static_cast<char>(first), static_cast<char>(is_connected), static_cast<char>(piece)};
+  };
   for (const PacketCase& c : packet_cases()) {
-    if (c.sender != Sender::kClient) continue;
+    // What is refused is the business of `reader`; the fuzzer soon finds such packets by itself.
+    if (c.sender != Sender::kClient || c.outcome == Outcome::kRefused) continue;
     const std::string bytes = bytes_of(c.bytes);
-    const bool is_connect = !bytes.empty() && (static_cast<unsigned char>(bytes[0]) >> 4) == 1;
-    const char version = static_cast<char>(static_cast<int>(c.version) - static_cast<int>(Version::k31));
-    write(directory, c.name, std::string{version, static_cast<char>(is_connect ? 0 : 1), 6} + bytes);
+    const bool is_connect = static_cast<unsigned char>(bytes[0]) >> 4 == 1;
+    write(directory, c.name, choices(c.version, !is_connect, 6) + bytes);
+  }
+  for (const Conversation& talk : kConversations) {
+    write(directory, talk.name, choices(talk.version, talk.is_connected, talk.piece) + bytes_of(talk.bytes));
   }
 }
 

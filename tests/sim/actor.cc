@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "broker/worker_state.h"
 
@@ -34,6 +35,7 @@ void Actor::act() {
     }
     if (role_.is_watcher) read_all();
   }
+  if (state_ == State::kOff) return;  // the broker said goodbye
   if (client_.is_closed()) {
     lose_link();
     return;
@@ -58,6 +60,7 @@ void Actor::connect(bool wants_clean) {
   testing::World& world = stage_.world;
   if (state_ != State::kOff) {
     close_will(false, role_.expiry_s == 0);
+    expect_delayed_will();
     left_at_ = world.now();
     if (state_ == State::kConnecting && may_lose_session()) must_start_clean_ = true;
     forget_connection();
@@ -114,6 +117,25 @@ void Actor::close_will(bool is_graceful, bool session_ends) {
   }
 }
 
+// A connection is lost. Where the broker may have ended it, or not have begun it, the time is uncertain.
+void Actor::expect_delayed_will() {
+  delayed_will_.reset();
+  if (!has_will_ || !is_will_armed_ || will_delay_s_ == 0 || client_.wire().broker_closed) return;
+  for (std::size_t record = stage_.wills.size(); record-- > 0;) {
+    if (stage_.model.at(stage_.wills[record].publication).topic != "w/" + role_.id) continue;
+    delayed_will_ = {record, stage_.world.now() + Duration::seconds(will_delay_s_)};
+    return;
+  }
+}
+
+// A session that is resumed in time calls off the will of the connection before [MQTT-3.1.3-9].
+void Actor::check_delayed_will() {
+  const std::optional<DelayedWill> delayed = std::exchange(delayed_will_, {});
+  // A CONNECT that was overtaken may have begun the session anew in between, which ends the delay.
+  const bool is_certain = client_.session_present && !has_ghost_ && !stage_.model.may_disconnect;
+  if (delayed && is_certain && stage_.world.now() < delayed->due) stage_.wills[delayed->record].most = 0;
+}
+
 void Actor::forget_connection() {
   for (const Outgoing& out : outgoing_) stage_.model.at(out.publication).was_resent = true;
   unconfirmed_.clear();
@@ -126,6 +148,7 @@ void Actor::forget_connection() {
 
 void Actor::lose_link() {
   close_will(false, role_.expiry_s == 0);
+  expect_delayed_will();
   left_at_ = stage_.world.now();
   if (state_ == State::kConnecting && may_lose_session()) must_start_clean_ = true;
   client_.drop_link();
@@ -284,6 +307,7 @@ void Actor::on_connack() {
   must_start_clean_ = false;
   has_session_ = true;
   is_will_armed_ = true;
+  check_delayed_will();
   if (!client_.session_present) {
     for (const Outgoing& out : outgoing_) stage_.model.at(out.publication).is_lost_track = true;
     outgoing_.clear();

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,8 @@ class Actor {
   void check_session_present();
   void send_again();
   void close_will(bool is_graceful, bool session_ends);
+  void expect_delayed_will();
+  void check_delayed_will();
   void forget_connection();
   std::size_t send_publication(const std::string& topic, mqtt::Qos qos, bool retain);
 
@@ -113,6 +116,13 @@ class Actor {
   bool has_will_ = false;
   bool is_will_armed_ = false;
   std::uint32_t will_delay_s_ = 0;
+  // The will of the last connection, if it waits for its delay: who resumes the session before `due` calls it
+  // off.
+  struct DelayedWill {
+    std::size_t record;
+    MonoTime due;
+  };
+  std::optional<DelayedWill> delayed_will_;
   Tick shared_since_ = kOpen;
 };
 

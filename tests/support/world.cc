@@ -1,12 +1,17 @@
 #include "tests/support/world.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "broker/connection.h"
 #include "broker/worker_state.h"
 
 namespace nightjar::testing {
 namespace {
+
+// The longest settling of the simulator takes a few hundred rounds. A broker that keeps itself busy, or
+// leaves something unread for good, is a finding and not a test that never ends.
+constexpr int kSettleRoundsMax = 100'000;
 
 class Welcome final : public broker::AuthExchange {
  public:
@@ -174,7 +179,9 @@ bool World::is_quiet() const {
 }
 
 void World::settle() {
+  int rounds = 0;
   do {
+    if (++rounds > kSettleRoundsMax) throw std::runtime_error("the world does not come to rest");
     for (std::uint16_t worker = 0; worker < workers_.size(); ++worker) turn(worker);
   } while (!is_quiet());
 }

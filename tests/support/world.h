@@ -113,7 +113,7 @@ class World final : private broker::Peers, private broker::Entropy {
   std::shared_ptr<Wire> dial(std::uint16_t worker);
   // One turn of one worker: some of the bytes and mail that wait for it.
   void turn(std::uint16_t worker);
-  // Turns until nothing moves any more.
+  // Turns until nothing moves any more; throws if that does not happen.
   void settle();
   // Lets time pass, second by second or in larger steps, with turns in between.
   void advance(Duration d);
