@@ -1,5 +1,6 @@
 #include "broker/control.h"
 
+#include "base/block_pool.h"
 #include "broker/connections.h"
 #include "broker/worker.h"
 #include "broker/worker_state.h"
@@ -22,6 +23,9 @@ bool move_shard(Worker& worker, ShardId shard, WorkerIndex to) {
   return worker.state().moves.start(worker.state(), shard, to);
 }
 
-void forget_routes(Worker& worker) { worker.state().routes.clear(); }
+void free_spare_memory(Worker& worker) {
+  worker.state().routes.clear();
+  BlockPool::local().trim();
+}
 
 }  // namespace nightjar::broker

@@ -17,7 +17,8 @@ bool kick(Worker& worker, std::string_view client_id);
 // it.
 bool move_shard(Worker& worker, ShardId shard, WorkerIndex to);
 
-// Frees what is remembered of the ways of topics; what is needed of it is worked out again.
-void forget_routes(Worker& worker);
+// On the worker's thread. Frees what it holds for speed only: the ways of topics, memory for messages to
+// come.
+void free_spare_memory(Worker& worker);
 
 }  // namespace nightjar::broker

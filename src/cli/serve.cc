@@ -97,11 +97,11 @@ class Broker {
   }
 
   // Frees what every worker holds for speed only. Returns when it has gone, or after some patience.
-  void forget_routes() {
+  void free_spare_memory() {
     std::vector<Asked<bool>> asked;
     for (std::uint16_t i = 0; i < workers(); ++i) {
       asked.push_back(ask_worker(*mail_, broker::WorkerIndex{i}, [](broker::Worker& worker) {
-        broker::forget_routes(worker);
+        broker::free_spare_memory(worker);
         return true;
       }));
     }
@@ -193,7 +193,7 @@ std::string_view wait_for_end(Signals& signals, Broker& broker) {
       {.on_hangup = on_hangup, .interval = SpareMemory::kInterval, .on_interval = [&memory, &spare, &broker] {
          const std::uint64_t before = memory.bytes();
          if (!spare.look(cpu_time(), before)) return;
-         broker.forget_routes();
+         broker.free_spare_memory();
          give_memory_back();
          spare.trimmed(before, memory.bytes());
        }});
