@@ -117,7 +117,7 @@ class Page(unittest.TestCase):
             self.skipTest("nothing is recorded")
         for language, path in page.PAGES.items():
             written = (BENCH.parent / "docs" / path).read_text()
-            self.assertEqual(written, page.page(json.loads(recorded.read_text()), language), f"run {BENCH.name}/performance.py write")
+            self.assertEqual(written, page.page(json.loads(recorded.read_text()), language), "bench/performance.py write")
 
 
 class Merging(unittest.TestCase):
@@ -169,7 +169,8 @@ class Rounds(unittest.TestCase):
 
 class Compare(unittest.TestCase):
     def test_it_says_who_failed(self):
-        progress = "round 1 of 1  a   p2p   1 µs\nnightjar bench compare: b, p2p -d 1: ended at once; its last output:\nno\n"
+        progress = ("round 1 of 1  a   p2p   1 µs\n"
+                    "nightjar bench compare: b, p2p -d 1: ended at once; its last output:\nno\n")
         self.assertEqual(measure.culprit(["a", "b"], "p2p -d 1", progress), ("b", "ended at once; its last output: no"))
 
     def test_who_hangs_comes_after_those_who_were_done(self):

@@ -148,8 +148,9 @@ def measure(loads, rounds, duration):
     measured = [Measured(load) for load in loads]
     for number in range(rounds):
         for each in measured:
-            print(f"round {number + 1} of {rounds}: {each.line}", file=sys.stderr)
+            begin = time.monotonic()
             each.round(number, duration)
+            print(f"round {number + 1} of {rounds}: {each.line}: {time.monotonic() - begin:.0f} s", file=sys.stderr)
     return {each.line: each.json() for each in measured}
 
 

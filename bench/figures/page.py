@@ -19,6 +19,7 @@ WORDS = {
         "two, adaptive": "`--workers 2`", "payload": "Payload", "ratio": "ratio",
         "left_out": "Left out, because it failed there: {broker} at `{line}` ({reason}).",
         "part": "Part", "date": "date", "rounds": "rounds", "seconds": "seconds each", "took": "minutes in all",
+        "version": "version",
         "machine": "{cpu}, {cores} cores, {memory_gib} GiB, {kernel}",
     },
     "zh": {
@@ -30,6 +31,7 @@ WORDS = {
         "two workers": "`--workers 2 --placement spread`", "two, adaptive": "`--workers 2`",
         "payload": "载荷", "ratio": "比值", "left_out": "因失败而略去：{broker}，`{line}`（{reason}）。",
         "part": "部分", "date": "日期", "rounds": "轮数", "seconds": "每次秒数", "took": "共用分钟",
+        "version": "版本",
         "machine": "{cpu}，{cores} 个核心，{memory_gib} GiB，{kernel}",
     },
 }
@@ -67,7 +69,8 @@ def left_out(results, words):
 
 def blocks(results, words):
     return {**{name: make(results, words) for name, make in tables.TABLES.items()},
-            "machine": machines(results, words), "versions": tables.table([words["broker"], "version"], versions(results)),
+            "machine": machines(results, words),
+            "versions": tables.table([words["broker"], words["version"]], versions(results)),
             "measured": measured_table(results, words), "left_out": left_out(results, words),
             "parts": ", ".join(parts.PARTS)}
 

@@ -74,7 +74,7 @@ def stored():
 
 
 def paced():
-    return [Load(PACED, ("nightjar", "relay", "mosquitto", "nats"))]
+    return [Load(PACED, ALL)]
 
 
 def isolation():

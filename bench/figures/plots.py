@@ -24,11 +24,12 @@ def worker_bars(results):
 
 def curves(results):
     """File name to (what x is, how its values are said, its series)."""
-    four = ("nightjar", "relay", "mosquitto", "nats")
+    four, routers = ("nightjar", "relay", "mosquitto", "nats"), ("nightjar", "mosquitto", "nats")
+    per_message = "subscribers of each message"
     return {
         "payload": ("payload", tables.size_text, series(results, parts.DIRECT, parts.SIZES, lambda x: f"p2p -s {x}")),
-        "subscribers": ("subscribers of each message", tables.count, series(results, four, parts.SUBSCRIBERS, parts.fanout)),
-        "filters": ("filters", tables.count, series(results, ("nightjar", "mosquitto", "nats"), parts.FILTERS, parts.wild)),
+        "subscribers": (per_message, tables.count, series(results, four, parts.SUBSCRIBERS, parts.fanout)),
+        "filters": ("filters", tables.count, series(results, routers, parts.FILTERS, parts.wild)),
         "connections": ("pairs of connections", tables.count, series(results, four, parts.PAIRS, parts.pairs)),
     }
 

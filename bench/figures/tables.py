@@ -1,4 +1,5 @@
-"""The tables of docs/performance.md, from the results. Cells are medians; a ratio is to nightjar unless a table says else."""
+"""The tables of docs/performance.md, from the results. Cells are medians; a ratio is to nightjar unless a table says
+else."""
 
 import statistics
 
@@ -113,7 +114,8 @@ def filters(results, words):
         for figure in ("bytes per filter", "CPU µs per filter"):
             base = results.median(line, "subscribe", figure, "nightjar")
             row.append(number(base))
-            row += [with_ratio(results.median(line, "subscribe", figure, broker), base) for broker in ("mosquitto", "nats")]
+            row += [with_ratio(results.median(line, "subscribe", figure, broker), base)
+                    for broker in ("mosquitto", "nats")]
         rows.append(row)
     titles = [f"{broker}, {words[unit]}" for unit in ("bytes", "µs") for broker in ("nightjar", "mosquitto", "nats")]
     return table([words["filters"], *titles], rows)
@@ -153,8 +155,8 @@ def paced(results, words):
         for figure in (CPU_MESSAGE, "p50 µs", "p99 µs"):
             base = None if broker == "nightjar" else results.median(parts.PACED, "run", figure, "nightjar")
             row.append(with_ratio(results.median(parts.PACED, "run", figure, broker), base))
-        rows.append(row)
-    return table([words["broker"], words["cpu_message"], "p50, µs", "p99, µs"], rows)
+        rows.append([*row, number(results.median(parts.PACED, "run", "messages per s", broker))])
+    return table([words["broker"], words["cpu_message"], "p50, µs", "p99, µs", words["per_s"]], rows)
 
 
 def isolation_median(results, line, figure, broker):
@@ -204,7 +206,8 @@ def payload(results, words):
         rates = [results.median(line, "run", "messages per s", name) for name in parts.DIRECT]
         rows.append([size_text(size), number(own), number(limit), times(ratio(own, limit)) or ABSENT,
                      *[number(rate and rate * size / 2**20) for rate in rates]])
-    return table([words["payload"], "nightjar, µs", "relay, µs", words["ratio"], "nightjar, MiB/s", "relay, MiB/s"], rows)
+    titles = ["nightjar, µs", "relay, µs", words["ratio"], "nightjar, MiB/s", "relay, MiB/s"]
+    return table([words["payload"], *titles], rows)
 
 
 TABLES = {"flood": flood, "routing": routing, "filters": filters, "conn": conn, "stored": stored, "paced": paced,
