@@ -156,8 +156,8 @@ class Rounds(unittest.TestCase):
         self.assertEqual(found["figures"], {"run": {"messages per s": {"a": [1, 2], "b": [1, 2]}}})
 
     def test_who_fails_is_left_out_and_the_round_repeated(self):
-        found, orders = self.measured(parts.Load("p2p", ("a", "b")), compared("ab"), measure.Failed("b", "died"),
-                                      compared("a"))
+        found, orders = self.measured(parts.Load("p2p", ("a", "b")), compared("ab"),
+                                      measure.Failed("b", "died; its last output: /a/b: no"), compared("a"))
         self.assertEqual(orders, [["a", "b"], ["b", "a"], ["a"]])
         self.assertEqual(found["left_out"], {"b": "died"})
         self.assertEqual(found["figures"]["run"]["messages per s"], {"a": [5, 5]})

@@ -134,7 +134,8 @@ class Measured:
     def leave_out(self, broker, reason):
         print(f"  {self.line}: without {broker}: {reason}", file=sys.stderr)
         self.brokers.remove(broker)
-        self.left_out[broker] = reason
+        # Its output is for who measures; the page would show paths of this machine.
+        self.left_out[broker] = reason.split("; its last output")[0]
         for figures in self.figures.values():
             for values in figures.values():
                 values.pop(broker, None)
