@@ -41,8 +41,8 @@ def compared(brokers, figure="messages per s", value=5.0, problems=()):
 
 class Numbers(unittest.TestCase):
     def test_three_digits_count(self):
-        self.assertEqual([tables.number(value) for value in (0.0684, 0.5, 1.234, 12.34, 123.4, 4711000, None)],
-                         ["0.068", "0.500", "1.23", "12.3", "123", "4 711 000", "–"])
+        self.assertEqual([tables.number(value) for value in (0.0000684, 0, 0.5, 1.234, 12.34, 123.4, 4711000, None)],
+                         ["0.0000684", "0", "0.500", "1.23", "12.3", "123", "4 711 000", "–"])
 
     def test_a_ratio_needs_both_and_a_base(self):
         self.assertEqual([tables.ratio(3, 2), tables.ratio(None, 2), tables.ratio(3, None), tables.ratio(3, 0)],
@@ -117,7 +117,8 @@ class Page(unittest.TestCase):
             self.skipTest("nothing is recorded")
         for language, path in page.PAGES.items():
             written = (BENCH.parent / "docs" / path).read_text()
-            self.assertEqual(written, page.page(json.loads(recorded.read_text()), language), "bench/performance.py write")
+            expected = page.page(json.loads(recorded.read_text()), language)
+            self.assertEqual(written, expected, "after a change: bench/performance.py write")
 
 
 class Merging(unittest.TestCase):
@@ -183,7 +184,13 @@ class Compare(unittest.TestCase):
 
     def test_each_scenario_gets_the_duration_it_knows(self):
         self.assertEqual([measure.with_durations(line, 2) for line in ("p2p -q 1", "conn --clients 5", "retained")],
-                         ["p2p -q 1 -d 2 --warmup 0.5", "conn --clients 5 --hold 2", "retained"])
+                         ["p2p -q 1 -d 2 --warmup 0.5", "conn --clients 5 --hold 1", "retained"])
+
+    def test_who_needs_longer_to_become_even_gets_a_comparison_of_its_own(self):
+        with mock.patch.object(measure, "compare", side_effect=[compared(["a", "b"]), compared(["rabbitmq"])]) as calls:
+            measure.Measured(parts.Load("p2p", ("a", "rabbitmq", "b"))).round(0, 2)
+        self.assertEqual([call.args for call in calls.call_args_list],
+                         [(["a", "b"], "p2p -d 2 --warmup 0.5"), (["rabbitmq"], "p2p -d 2 --warmup 3")])
 
     def test_every_broker_of_every_part_can_be_started(self):
         asked = {name for make in parts.PARTS.values() for each in make() for name in each.brokers}

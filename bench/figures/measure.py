@@ -20,6 +20,10 @@ BINARY = os.environ.get("NIGHTJAR_BIN", str(ROOT / "build/release/nightjar"))
 PATIENCE_S = 300
 START_PATIENCE_S = 10
 WARMUP_SHARE = 0.25
+# It takes in what is published before it delivers, so that a flood is even only after some seconds.
+WARMUP_S = {"rabbitmq": 3}
+# Memory is looked at and no load measured, for which a second is enough.
+HOLD_S_MAX = 1
 
 
 class Failed(Exception):
@@ -46,14 +50,14 @@ def commands():
             **{name: f"{peer} {name} {{port}} {{dir}}" for name in parts.PEERS}}
 
 
-def with_durations(line, duration):
+def with_durations(line, duration, broker=None):
     """A load with the options that say how long it lasts; those of a number of messages last as long as they do."""
     scenario = line.split()[0]
     if scenario in ("retained", "offline"):
         return line
     if scenario == "conn":
-        return f"{line} --hold {duration:g}"
-    return f"{line} -d {duration:g} --warmup {duration * WARMUP_SHARE:g}"
+        return f"{line} --hold {min(duration, HOLD_S_MAX):g}"
+    return f"{line} -d {duration:g} --warmup {max(duration * WARMUP_SHARE, WARMUP_S.get(broker, 0)):g}"
 
 
 def turn(brokers, number):
@@ -77,17 +81,20 @@ def culprit(brokers, line, progress):
 def compare(brokers, line):
     """One round of one load. The result of bench compare; Failed if a broker did not carry it."""
     known = commands()
-    with tempfile.NamedTemporaryFile(suffix=".json") as out:
+    # A run that is ended leaves the directories of its brokers behind.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        out = Path(folder, "result.json")
         words = [BINARY, "bench", "compare", *(f"{name}={known[name]}" for name in brokers),
-                 "--scenario", line, "--rounds", "1", "--json", out.name]
+                 "--scenario", line, "--rounds", "1", "--json", str(out)]
         try:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S)
+            done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S,
+                                  env={**os.environ, "TMPDIR": folder})
         except subprocess.TimeoutExpired as late:
             broker, _ = culprit(brokers, line, (late.stderr or b"").decode())
             raise Failed(broker, f"took more than {PATIENCE_S} s") from late
         if done.returncode not in (0, 3):  # 3: measured, and messages were lost
             raise Failed(*culprit(brokers, line, done.stderr))
-        result = json.loads(out.read())
+        result = json.loads(out.read_text())
     for broker in brokers:
         if is_silent(result, broker):
             raise Failed(broker, "no message arrived")
@@ -113,13 +120,18 @@ class Measured:
         self.left_out = {}
 
     def round(self, number, duration):
-        line = with_durations(self.line, duration)
-        while self.brokers:
+        # Those of one line go into one comparison.
+        lines_of = {broker: with_durations(self.line, duration, broker) for broker in turn(self.brokers, number)}
+        for line in dict.fromkeys(lines_of.values()):
+            self.compare([broker for broker, each in lines_of.items() if each == line], line)
+
+    def compare(self, brokers, line):
+        while brokers:
             try:
-                self.add(compare(turn(self.brokers, number), line))
-                return
+                return self.add(compare(brokers, line))
             except Failed as failed:
                 self.leave_out(failed.broker, failed.reason)
+                brokers = [broker for broker in brokers if broker != failed.broker]
 
     def add(self, result):
         for each in result["figures"]:

@@ -17,7 +17,7 @@ PAIRS = (10, 100, 1000)
 CONFIGURATIONS = ("one worker", "two workers", "two, adaptive")
 IDLE_POINTS = (5_000, 15_000)
 # It needs a fifth of a MiB and a millisecond for each connection.
-IDLE_POINTS_RABBITMQ = (1_000, 3_000)
+IDLE_POINTS_RABBITMQ = (500, 1_500)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The tables of docs/performance.md, from the results. Cells are medians; a ratio is to nightjar unless a table says
 else."""
 
+import math
 import statistics
 
 from figures import parts
@@ -51,8 +52,7 @@ def number(value):
         return ABSENT
     if abs(value) >= 100:
         return f"{value:,.0f}".replace(",", " ")
-    digits = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
-    return f"{value:.{digits}f}"
+    return f"{value:.{2 - math.floor(math.log10(abs(value)))}f}" if value else "0"
 
 
 def count(value):
