@@ -1,0 +1,100 @@
+"""What is measured: the parts of docs/performance.md, each a list of loads and of the brokers that carry them."""
+
+from dataclasses import dataclass
+
+DIRECT = ("nightjar", "relay")
+PEERS = ("mosquitto", "nats", "rabbitmq")
+ALL = ("nightjar", "relay", *PEERS)
+# The relay copies bytes and acknowledges nothing, so that it takes QoS 0 without a group or a queue.
+SPEAKING = ("nightjar", *PEERS)
+
+PACED = "p2p -r 20000"
+DISTURBANCES = ("all", "stalled", "bomb")
+FILTERS = (1_000, 100_000, 1_000_000)
+SIZES = (64, 1024, 16 * 1024, 1024 * 1024)
+SUBSCRIBERS = (1, 10, 100, 1000)
+PAIRS = (10, 100, 1000)
+CONFIGURATIONS = ("one worker", "two workers", "two, adaptive")
+IDLE_POINTS = (5_000, 15_000)
+# It needs a fifth of a MiB and a millisecond for each connection.
+IDLE_POINTS_RABBITMQ = (500, 1_500)
+
+
+@dataclass(frozen=True)
+class Load:
+    line: str  # a scenario of nightjar bench with its options, without the durations
+    brokers: tuple
+
+
+def without(brokers, *absent):
+    return tuple(name for name in brokers if name not in absent)
+
+
+def fanout(subscribers):
+    # At the 1000 messages of the other floods, rabbitmq would be busy for minutes after the end with a million of them.
+    return f"fanout --subscribers {subscribers}" + (" -w 100" if subscribers >= 1000 else "")
+
+
+def pairs(count):
+    return f"p2p --publishers {count} --subscribers {count} -w 10"
+
+
+def wild(filters, zipf=False, churn=False):
+    return f"wild --filters {filters}" + (" --zipf 1" if zipf else "") + (" --beside churn" if churn else "")
+
+
+def idle(clients, subscribed=False):
+    return f"conn --clients {clients}" + (" --subscribe" if subscribed else "")
+
+
+def flood():
+    return [Load("p2p -q 0", ALL), Load("p2p -q 1", SPEAKING), Load("p2p -q 2", without(SPEAKING, "nats")),
+            Load(fanout(100), ALL), Load(fanout(1000), ALL),
+            Load("fanin --publishers 100 --subscribers 1", ALL),
+            Load("shared --publishers 50 --subscribers 4", without(SPEAKING, "nats", "rabbitmq")),
+            Load(pairs(1000), ALL)]
+
+
+def routing():
+    loads = []
+    for filters in FILTERS:
+        brokers = ("nightjar", "mosquitto", "nats") if filters <= 100_000 else ("nightjar", "mosquitto")
+        loads += [Load(wild(filters), brokers), Load(wild(filters, zipf=True), brokers)]
+    return [*loads, Load(wild(FILTERS[-1], churn=True), ("nightjar", "mosquitto"))]
+
+
+def conn():
+    return [Load(idle(clients, subscribed), brokers)
+            for points, brokers in ((IDLE_POINTS, without(SPEAKING, "rabbitmq")), (IDLE_POINTS_RABBITMQ, ("rabbitmq",)))
+            for clients in points for subscribed in (False, True)]
+
+
+def stored():
+    return [Load("retained", without(SPEAKING, "rabbitmq")), Load("offline", SPEAKING)]
+
+
+def paced():
+    return [Load(PACED, ALL)]
+
+
+def isolation():
+    return [Load(line, ("nightjar", "mosquitto", "nats"))
+            for line in (PACED, *(f"{PACED} --beside {kind}" for kind in DISTURBANCES))]
+
+
+def workers():
+    return [Load("p2p", CONFIGURATIONS)]
+
+
+def payload():
+    return [Load(f"p2p -s {size}", DIRECT) for size in SIZES]
+
+
+def sweep():
+    """What the plots need beyond the other parts."""
+    return ([Load(fanout(count), ("nightjar", "relay", "mosquitto", "nats")) for count in SUBSCRIBERS[:2]] +
+            [Load(pairs(count), ("nightjar", "relay", "mosquitto", "nats")) for count in PAIRS[:2]])
+
+
+PARTS = {"flood": flood, "routing": routing, "conn": conn, "stored": stored, "paced": paced, "isolation": isolation,
+         "workers": workers, "payload": payload, "sweep": sweep}
