@@ -48,6 +48,7 @@ fresh_debian() {
   local from
   from=$(mirror)
   debootstrap --variant=minbase --include=git bookworm "$ROOT" "$from" >"$LOGS/debootstrap.log"
+  chmod 755 "$ROOT"  # mktemp's 700 would keep every user but root out of the whole system
   cat >"$ROOT/etc/apt/sources.list" <<END
 deb $from bookworm main
 deb $from bookworm-updates main
