@@ -63,8 +63,11 @@ class Balancer {
   // Adds a step if it may be taken beside the others; `carried` is their weight.
   static bool add_step(std::vector<ShardStep>& steps, const ShardStep& step, const Figures& figures,
                        std::uint32_t& carried);
-  std::vector<ShardStep> even_out(const Figures& figures, WorkerIndex busiest, WorkerIndex idlest) const;
-  std::vector<ShardStep> gather(const Figures& figures) const;
+  // From the busiest worker that has something to give to the idlest one.
+  static std::vector<ShardStep> even_out(const Figures& figures, std::span<const double> load);
+  static std::vector<ShardStep> hand_over(const Figures& figures, WorkerIndex from, WorkerIndex to);
+  static bool is_even(double more, double less);
+  static std::vector<ShardStep> gather(const Figures& figures);
 
   int hot_looks_ = 0;
   int uneven_looks_ = 0;

@@ -84,6 +84,37 @@ TEST(Balance, MovesLittleAtATime) {
   EXPECT_EQ(steps.size(), 1U);
 }
 
+TEST(Balance, DoesNotSwingWhereTheCoreIsScarce) {
+  Load load = gathered(2);
+  load.busy = {0.3, 0.0};
+  load.occupied = {0.95, 0.0};
+  std::vector<ShardStep> steps;
+  ASSERT_NE(load.until_steps(10, steps), 0);
+  load.busy = {0.15, 0.15};
+  load.occupied = {0.9, 0.9};
+  EXPECT_EQ(load.until_steps(100, steps), 0);
+}
+
+TEST(Balance, EvensTheOthersBesideOneThatCannotBeHelped) {
+  Load load = gathered(3);
+  load.owners = {{0}, {1}, {1}, {2}};
+  load.weight[0] = 1'000'000;
+  load.work = {100, 20, 40, 10};
+  load.busy = {0.9, 0.7, 0.1};
+  std::vector<ShardStep> steps;
+  EXPECT_NE(load.until_steps(20, steps), 0);
+}
+
+TEST(Balance, GathersPastAWorkerThatKeepsAHeavyShard) {
+  Load load = gathered(3);
+  load.owners = {{0}, {1}, {1}, {2}};
+  load.weight[3] = 1'000'000;
+  load.busy = {0.05, 0.05, 0.05};
+  std::vector<ShardStep> steps;
+  EXPECT_NE(load.until_steps(100, steps), 0);
+  EXPECT_EQ(steps, (std::vector<ShardStep>{{{1}, {1}, {0}}, {{2}, {1}, {0}}}));
+}
+
 TEST(Balance, WaitsAfterAMove) {
   Load load = gathered(2);
   load.busy[0] = 1.0;

@@ -52,6 +52,9 @@ class Publication {
   // Appends the packet to `out`; returns its size. A second packet of the same form is a copy of the first,
   // which must still be where it was written.
   std::size_t append_to(ByteBuffer& out, const Form& form);
+  // Something else may be written where the first packets are, which moves them: the next one is encoded
+  // anew.
+  void forget_written() { written_ = {}; }
 
  private:
   Message::Parts parts_;

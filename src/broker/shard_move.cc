@@ -1,6 +1,7 @@
 #include "broker/shard_move.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/connections.h"
 #include "broker/protocol/packet_loop.h"
@@ -200,12 +201,14 @@ void ShardMoves::complete_if_ready(WorkerState& worker, ShardId shard) {
   Arriving arrived = std::move(found->second);
   arriving_.erase(found);
   set_status(shard, Status::kReady);
+  const bool is_within_older = std::exchange(worker.is_taking_older_mail, true);
   for (Held& held : arrived.deliveries) {
     held.mail.scope = DeliverMail::Scope::kHeld;
     held.mail.shard = shard;
     deliver_local(worker, held.mail, held.filters);
   }
   for (AddressedMail& mail : arrived.mail) receive_addressed(worker, std::move(mail));
+  worker.is_taking_older_mail = is_within_older;
   // What follows may end sessions, so it walks over a list of its own.
   std::vector<std::string> ids;
   worker.sessions.for_each(shard, [&ids](const Session& session) { ids.push_back(session.client_id); });

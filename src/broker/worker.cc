@@ -114,6 +114,7 @@ void Worker::begin_turn(MonoTime now) {
   state_->now = now;
   state_->node.tree().online(state_->index);
   state_->filter_steps_left = kFilterStepsPerTurn;
+  state_->retained_looks_left = kRetainedLooksPerTurn;
   state_->timers.advance(now);
 }
 
@@ -128,9 +129,9 @@ void Worker::end_turn() {
         worker.to_close.empty() && worker.to_resume.empty() && !worker.groups.has_to_dispatch();
     if (!own && is_done) break;
     if (!own) continue;
-    worker.is_taking_own_mail = true;
+    worker.is_taking_older_mail = true;
     receive_batch(worker, *own);
-    worker.is_taking_own_mail = false;
+    worker.is_taking_older_mail = false;
     worker.mailer.recycle(std::move(own));
   }
   protocol::continue_filter_work(worker);

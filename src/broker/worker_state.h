@@ -49,7 +49,7 @@ struct WorkerState {
   }
   // What is for this shard may be done at once: it is here, and no mail is on its way that would come first.
   [[nodiscard]] bool is_at_hand(ShardId shard) const {
-    return node.owner_of(shard) == index && !mailer.has_own() && !is_taking_own_mail && moves.is_idle() &&
+    return node.owner_of(shard) == index && !mailer.has_own() && !is_taking_older_mail && moves.is_idle() &&
            moves.is_ready(shard);
   }
   // The session has something to send; looked at once at the end of the turn.
@@ -85,10 +85,11 @@ struct WorkerState {
   };
   std::vector<Closing> to_close;
   std::vector<Session*> to_pump;
-  bool is_taking_own_mail = false;      // what is left of it comes first
+  bool is_taking_older_mail = false;    // what is left of it comes first
   std::uint32_t replay_steps_left = 0;  // of this turn
   std::vector<Connection*> to_resume;
-  FilterSteps filter_steps_left = kFilterStepsPerTurn;   // for packets that come this turn
+  FilterSteps filter_steps_left = kFilterStepsPerTurn;  // for packets that come this turn
+  std::uint32_t retained_looks_left = kRetainedLooksPerTurn;
   std::vector<Connection*> filter_workers;               // have a filter_work, next one first
   std::vector<std::unique_ptr<Session>> ended_sessions;  // still in the tables; see lifecycle.h
   Drain drain;

@@ -105,7 +105,9 @@ class Broker {
         return true;
       }));
     }
-    for (auto& answer : asked) answer.wait();
+    for (auto& answer : asked) {
+      if (!answer.wait()) return;  // it has other troubles
+    }
   }
 
   [[nodiscard]] bool loses_on_restart() const { return store_.is_volatile(); }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "broker/control.h"
@@ -47,7 +48,7 @@ void LoadWatch::watch_this_thread(broker::WorkerIndex worker) {
 void LoadWatch::look(MonoTime now) {
   if (is_looking_.test_and_set(std::memory_order_acquire)) return;
   next_ms_.store(now.ms + broker::Balancer::kLookEveryMs, std::memory_order_relaxed);
-  read_busy(now);
+  read_busy();
   read_work();
   for (const broker::ShardStep& step : balancer_.look({busy_, occupied_, owners_, work_, weight_})) {
     mail_.run_on(step.from,
@@ -56,14 +57,14 @@ void LoadWatch::look(MonoTime now) {
   is_looking_.clear(std::memory_order_release);
 }
 
-void LoadWatch::read_busy(MonoTime now) {
-  const double elapsed_ns = static_cast<double>((now - last_look_).ms) * 1e6;
-  last_look_ = now;
+void LoadWatch::read_busy() {
+  const std::int64_t now_ns = monotonic_ns();
+  const auto elapsed_ns = static_cast<double>(now_ns - std::exchange(last_look_ns_, now_ns));
   for (std::size_t i = 0; i < clocks_.size(); ++i) {
     const std::int64_t used_ns = cpu_time_ns(clocks_[i].load(std::memory_order_relaxed));
     busy_[i] = elapsed_ns > 0 ? static_cast<double>(used_ns - cpu_ns_[i]) / elapsed_ns : 0;
     cpu_ns_[i] = used_ns;
-    const std::int64_t waited_ns = waits_[i].until(monotonic_ns());
+    const std::int64_t waited_ns = waits_[i].until(now_ns);
     const double idle = elapsed_ns > 0 ? static_cast<double>(waited_ns - waited_before_[i]) / elapsed_ns : 1;
     occupied_[i] = std::clamp(1 - idle, 0.0, 1.0);
     waited_before_[i] = waited_ns;

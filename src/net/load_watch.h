@@ -38,7 +38,7 @@ class LoadWatch {
  private:
   static std::int64_t monotonic_ns();
   void look(MonoTime now);
-  void read_busy(MonoTime now);
+  void read_busy();
   void read_work();
 
   broker::Node& node_;
@@ -58,7 +58,7 @@ class LoadWatch {
 
   // Of whoever looks, one at a time.
   std::atomic_flag is_looking_;
-  MonoTime last_look_{};
+  std::int64_t last_look_ns_ = 0;
   std::vector<std::int64_t> cpu_ns_;
   std::vector<std::int64_t> waited_before_;
   std::vector<std::uint32_t> counted_;  // by worker and shard

@@ -1,5 +1,7 @@
 #include "broker/protocol/packet_loop.h"
 
+#include <algorithm>
+
 #include "broker/connections.h"
 #include "broker/protocol/filter_work.h"
 #include "broker/protocol/handlers.h"
@@ -148,8 +150,10 @@ void check_answers(WorkerState& worker, Connection& connection, std::size_t unse
   }
 }
 
-// Less than this is cheaper to copy than to read by itself.
-constexpr std::size_t kWorthOwnRead = 32 * 1024;
+// A packet of which so much is here is worth reads of its own, and counts among the unfinished ones.
+constexpr std::size_t kLargePart = 64 * 1024;
+// Memory for the whole of a packet is for those who have sent this much of it.
+constexpr std::size_t kTrustedPart = 256 * 1024;
 
 void parse_unread(WorkerState& worker, Connection& connection) {
   const std::size_t used = parse(worker, connection, connection.unread.view());
@@ -181,13 +185,15 @@ void receive(WorkerState& worker, Connection& connection, ByteView bytes) {
 }
 
 std::span<std::byte> room_for_rest(Connection& connection) {
-  if (connection.unread.empty() || connection.state != State::kConnected || connection.filter_work) return {};
   const std::size_t here = connection.unread.size();
+  if (here < kLargePart || connection.state != State::kConnected || connection.filter_work) return {};
   const std::size_t needed =
       mqtt::next_frame(connection.unread.view(), connection.policy->packet_bytes_max, connection.version)
           .needed;
-  if (needed < here + kWorthOwnRead) return {};
-  return {connection.unread.prepare_exactly(needed - here), needed - here};
+  if (needed <= here) return {};
+  const std::size_t missing = needed - here;
+  const std::size_t count = here < kTrustedPart ? std::min(missing, kTrustedPart) : missing;
+  return {connection.unread.prepare_exactly(count), count};
 }
 
 void receive_rest(WorkerState& worker, Connection& connection, std::size_t count) {

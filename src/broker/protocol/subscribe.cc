@@ -132,6 +132,14 @@ Subscription& enter(Request& request, const SubscriptionRequest& wanted, const m
   return entered;
 }
 
+// Whether the turn has time for a look at the retained messages.
+bool may_look(WorkerState& worker, std::string_view filter) {
+  if (!mqtt::has_wildcard(filter) || worker.node.retained().count() == 0) return true;
+  if (worker.retained_looks_left == 0) return false;
+  --worker.retained_looks_left;
+  return true;
+}
+
 // The retained messages that match come as a replay behind the SUBACK. What is stored from now on arrives
 // live.
 void begin_replay(Request& request, Subscription& subscription, bool is_new) {
@@ -148,8 +156,10 @@ void begin_replay(Request& request, Subscription& subscription, bool is_new) {
   // twice rather than not at all [MQTT-3.8.4-4].
   if (is_new) subscription.retained_floor = replay.version;
   // Mostly nothing matches, and no replay has to wait in front of what comes live.
-  replay.is_read = !retained.read(replay.subscription, replay.version, request.worker.now, 1, replay.cursor,
-                                  replay.ready, RetainedMessages::kVisitsForALook);
+  if (may_look(request.worker, replay.subscription)) {
+    replay.is_read = !retained.read(replay.subscription, replay.version, request.worker.now, 1, replay.cursor,
+                                    replay.ready, RetainedMessages::kVisitsForALook);
+  }
   if (replay.is_read && replay.ready.empty()) return;
   ++subscription.replays_waiting;
   session.replays.push_back(std::move(replay));

@@ -26,7 +26,7 @@ std::string beginning_of_publish(std::size_t size) {
 }
 
 void send_part(World& world, Client& client) {
-  client.send(as_bytes(beginning_of_publish(4 * kPart)));
+  client.send(as_bytes(beginning_of_publish(kPart + kPart / 4)));
   world.settle();
   client.poll();
 }
@@ -70,8 +70,14 @@ TEST(UnfinishedPackets, TheRestOfALargeOneHasItsPlace) {
   mqtt::write_publish(packets, Version::k311, {.topic = "big", .payload = as_bytes(payload)});
   publisher.send(packets.view().first(kPart));
   world.settle();
-  EXPECT_EQ(broker::Worker::room_for_rest(connection).size(), size - kPart);
+  // Not yet all of it: a client that promises much gets memory for little more than it sent.
+  constexpr std::size_t kTrusted = 256 * 1024;
+  EXPECT_EQ(broker::Worker::room_for_rest(connection).size(), kTrusted);
   packets.consume(kPart);
+  publisher.send(packets.view().first(kTrusted));
+  world.settle();
+  EXPECT_EQ(broker::Worker::room_for_rest(connection).size(), size - kPart - kTrusted);
+  packets.consume(kTrusted);
   publisher.send(packets.view());
   run_all({&publisher, &subscriber});
   ASSERT_EQ(subscriber.received.size(), 2U);

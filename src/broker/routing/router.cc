@@ -56,7 +56,11 @@ mqtt::ReasonCode deliver_to(WorkerState& worker, Publication& publication,
     ++worker.ledger().routed;
     note(deliver(worker, publication, receiver, groups.empty() && &receiver == &receivers.back()));
   }
-  for (SharedGroup* const& group : groups) note(group->push(worker, publication, &group == &groups.back()));
+  for (SharedGroup* const& group : groups) {
+    // A group also writes what waited before, and its member may be one of the receivers.
+    publication.forget_written();
+    note(group->push(worker, publication, &group == &groups.back()));
+  }
   return code;
 }
 

@@ -102,6 +102,24 @@ TEST(SharedGroup, LeastInFlightSparesTheSlowMember) {
   EXPECT_THAT(quick.received, SizeIs(19));
 }
 
+// A copy for the group is written behind the one for the same client, whose buffer may move meanwhile.
+TEST(SharedGroup, AMemberMayAlsoSubscribeByItself) {
+  for (const Qos qos : {Qos::kAtMostOnce, Qos::kAtLeastOnce, Qos::kExactlyOnce}) {
+    World world{with(SharedStrategy::kLeastInFlight, 1)};
+    Client a = member(world, "a");
+    a.subscribe("jobs/#", Qos::kExactlyOnce);
+    a.subscribe("$share/another/jobs/+", Qos::kExactlyOnce);
+    a.run();
+    Client publisher = joined(world, "publisher");
+    const std::string payload(200, 'p');
+    for (int i = 0; i < 20; ++i) publisher.publish("jobs/1", payload, {.qos = qos});
+    run_all({&publisher, &a});
+    ASSERT_THAT(a.received, SizeIs(60));
+    for (const Received& got : a.received) EXPECT_EQ(got.payload, payload);
+    expect_balanced(world);
+  }
+}
+
 // What a group gives its member directly must not overtake what it gave by mail in the same turn.
 TEST(SharedGroup, AMemberGetsItsMessagesInOrder) {
   World world{with(SharedStrategy::kLeastInFlight, 1)};
