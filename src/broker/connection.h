@@ -128,8 +128,8 @@ class Connection {
   std::uint32_t packet_bytes_max = 0;                            // the client's; 0: none
   std::uint32_t sent_unacknowledged = 0;  // PUBLISH with QoS 1, 2 on this connection, not acknowledged
   std::uint64_t sent_unacknowledged_bytes = 0;
-  std::size_t stranger_bytes = 0;       // counted in the strangers' budget
-  std::size_t unfinished_bytes = 0;     // counted in the budget of unfinished packets
+  std::uint32_t stranger_bytes = 0;     // counted in the strangers' budget
+  std::uint32_t unfinished_bytes = 0;   // counted in the budget of unfinished packets
   MonoTime last_grown{};                // these, for the last time
   std::size_t unread_answer_bytes = 0;  // written since the output went above its limit
   const std::uint64_t serial;           // never reused

@@ -81,7 +81,7 @@ std::unique_ptr<Connection> release_connection(WorkerState& worker, Connection& 
 void count_stranger_bytes(WorkerState& worker, Connection& connection, std::size_t bytes) {
   const auto change = static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(connection.stranger_bytes);
   if (change == 0) return;
-  connection.stranger_bytes = bytes;
+  connection.stranger_bytes = static_cast<std::uint32_t>(bytes);
   worker.counters.stranger_bytes += change;
   worker.node.stranger_bytes().fetch_add(change, std::memory_order_relaxed);
 }

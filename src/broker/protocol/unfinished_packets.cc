@@ -16,7 +16,7 @@ void count(WorkerState& worker, Connection& connection, std::size_t bytes) {
   const auto change =
       static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(connection.unfinished_bytes);
   if (change == 0) return;
-  connection.unfinished_bytes = bytes;
+  connection.unfinished_bytes = static_cast<std::uint32_t>(bytes);
   worker.node.unfinished_bytes().fetch_add(change, std::memory_order_relaxed);
 }
 
