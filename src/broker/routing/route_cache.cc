@@ -6,7 +6,7 @@ namespace nightjar::broker {
 
 std::size_t Route::bytes() const {
   std::size_t bytes = sizeof(Route) + topic.size() + own_filters.size() * sizeof(FilterId) +
-                      receivers.size() * sizeof(Receiver) + groups.size() * sizeof(SharedGroup*);
+                      receivers.size() * sizeof(Receiver) + groups.size() * sizeof(void*);
   for (const Peer& peer : peers) bytes += sizeof(Peer) + peer.filters.size() * sizeof(FilterId);
   return bytes;
 }

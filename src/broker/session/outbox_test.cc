@@ -159,7 +159,9 @@ TEST(Outbox, ConflatesLikeAListThatIsSearched) {
 }
 
 TEST(Outbox, GivesBackWhatAGroupAssigned) {
-  const auto group = [](std::string name) { return std::make_shared<const GroupKey>(name, "f", ShardId{}); };
+  const auto group = [](std::string_view name) {
+    return std::make_shared<const GroupKey>(name, "f", ShardId{});
+  };
   Outbox outbox;
   for (const char* name : {"one", "two", "one"}) {
     Delivery delivery = delivery_of("f", name);
