@@ -50,6 +50,38 @@ TEST(ShardMove, OfAPublisherAndASubscriberKeepsTheOrder) {
   }
 }
 
+// An id whose shard is, or is not, that of the group.
+std::string id_near_group(World& world, const std::string& stem, bool is_near) {
+  for (int i = 0;; ++i) {
+    const std::string id = stem + std::to_string(i);
+    if ((world.node().shard_of(id) == world.node().shard_of_group("team", "jobs")) == is_near) return id;
+  }
+}
+
+TEST(ShardMove, OfAGroupAndItsOnlyMemberKeepsTheOrder) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    World world{{.workers = 2, .seed = seed, .is_chaotic = true, .node = {.shards = 2}}};
+    Client member = joined(world, id_near_group(world, "member", true));
+    member.subscribe("$share/team/jobs", Qos::kAtLeastOnce);
+    member.run();
+    Client publisher = joined(world, id_near_group(world, "publisher", false));
+    const broker::ShardId shard = world.node().shard_of_group("team", "jobs");
+    for (int i = 1; i <= 60; ++i) {
+      publisher.publish("jobs", std::to_string(i),
+                        {.qos = i % 2 == 0 ? Qos::kAtMostOnce : Qos::kAtLeastOnce});
+      const std::uint16_t owner = world.node().owner_of(shard).value;
+      if (world.below(6) == 0 && !world.has_moves())
+        world.move_shard(shard, static_cast<std::uint16_t>(1 - owner));
+      world.turn(static_cast<std::uint16_t>(world.below(2)));
+      publisher.poll();
+      member.poll();
+    }
+    run_all({&publisher, &member});
+    ASSERT_EQ(payloads(member), numbers(1, 60)) << "seed " << seed;
+    expect_balanced(world);
+  }
+}
+
 TEST(ShardMove, BeginsOnlyWhenTheOneBeforeIsComplete) {
   Moving moving;
   World& world = moving.world;
