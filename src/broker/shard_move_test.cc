@@ -53,7 +53,7 @@ TEST(ShardMove, OfAPublisherAndASubscriberKeepsTheOrder) {
 // An id whose shard is, or is not, that of the group.
 std::string id_near_group(World& world, const std::string& stem, bool is_near) {
   for (int i = 0;; ++i) {
-    const std::string id = stem + std::to_string(i);
+    std::string id = stem + std::to_string(i);
     if ((world.node().shard_of(id) == world.node().shard_of_group("team", "jobs")) == is_near) return id;
   }
 }
