@@ -559,6 +559,22 @@ TEST(Replay, GoesOnAfterAReconnect) {
   expect_balanced(shelf.world);
 }
 
+TEST(Replay, OfMoreFiltersThanATurnLooksUpIsComplete) {
+  Shelf shelf;
+  constexpr std::size_t kFilters = 3 * broker::kRetainedLooksPerTurn;
+  std::vector<mqtt::SubscriptionRequest> requests;
+  std::vector<std::string> filters(kFilters);
+  for (std::size_t i = 0; i < kFilters; ++i) {
+    shelf.put("a/" + std::to_string(i) + "/x", std::to_string(i));
+    filters[i] = "a/" + std::to_string(i) + "/+";
+    requests.push_back({.filter = filters[i]});
+  }
+  Client client = joined(shelf.world, "client");
+  client.subscribe(requests);
+  client.run();
+  EXPECT_THAT(client.received, SizeIs(kFilters));
+}
+
 TEST(Replay, AgainForAnExistingSubscriptionLosesNothing) {
   Shelf shelf;
   shelf.put("a", "1", Qos::kAtLeastOnce);
