@@ -47,7 +47,11 @@ Result<DataDir> DataDir::open(const fs::path& path) {
   fs::path absolute = fs::absolute(path, error).lexically_normal();
   if (!absolute.has_filename()) absolute = absolute.parent_path();
   const bool is_new = fs::create_directories(absolute, error);
-  if (error) return fail(access_problem(absolute.parent_path(), error.value()));
+  if (error == std::errc::permission_denied) return fail(access_problem(absolute.parent_path(), EACCES));
+  if (error) {
+    return fail(fmt::format("cannot use the data directory {}: {}; give another one with --data",
+                            absolute.string(), error.message()));
+  }
   // What clients store is nobody else's business.
   if (is_new) fs::permissions(absolute, fs::perms::owner_all, error);
   net::Fd lock{::open((absolute / kLockName).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};

@@ -64,6 +64,14 @@ class NotRoot {
   bool is_changed_ = false;
 };
 
+TEST_F(DataDirTest, OneThatCannotBeMadeIsNamed) {
+  std::ofstream{root} << "a file";
+  const auto data = DataDir::open(root / "below");
+  ASSERT_FALSE(data.has_value());
+  EXPECT_THAT(data.error().message,
+              HasSubstr("cannot use the data directory " + (root / "below").string() + ":"));
+}
+
 TEST_F(DataDirTest, MissingRightsNameUserModeAndFix) {
   fs::create_directories(root);
   fs::permissions(root, fs::perms::owner_read | fs::perms::owner_exec);
