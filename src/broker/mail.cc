@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/connection.h"
+#include "broker/durable/commit.h"
 #include "broker/shard_move.h"
 
 namespace nightjar::broker {
@@ -16,12 +17,19 @@ void MailBatch::clear() {
   mail.clear();
   small.clear();
   bytes.clear();
+  commit.reset();
   next = nullptr;
 }
 
 std::size_t MailBatch::memory_bytes() const {
   return filters.capacity() * sizeof(FilterId) + mail.capacity() * sizeof(Mail) +
          small.capacity() * sizeof(SmallDelivery) + bytes.capacity();
+}
+
+std::unique_ptr<MailBatch> committed_batch() {
+  auto batch = std::make_unique<MailBatch>();
+  batch->mail.emplace_back(CommittedMail{});
+  return batch;
 }
 
 std::unique_ptr<MailBatch> task_batch(std::function<void(Worker&)> run) {

@@ -22,6 +22,7 @@
 
 namespace nightjar::broker {
 
+class Commit;
 class Connection;
 class Worker;
 struct ShardState;
@@ -150,6 +151,9 @@ struct ShardMail {
   std::unique_ptr<ShardState> state;  // kArrives
 };
 
+// Store::committed() has advanced for some origin: acknowledgements and messages may wait for it.
+struct CommittedMail {};
+
 // Any work for the worker's own thread: snapshots, control commands.
 struct TaskMail {
   std::function<void(Worker&)> run;
@@ -162,7 +166,8 @@ struct AddressedMail {
   std::variant<ConnectionMail, GroupMail, MemberMail> content;
 };
 
-using Mail = std::variant<SmallRun, DeliverMail, ReportMail, AddressedMail, ShardMail, TaskMail>;
+using Mail =
+    std::variant<SmallRun, DeliverMail, ReportMail, AddressedMail, ShardMail, CommittedMail, TaskMail>;
 
 struct MailBatch {
   MailBatch();
@@ -179,9 +184,14 @@ struct MailBatch {
   std::vector<Mail> mail;  // in the order in which it was posted
   std::vector<SmallDelivery> small;
   ByteBuffer bytes;
+  // What messages in here cause to be stored becomes durable with what their worker stored in its turn, or
+  // nullptr.
+  std::shared_ptr<Commit> commit;
   MailBatch* next = nullptr;  // for the mailbox that carries it
 };
 
+// A batch of one CommittedMail, for a Store.
+std::unique_ptr<MailBatch> committed_batch();
 // A batch of one task, for threads that are no worker.
 std::unique_ptr<MailBatch> task_batch(std::function<void(Worker&)> run);
 

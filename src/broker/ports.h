@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/spare_buffers.h"
+#include "broker/durable/commit.h"
 #include "broker/ids.h"
 #include "mqtt/packets.h"
 
@@ -142,46 +143,28 @@ class Authorizer {
   [[nodiscard]] virtual bool checks_receive() const = 0;
 };
 
-// Every durable change is one small record of one shard; see docs/adr.
-enum class RecordKind : std::uint8_t {
-  kSession,
-  kSessionGone,
-  kSubscription,
-  kSubscriptionGone,
-  kWill,
-  kWillGone,
-  kRetained,
-  kRetainedGone,
-  kQueued,
-  kSettled,
-  kIncomingId,
-  kIncomingIdGone,
-  kReleased,
-};
-struct Record {
-  RecordKind kind;
-  ShardId shard;
-  std::string_view key{};     // client id, or topic for retained messages
-  std::string_view detail{};  // filter, when the kind has one
-  const class Message* message = nullptr;
-  std::uint32_t number = 0;  // packet id, or seconds of expiry
-};
-
-// Position in the stream of records of one worker.
-using StoreTicket = std::uint64_t;
-
-// Where durable changes go. One object serves all workers; each method is called by `worker` for itself.
-// An acknowledgement that depends on a record leaves when committed() has reached the record's ticket.
+// Where everything is that must survive: four tables of keys and values, changed by commits. Any worker may call
+// any method.
 class Store {
  public:
   virtual ~Store() = default;
-  virtual StoreTicket append(WorkerIndex worker, const Record& record) = 0;
-  // End of a turn: what was appended since the last call is one batch.
-  virtual void close_batch(WorkerIndex worker) = 0;
-  [[nodiscard]] virtual StoreTicket committed(WorkerIndex worker) const = 0;
-  // True when a restart loses everything anyway, so that records need not be made.
+  // True when a restart loses everything anyway: then nobody makes commits.
   [[nodiscard]] virtual bool is_volatile() const = 0;
+  // By the origin, in the order of the numbers, before a part is handed in.
+  virtual void announce(std::shared_ptr<Commit> commit) = 0;
+  // All parts are in; by the worker that handed in the last one. True if committed() of the origin has advanced
+  // already, because there was nothing to write; else every worker with a part gets a CommittedMail when it has.
+  [[nodiscard]] virtual bool ready(Commit& commit) = 0;
+  // Every commit of `origin` up to this one is durable.
+  [[nodiscard]] virtual CommitNumber committed(WorkerIndex origin) const = 0;
+  // A write is under way, and what is handed in now waits for its end.
+  [[nodiscard]] virtual bool is_busy() const = 0;
+  // Nothing can be stored at present: the disk is full or fails. Commits wait until it can be.
+  [[nodiscard]] virtual bool is_refusing() const = 0;
 };
+
+// The present retained message of a topic as a value of Table::kRetained; false if there is none. Any thread.
+using RetainedReader = std::function<bool(std::string_view topic, ByteBuffer& value)>;
 
 // Random numbers for assigned client ids. Any worker may call it.
 class Entropy {

@@ -139,7 +139,6 @@ void Worker::end_turn() {
   pump_marked(worker);
   worker.drain.finish_turn(worker);
   close_marked(worker);
-  worker.node.ports().store.close_batch(worker.index);
   worker.mailer.flush();
   retire_dead(worker);
   worker.node.tree().quiescent(worker.index);

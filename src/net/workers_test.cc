@@ -35,10 +35,12 @@ struct OpenPorts final : broker::Authenticator, broker::Authorizer, broker::Stor
   bool may_subscribe(const broker::ClientIdentity&, std::string_view) override { return true; }
   bool may_receive(const broker::ClientIdentity&, std::string_view) override { return true; }
   [[nodiscard]] bool checks_receive() const override { return false; }
-  broker::StoreTicket append(broker::WorkerIndex, const broker::Record&) override { return 1; }
-  void close_batch(broker::WorkerIndex) override {}
-  [[nodiscard]] broker::StoreTicket committed(broker::WorkerIndex) const override { return 1; }
   [[nodiscard]] bool is_volatile() const override { return true; }
+  void announce(std::shared_ptr<broker::Commit>) override {}
+  [[nodiscard]] bool ready(broker::Commit&) override { return true; }
+  [[nodiscard]] broker::CommitNumber committed(broker::WorkerIndex) const override { return 0; }
+  [[nodiscard]] bool is_busy() const override { return false; }
+  [[nodiscard]] bool is_refusing() const override { return false; }
   std::uint64_t next() override { return ++last_; }
   std::atomic<std::uint64_t> last_{0};
 };

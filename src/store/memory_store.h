@@ -1,8 +1,7 @@
-// The Store of a broker that keeps nothing: everything counts as committed at once, and a restart forgets it.
-// Each worker uses its own position, so no locks are needed.
+// The Store of a broker that keeps nothing: a restart forgets everything, so nobody makes commits. Any thread.
 #pragma once
 
-#include <array>
+#include <memory>
 
 #include "broker/ports.h"
 
@@ -10,21 +9,12 @@ namespace nightjar::store {
 
 class MemoryStore final : public broker::Store {
  public:
-  broker::StoreTicket append(broker::WorkerIndex worker, const broker::Record&) override {
-    return ++positions_[worker.value].appended;
-  }
-  void close_batch(broker::WorkerIndex) override {}
-  [[nodiscard]] broker::StoreTicket committed(broker::WorkerIndex worker) const override {
-    return positions_[worker.value].appended;
-  }
   [[nodiscard]] bool is_volatile() const override { return true; }
-
- private:
-  // One cache line each: workers count without disturbing each other.
-  struct alignas(64) Position {
-    broker::StoreTicket appended = 0;
-  };
-  std::array<Position, broker::kWorkersMax> positions_{};
+  void announce(std::shared_ptr<broker::Commit>) override {}
+  [[nodiscard]] bool ready(broker::Commit&) override { return true; }
+  [[nodiscard]] broker::CommitNumber committed(broker::WorkerIndex) const override { return 0; }
+  [[nodiscard]] bool is_busy() const override { return false; }
+  [[nodiscard]] bool is_refusing() const override { return false; }
 };
 
 }  // namespace nightjar::store

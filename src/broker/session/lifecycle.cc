@@ -12,13 +12,6 @@
 namespace nightjar::broker {
 namespace {
 
-void record_session(WorkerState& worker, const Session& session, RecordKind kind) {
-  Store& store = worker.node.ports().store;
-  if (store.is_volatile()) return;
-  store.append(worker.index,
-               {.kind = kind, .shard = session.shard, .key = session.client_id, .number = session.expiry_s});
-}
-
 // Everything that waited for the client is lost with the session; each copy is counted.
 void drop_messages(WorkerState& worker, Session& session) {
   session.outbox.for_each([&](const Delivery& waiting) {
@@ -57,7 +50,6 @@ Opened open_session(WorkerState& worker, const std::string& client_id, bool clea
   worker.sessions.insert(std::move(made));
   ++worker.counters.sessions;
   worker.node.count_weight(session->shard, Node::kSessionWeight);
-  record_session(worker, *session, RecordKind::kSession);
   return {session, false};
 }
 
@@ -112,7 +104,6 @@ void end_session(WorkerState& worker, Session& session) {
   session.is_ended = true;
   --worker.counters.sessions;
   worker.node.count_weight(session.shard, -Node::kSessionWeight);
-  record_session(worker, session, RecordKind::kSessionGone);
   worker.ended_sessions.push_back(worker.sessions.take(session));
 }
 
