@@ -65,12 +65,12 @@ class Tables(unittest.TestCase):
     def test_a_row_has_medians_and_ratios_to_nightjar(self):
         cpu = {tables.CPU_MESSAGE: {"nightjar": [1, 9, 2], "mosquitto": [8, 4, 3]}}
         rows = self.make("flood", flood={"p2p -q 1": load(run=cpu)})
-        self.assertIn(["`p2p -q 1`", "2.00", "–", "4.00 (2.00×)", "–", "–"], rows)
+        self.assertIn(["`p2p -q 1`", "2.00", "–", "4.00 (2.00×)", "–", "–", "–"], rows)
 
     def test_who_lost_messages_is_marked(self):
         cpu = {tables.CPU_MESSAGE: {"nightjar": [2], "nats": [4]}}
         rows = self.make("flood", flood={"p2p -q 1": load(unclean=["nats"], run=cpu)})
-        self.assertIn(["`p2p -q 1`", "2.00", "–", "–", "4.00 (2.00×)*", "–"], rows)
+        self.assertIn(["`p2p -q 1`", "2.00", "–", "–", "–", "4.00 (2.00×)*", "–"], rows)
 
     def test_a_disturbed_load_is_compared_with_the_rounds_between(self):
         figures = [{"p99 µs": {"nightjar": [value]}} for value in (1000, 10, 30)]
@@ -195,7 +195,7 @@ class Compare(unittest.TestCase):
     def test_every_broker_of_every_part_can_be_started(self):
         asked = {name for make in parts.PARTS.values() for each in make() for name in each.brokers}
         self.assertLessEqual(asked, set(measure.commands()))
-        self.assertEqual(set(parts.PEERS), set(peers.START))
+        self.assertEqual({*parts.PEERS, parts.TUNED}, set(peers.START))
 
     def test_no_load_is_in_two_parts_but_for_the_undisturbed_one(self):
         lines = [each.line for make in parts.PARTS.values() for each in make()]
@@ -208,7 +208,7 @@ class Compare(unittest.TestCase):
 
 class Peers(unittest.TestCase):
     def test_all_listen_on_loopback_only(self):
-        for text in (peers.mosquitto_conf(1), peers.nats_conf(1, 2, "/d"), peers.rabbitmq_conf(1)):
+        for text in (peers.mosquitto_conf(1), peers.mosquitto_conf(1, tuned=True), peers.nats_conf(1, 2, "/d"), peers.rabbitmq_conf(1)):
             self.assertIn("127.0.0.1", text)
             self.assertNotIn("0.0.0.0", text.replace("127.0.0.1", ""))
 

@@ -47,7 +47,7 @@ def commands():
             "one worker": f"{serve} --workers 1",
             "two workers": f"{serve} --workers 2 --placement spread",
             "two, adaptive": f"{serve} --workers 2",
-            **{name: f"{peer} {name} {{port}} {{dir}}" for name in parts.PEERS}}
+            **{name: f"{peer} {name} {{port}} {{dir}}" for name in (*parts.PEERS, parts.TUNED)}}
 
 
 def with_durations(line, duration, broker=None):

@@ -98,8 +98,8 @@ def broker_table(results, words, loads, phase, figure, brokers):
 
 
 def flood(results, words):
-    cpu = broker_table(results, words, parts.flood(), "run", CPU_MESSAGE, parts.ALL)
-    rate = broker_table(results, words, parts.flood(), "run", "messages per s", parts.ALL)
+    cpu = broker_table(results, words, parts.flood(), "run", CPU_MESSAGE, parts.FLOODED)
+    rate = broker_table(results, words, parts.flood(), "run", "messages per s", parts.FLOODED)
     return f"{words['cpu']}\n\n{cpu}\n\n{words['rate']}\n\n{rate}"
 
 

@@ -39,6 +39,7 @@ struct PendingAck {
   mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess;
   std::string_view why;       // of an error; a literal
   std::uint32_t awaited = 0;  // reports still to come
+  CommitNumber commit = 0;    // of its worker, which must be durable
 };
 
 // SUBACK or UNSUBACK that waits for the owners of shared groups.
@@ -49,6 +50,7 @@ struct PendingSuback {
   std::vector<mqtt::ReasonCode> codes;
   std::string why;  // of the first error
   std::uint32_t awaited = 0;
+  CommitNumber commit = 0;  // of its worker, which must be durable
 };
 
 // Topic Aliases towards the client: the least recently used one is given to a new topic.
@@ -95,6 +97,7 @@ class Connection {
     kAwaitConnect,
     kAuthenticating,  // nothing more is read
     kGoingHome,       // CONNECT accepted, in the mail or waiting for its shard
+    kOpening,         // the session is to be stored before CONNACK; nothing more is read
     kConnected,
     kClosed  // dead; freed at the end of the turn
   };
@@ -148,8 +151,13 @@ class Connection {
   PacketIdSet earlier_ids;
   std::unique_ptr<OutgoingAliases> outgoing_aliases;
   std::unique_ptr<std::deque<PendingAck>> pending_acks;
+  std::uint32_t pending_pubacks = 0;  // among them
   std::uint64_t next_ack_place = 1;
   std::unique_ptr<std::vector<PendingSuback>> pending_subacks;
+  std::uint32_t waits = 0;       // in the list of Journal
+  CommitNumber waits_until = 0;  // the last one it waits for
+  CommitNumber opening = 0;      // kOpening: CONNACK waits for it
+  bool is_session_present = false;
   std::unique_ptr<protocol::FilterWork> filter_work;  // nothing is read until it is done
   std::uint32_t last_operation = 0;                   // PendingSuback::operation
   std::size_t index = 0;                              // in WorkerState::connections

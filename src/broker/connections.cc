@@ -69,6 +69,7 @@ Connection& adopt_connection(WorkerState& worker, std::unique_ptr<Connection> co
 
 std::unique_ptr<Connection> release_connection(WorkerState& worker, Connection& connection) {
   protocol::settle_all(worker, connection);
+  worker.journal.forget_waiting(connection);
   connection.timer.cancel();
   connection.transport().detach();
   std::erase(worker.to_resume, &connection);
@@ -98,6 +99,7 @@ void close_connection(WorkerState& worker, Connection& connection, const Close& 
   connection.unread.release();
   count_stranger_bytes(worker, connection, 0);
   protocol::forget_unfinished(worker, connection);
+  worker.journal.forget_waiting(connection);
   std::erase(worker.to_resume, &connection);
   std::erase(worker.filter_workers, &connection);
   std::erase_if(worker.to_close, [&](const WorkerState::Closing& c) { return c.connection == &connection; });
@@ -152,6 +154,10 @@ void on_connection_timer(WorkerState& worker, Connection& connection) {
                          {.code = ReasonCode::kKeepAliveTimeout,
                           .why = "keep alive: nothing received in 1.5 times the interval"});
       }
+      return;
+    case Connection::State::kOpening:
+      refuse_connection(worker, connection, ReasonCode::kServerUnavailable,
+                        "the session cannot be stored at present");
       return;
     case Connection::State::kGoingHome:
     case Connection::State::kClosed:

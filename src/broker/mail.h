@@ -117,8 +117,10 @@ struct GroupMail {
   std::uint32_t membership = 0;  // kJoin: which one of this session it is
   std::uint32_t window = 0;
   std::uint32_t unsettled = 0;  // kJoin: messages of an earlier membership that it still has in flight
+  bool is_stored = false;       // kJoin, kOnline: the session is kept
   MessageRef message;           // kReturned
-  std::uint64_t sequence = 0;   // kReturned: its place in the group's order
+  std::uint64_t sequence = 0;   // kReturned, kSettled: its place in the group's order
+  bool was_given = false;       // kReturned: the session kept it, and the group does not
 };
 
 // From the owner of a group to a member.
@@ -132,6 +134,7 @@ struct MemberMail {
   std::uint32_t operation = 0;
   MessageRef message;  // kAssigned
   std::uint64_t sequence = 0;
+  bool is_given = false;  // kAssigned: the session keeps it from now on, not the group
 };
 
 // The steps of a shard move; see shard_move.h.

@@ -2,9 +2,20 @@
 
 namespace nightjar::broker {
 
-MailBatch& Mailer::batch(WorkerIndex to) {
+MailBatch& Mailer::batch(WorkerIndex to, const std::shared_ptr<Commit>& commit) {
   std::unique_ptr<MailBatch>& slot = outgoing_[to.value];
-  if (slot) return *slot;
+  // A batch belongs to one commit: mail of another one follows in a batch of its own.
+  if (slot && commit && slot->commit && slot->commit != commit) peers_.post(self_, to, std::move(slot));
+  if (!slot) slot = empty_batch();
+  if (commit && !slot->commit) {
+    commit->add_part(to);
+    slot->commit = commit;
+  }
+  return *slot;
+}
+
+std::unique_ptr<MailBatch> Mailer::empty_batch() {
+  std::unique_ptr<MailBatch> slot;
   if (spares_.empty()) {
     slot = std::make_unique<MailBatch>();
   } else {
@@ -12,7 +23,7 @@ MailBatch& Mailer::batch(WorkerIndex to) {
     spares_.pop_back();
   }
   slot->from = self_;
-  return *slot;
+  return slot;
 }
 
 void Mailer::recycle(std::unique_ptr<MailBatch> emptied) {
@@ -22,8 +33,8 @@ void Mailer::recycle(std::unique_ptr<MailBatch> emptied) {
 }
 
 void Mailer::deliver_small(WorkerIndex to, const Message::Parts& parts, RouteVersion version,
-                           std::span<const FilterId> filters) {
-  MailBatch& target = batch(to);
+                           std::span<const FilterId> filters, const std::shared_ptr<Commit>& commit) {
+  MailBatch& target = batch(to, commit);
   const auto count = [](std::size_t n) { return static_cast<std::uint32_t>(n); };
   target.small.push_back({.bytes_at = count(target.bytes.size()),
                           .payload_bytes = count(parts.payload.size()),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "broker/connection.h"
+#include "broker/durable/commit.h"
 #include "broker/ids.h"
 #include "broker/mail.h"
 #include "broker/ports.h"
@@ -19,11 +20,15 @@ class Mailer {
   Mailer(Peers& peers, WorkerIndex self, std::uint16_t workers)
       : peers_(peers), self_(self), outgoing_(workers) {}
 
-  // Mail to oneself is taken by take_own() in the same turn.
-  void post(WorkerIndex to, Mail mail) { batch(to).mail.push_back(std::move(mail)); }
+  // Mail to oneself is taken by take_own() in the same turn. What the mail makes the receiver store belongs to
+  // `commit`, if there is one; the batch takes it along.
+  void post(WorkerIndex to, Mail mail, const std::shared_ptr<Commit>& commit = nullptr) {
+    batch(to, commit).mail.push_back(std::move(mail));
+  }
   // A message for `filters` of another worker.
-  void deliver(WorkerIndex to, DeliverMail mail, std::span<const FilterId> filters) {
-    MailBatch& target = batch(to);
+  void deliver(WorkerIndex to, DeliverMail mail, std::span<const FilterId> filters,
+               const std::shared_ptr<Commit>& commit = nullptr) {
+    MailBatch& target = batch(to, commit);
     mail.first_filter = static_cast<std::uint32_t>(target.filters.size());
     mail.filter_count = static_cast<std::uint32_t>(filters.size());
     target.filters.insert(target.filters.end(), filters.begin(), filters.end());
@@ -31,7 +36,7 @@ class Mailer {
   }
   // The same for a message of little size, not retained, that nobody waits for.
   void deliver_small(WorkerIndex to, const Message::Parts& parts, RouteVersion version,
-                     std::span<const FilterId> filters);
+                     std::span<const FilterId> filters, const std::shared_ptr<Commit>& commit = nullptr);
   // A batch that was received: its memory serves the next one.
   void recycle(std::unique_ptr<MailBatch> emptied);
   // nullptr if there is none.
@@ -49,7 +54,9 @@ class Mailer {
   static constexpr std::size_t kSparesMax = 4;
   static constexpr std::size_t kSpareBytesMax = 512 * 1024;
 
-  MailBatch& batch(WorkerIndex to);
+  MailBatch& batch(WorkerIndex to, const std::shared_ptr<Commit>& commit);
+
+  std::unique_ptr<MailBatch> empty_batch();
 
   Peers& peers_;
   WorkerIndex self_;

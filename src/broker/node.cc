@@ -25,6 +25,7 @@ Node::Node(const NodePolicy& policy, const Ports& ports, std::uint16_t workers)
       workers_(workers),
       owners_(policy.shards),
       weights_(policy.shards),
+      stored_(workers),
       tree_(workers),
       retained_(policy.retained_messages_max, policy.retained_bytes_max) {
   const std::uint16_t starters = policy.placement == Placement::kAdaptive ? std::uint16_t{1} : workers;
@@ -43,6 +44,18 @@ ShardId Node::shard_of(std::string_view client_id) const {
 ShardId Node::shard_of_group(std::string_view share_name, std::string_view filter) const {
   const std::uint64_t hash = stable_hash(filter, stable_hash("/", stable_hash(share_name)));
   return {static_cast<std::uint16_t>(mix(hash) & (policy_.shards - 1U))};
+}
+
+RetainedReader Node::retained_reader() {
+  return [this](std::string_view topic, ByteBuffer& value) {
+    const MessageRef message = retained_.find(topic);
+    if (!message) return false;
+    std::string bytes;
+    write_retained(*message, store_clock_, bytes);
+    value.clear();
+    value.append(bytes);
+    return true;
+  };
 }
 
 }  // namespace nightjar::broker

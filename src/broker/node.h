@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/ids.h"
+#include "broker/durable/records.h"
 #include "broker/policy.h"
 #include "broker/ports.h"
 #include "broker/retained/retained_messages.h"
@@ -55,6 +56,30 @@ class Node {
   // True if publishers must hear from every target before they are acknowledged: some queue may refuse them.
   [[nodiscard]] bool awaits_reports() const { return policy_.refuses_when_full; }
 
+  // ---- what is kept ----
+
+  // Before the workers start: the run of the broker, counted over restarts, and its clock against the store's.
+  void begin_run(std::uint64_t incarnation, StoreClock clock) {
+    incarnation_ = incarnation;
+    store_clock_ = clock;
+  }
+  [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
+  [[nodiscard]] const StoreClock& store_clock() const { return store_clock_; }
+  // Any worker.
+  QueueId next_queue_id() {
+    constexpr unsigned kBitsPerRun = 40;
+    return (incarnation_ << kBitsPerRun) + queues_.fetch_add(1, std::memory_order_relaxed);
+  }
+  // Sessions and groups that `worker` keeps; counted before their filters are in the tree.
+  void count_stored(WorkerIndex worker, int change) {
+    stored_[worker.value].fetch_add(change, std::memory_order_relaxed);
+  }
+  // A message that was matched for `worker` may have to be stored there.
+  [[nodiscard]] bool has_stored(WorkerIndex worker) const {
+    return stored_[worker.value].load(std::memory_order_relaxed) != 0;
+  }
+  [[nodiscard]] RetainedReader retained_reader();
+
   // Bytes held for connections without an accepted CONNECT, over all workers.
   std::atomic<std::int64_t>& stranger_bytes() { return stranger_bytes_; }
 
@@ -71,6 +96,10 @@ class Node {
   std::vector<std::atomic<std::uint16_t>> owners_;
   std::vector<std::atomic<std::uint32_t>> weights_;
   std::vector<std::unique_ptr<std::atomic<std::uint32_t>[]>> work_;  // by worker: nobody shares a line
+  std::uint64_t incarnation_ = 1;
+  StoreClock store_clock_;
+  std::atomic<std::uint64_t> queues_{1};
+  std::vector<std::atomic<std::int64_t>> stored_;
   std::atomic<std::uint64_t> ordinal_{0};
   std::atomic<std::int64_t> stranger_bytes_{0};
   std::atomic<std::int64_t> unfinished_bytes_{0};

@@ -53,7 +53,7 @@ struct Receive {
   void operator()(ReportMail& mail) const { protocol::on_report(worker, mail); }
   void operator()(AddressedMail& mail) const { receive_addressed(worker, std::move(mail)); }
   void operator()(ShardMail& mail) const { worker.moves.on_mail(worker, std::move(mail)); }
-  void operator()(const CommittedMail&) const {}
+  void operator()(const CommittedMail&) const { worker.journal.look(worker); }
   void operator()(TaskMail& mail) const { mail.run(worker.face); }
 };
 

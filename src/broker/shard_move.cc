@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/connections.h"
+#include "broker/protocol/acknowledge.h"
 #include "broker/protocol/packet_loop.h"
 #include "broker/receive_mail.h"
 #include "broker/routing/router.h"
@@ -37,6 +38,7 @@ void account(WorkerState& worker, const Session& session, int sign) {
   worker.ledger().waiting += sign * waiting;
   worker.ledger().in_flight += sign * (copies - waiting);
   (sign < 0 ? worker.ledger().handed_over : worker.ledger().taken_over) += static_cast<std::uint64_t>(copies);
+  if (session.stored) worker.node.count_stored(worker.index, sign);
   worker.counters.sessions += sign;
   worker.counters.subscriptions += sign * static_cast<std::int64_t>(session.subscriptions.size());
   worker.counters.shared_subscriptions += sign * static_cast<std::int64_t>(session.shared_count);
@@ -71,6 +73,8 @@ bool ShardMoves::start(WorkerState& worker, ShardId shard, WorkerIndex to) {
                     .new_owner = to,
                     .state = std::make_unique<ShardState>()};
   close_unanswered(worker, shard);
+  worker.journal.hand_in_all(worker);
+  departing.not_durable = worker.journal.not_durable();
   set_status(shard, Status::kElsewhere);
   worker.node.set_owner(shard, to);
   pack_sessions(worker, shard, *arrives.state, departing);
@@ -90,6 +94,7 @@ void ShardMoves::pack_sessions(WorkerState& worker, ShardId shard, ShardState& s
   for (const auto& session : state.sessions) {
     worker.forget_pump(*session);
     session->timer.cancel();
+    worker.journal.forget_waiting(*session);
     account(worker, *session, -1);
     for (const auto& subscription : session->subscriptions) {
       if (subscription->group) continue;
@@ -111,6 +116,7 @@ void ShardMoves::pack_groups(WorkerState& worker, ShardId shard, ShardState& sta
     const auto waiting = group->waiting();
     worker.ledger().waiting -= static_cast<std::int64_t>(waiting);
     worker.ledger().handed_over += waiting;
+    if (group->stored() != nullptr) worker.node.count_stored(self_, -1);
     Subscription& subscription = group->subscription();
     if (departing.filters.emplace(subscription.filter, subscription.text).second) {
       worker.subscribers.pin(subscription.filter);
@@ -126,6 +132,9 @@ void ShardMoves::install(WorkerState& worker, ShardMail mail) {
   arriving.marks_missing += worker.node.worker_count() - 2U;
   std::vector<Subscription*> moved;
   for (auto& session : mail.state->sessions) {
+    session->outbox.forget_parts();
+    session->in_flight.forget_parts();
+    for (Session::Resend& waiting : session->resend) waiting = {.id = waiting.id};
     session->worker = &worker;
     session->route_mark = 0;  // it was of the other worker's messages
     account(worker, *session, +1);
@@ -137,6 +146,7 @@ void ShardMoves::install(WorkerState& worker, ShardMail mail) {
     worker.sessions.insert(std::move(session));
   }
   for (auto& group : mail.state->groups) {
+    if (group->stored() != nullptr) worker.node.count_stored(worker.index, 1);
     worker.ledger().waiting += static_cast<std::int64_t>(group->waiting());
     worker.ledger().taken_over += group->waiting();
     worker.subscribers.add(group->key().filter, group->subscription());
@@ -177,16 +187,35 @@ void ShardMoves::on_mail(WorkerState& worker, ShardMail mail) {
       worker.mailer.post(mail.old_owner, step(ShardMail::Kind::kFence, mail));
       break;
     case ShardMail::Kind::kFence:
-      if (--departing_.at(mail.shard).fences_missing == 0) {
-        complete_departure(worker, mail.shard);
-        worker.mailer.post(mail.new_owner, step(ShardMail::Kind::kFencesComplete, mail));
-      }
+      --departing_.at(mail.shard).fences_missing;
+      release_if_durable(worker, mail.shard);
       break;
     case ShardMail::Kind::kFencesComplete:
       arriving_[mail.shard].has_fences = true;
       complete_if_ready(worker, mail.shard);
       break;
   }
+}
+
+void ShardMoves::release_if_durable(WorkerState& worker, ShardId shard) {
+  Departing& departing = departing_.at(shard);
+  std::erase_if(departing.not_durable,
+                [&worker](const CommitPoint& point) { return worker.journal.is_durable(point); });
+  if (departing.fences_missing != 0 || !departing.not_durable.empty()) return;
+  ShardMail complete{.kind = ShardMail::Kind::kFencesComplete,
+                     .shard = shard,
+                     .old_owner = self_,
+                     .new_owner = departing.to,
+                     .state = nullptr};
+  complete_departure(worker, shard);
+  worker.mailer.post(complete.new_owner, std::move(complete));
+}
+
+void ShardMoves::look(WorkerState& worker) {
+  if (departing_.empty()) return;
+  std::vector<ShardId> shards;
+  for (const auto& [shard, departing] : departing_) shards.push_back(shard);
+  for (const ShardId shard : shards) release_if_durable(worker, shard);
 }
 
 void ShardMoves::complete_departure(WorkerState& worker, ShardId shard) {
@@ -202,12 +231,20 @@ void ShardMoves::complete_if_ready(WorkerState& worker, ShardId shard) {
   arriving_.erase(found);
   set_status(shard, Status::kReady);
   const bool is_within_older = std::exchange(worker.is_taking_older_mail, true);
+  // They come under the commits that they came with.
+  const Journal::OwnPart outside(worker.journal);
   for (Held& held : arrived.deliveries) {
     held.mail.scope = DeliverMail::Scope::kHeld;
     held.mail.shard = shard;
+    worker.journal.begin_part(std::move(held.commit));
     deliver_local(worker, held.mail, held.filters);
+    worker.journal.end_part();
   }
-  for (AddressedMail& mail : arrived.mail) receive_addressed(worker, std::move(mail));
+  for (HeldMail& held : arrived.mail) {
+    worker.journal.begin_part(std::move(held.commit));
+    receive_addressed(worker, std::move(held.mail));
+    worker.journal.end_part();
+  }
   worker.is_taking_older_mail = is_within_older;
   // What follows may end sessions, so it walks over a list of its own.
   std::vector<std::string> ids;
@@ -219,6 +256,7 @@ void ShardMoves::complete_if_ready(WorkerState& worker, ShardId shard) {
       arm_offline_timer(worker, *session);
     } else {
       worker.pump_later(*session);
+      protocol::on_all_committed(worker, *session->connection);
       protocol::resume_later(worker, *session->connection);
     }
   }
@@ -237,15 +275,18 @@ void ShardMoves::forward_departed(WorkerState& worker, const DeliverMail& mail,
     forwarded.scope = DeliverMail::Scope::kForwarded;
     forwarded.shard = shard;
     forwarded.report = {};
-    worker.mailer.deliver(departing.to, std::move(forwarded), hit);
+    worker.mailer.deliver(departing.to, std::move(forwarded), hit, worker.journal.present_commit());
   }
 }
 
-void ShardMoves::hold(ShardId shard, std::uint64_t mark, const DeliverMail& mail,
+void ShardMoves::hold(WorkerState& worker, ShardId shard, const DeliverMail& mail,
                       std::span<const FilterId> filters) {
   std::vector<Held>& held = arriving_[shard].deliveries;
-  if (!held.empty() && held.back().mark == mark) return;
-  held.push_back({mark, mail, {filters.begin(), filters.end()}});
+  if (!held.empty() && held.back().mark == worker.route_mark) return;
+  held.push_back({worker.route_mark,
+                  mail,
+                  {filters.begin(), filters.end()},
+                  worker.journal.keep_part_open()});
   held.back().mail.report = {};
 }
 
@@ -253,13 +294,13 @@ bool ShardMoves::redirect(WorkerState& worker, AddressedMail& mail) {
   const WorkerIndex owner = worker.node.owner_of(mail.shard);
   if (owner != self_) {
     mail.is_forwarded = true;
-    worker.mailer.post(owner, std::move(mail));
+    worker.mailer.post(owner, std::move(mail), worker.journal.present_commit());
     return true;
   }
   if (is_ready(mail.shard)) return false;
   Arriving& arriving = arriving_[mail.shard];
   if (mail.is_forwarded && arriving.has_state) return false;
-  arriving.mail.push_back(std::move(mail));
+  arriving.mail.push_back({std::move(mail), worker.journal.keep_part_open()});
   return true;
 }
 

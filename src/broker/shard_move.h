@@ -58,8 +58,10 @@ class ShardMoves {
 
   // Old owner: sends on what is for subscriptions that have left.
   void forward_departed(WorkerState& worker, const DeliverMail& mail, std::span<const FilterId> filters);
-  // New owner: keeps a direct delivery until the shard is ready, once per message (`mark`).
-  void hold(ShardId shard, std::uint64_t mark, const DeliverMail& mail, std::span<const FilterId> filters);
+  // New owner: keeps a direct delivery until the shard is ready, once per message (WorkerState::route_mark).
+  void hold(WorkerState& worker, ShardId shard, const DeliverMail& mail, std::span<const FilterId> filters);
+  // Store::committed() has advanced.
+  void look(WorkerState& worker);
   // True if the mail was sent on or held; otherwise it is for this worker, now.
   bool redirect(WorkerState& worker, AddressedMail& mail);
 
@@ -69,18 +71,24 @@ class ShardMoves {
     WorkerIndex to;
     boost::unordered_flat_map<FilterId, std::string> filters;
     std::uint32_t fences_missing = 0;
+    std::vector<CommitPoint> not_durable;  // of the shard's changes: the new owner waits for these as well
   };
   struct Held {
     std::uint64_t mark;
     DeliverMail mail;
     std::vector<FilterId> filters;
+    std::shared_ptr<Commit> commit;  // kept open until it is delivered
+  };
+  struct HeldMail {
+    AddressedMail mail;
+    std::shared_ptr<Commit> commit;
   };
   struct Arriving {
     bool has_state = false;
     bool has_fences = false;
     std::uint32_t marks_missing = 0;
     std::vector<Held> deliveries;
-    std::vector<AddressedMail> mail;
+    std::vector<HeldMail> mail;
   };
 
   void pack_sessions(WorkerState& worker, ShardId shard, ShardState& state, Departing& departing);
@@ -88,6 +96,8 @@ class ShardMoves {
   void install(WorkerState& worker, ShardMail mail);
   void complete_if_ready(WorkerState& worker, ShardId shard);
   void complete_departure(WorkerState& worker, ShardId shard);
+  // The fences are in and the changes durable: the new owner may have it.
+  void release_if_durable(WorkerState& worker, ShardId shard);
 
   void set_status(ShardId shard, Status status) {
     Status& present = status_[shard.value];

@@ -76,6 +76,7 @@ WorkerState::WorkerState(Worker& worker, Node& shared, WorkerIndex self)
       work(shared.work_of(self)),
       now(shared.ports().clock.now()),
       timers(now),
+      journal(shared, self),
       mailer(shared.ports().peers, self, shared.worker_count()),
       subscribers(shared.tree(), self),
       moves(shared.policy().shards, self),
@@ -88,6 +89,7 @@ WorkerState::WorkerState(Worker& worker, Node& shared, WorkerIndex self)
 
 WorkerState::~WorkerState() {
   // Sessions refer to connections and timers of this structure; end them in that order.
+  journal.hand_in_all(*this);
   connections.clear();
   dead.clear();
   ended_sessions.clear();
@@ -114,7 +116,8 @@ void Worker::begin_turn(MonoTime now) {
   state_->now = now;
   state_->node.tree().online(state_->index);
   state_->filter_steps_left = kFilterStepsPerTurn;
-  state_->retained_looks_left = kRetainedLooksPerTurn;
+  state_->retained_visits_left = kRetainedVisitsPerTurn;
+  state_->journal.begin_turn(now);
   state_->timers.advance(now);
 }
 
@@ -139,6 +142,7 @@ void Worker::end_turn() {
   pump_marked(worker);
   worker.drain.finish_turn(worker);
   close_marked(worker);
+  worker.journal.finish_turn(worker);
   worker.mailer.flush();
   retire_dead(worker);
   worker.node.tree().quiescent(worker.index);
@@ -148,7 +152,8 @@ MonoTime Worker::next_deadline() const {
   const bool is_busy = !state_->to_pump.empty() || !state_->to_resume.empty() || state_->mailer.has_own() ||
                        state_->groups.has_to_dispatch() || !state_->filter_workers.empty() ||
                        !state_->ended_sessions.empty();
-  return is_busy ? state_->now : state_->timers.next_deadline();
+  if (is_busy) return state_->now;
+  return std::min(state_->timers.next_deadline(), state_->journal.next_deadline());
 }
 
 bool Worker::owns_shards() const { return state_->moves.owns_any(); }
@@ -192,7 +197,9 @@ void Worker::on_drained(Connection& connection) {
 }
 
 void Worker::on_mail(std::unique_ptr<MailBatch> batch) {
+  if (batch->commit) state_->journal.begin_part(std::move(batch->commit));
   receive_batch(*state_, *batch);
+  state_->journal.end_part();
   state_->mailer.recycle(std::move(batch));
 }
 

@@ -15,6 +15,7 @@
 #include "broker/connection.h"
 #include "broker/counters.h"
 #include "broker/drain.h"
+#include "broker/durable/journal.h"
 #include "broker/filter_steps.h"
 #include "broker/ids.h"
 #include "broker/mailer.h"
@@ -67,6 +68,7 @@ struct WorkerState {
   MonoTime now{};
   TimerWheel timers;  // before everything that holds timers
   Counters counters;
+  Journal journal;
   Mailer mailer;
   LocalSubscribers subscribers;
   RouteCache routes;
@@ -89,7 +91,7 @@ struct WorkerState {
   std::uint32_t replay_steps_left = 0;  // of this turn
   std::vector<Connection*> to_resume;
   FilterSteps filter_steps_left = kFilterStepsPerTurn;  // for packets that come this turn
-  std::uint32_t retained_looks_left = kRetainedLooksPerTurn;
+  std::int64_t retained_visits_left = kRetainedVisitsPerTurn;
   std::vector<Connection*> filter_workers;               // have a filter_work, next one first
   std::vector<std::unique_ptr<Session>> ended_sessions;  // still in the tables; see lifecycle.h
   Drain drain;

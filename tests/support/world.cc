@@ -1,6 +1,7 @@
 #include "tests/support/world.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "broker/connection.h"
@@ -77,7 +78,13 @@ std::unique_ptr<broker::AuthExchange> OpenDoor::open(std::string_view method) {
 World::World(WorldOptions options) : options_(std::move(options)), random_(options_.seed) {
   broker::Authenticator& authenticator = options_.authenticator ? *options_.authenticator : open_door_;
   broker::Authorizer& authorizer = options_.authorizer ? *options_.authorizer : open_door_;
-  const broker::Ports ports{clock_, *this, store_, authenticator, authorizer, *this};
+  // Every test of the core can be run with a store as well.
+  if (options_.store == nullptr && std::getenv("NIGHTJAR_TEST_STORE") != nullptr) {
+    own_store_ = std::make_unique<MapStore>();
+    options_.store = own_store_.get();
+  }
+  broker::Store& store = options_.store ? static_cast<broker::Store&>(*options_.store) : volatile_store_;
+  const broker::Ports ports{clock_, *this, store, authenticator, authorizer, *this};
   options_.node.refuses_when_full |= options_.listener.queue.overflow == broker::OverflowPolicy::kReject;
   node_ = std::make_unique<broker::Node>(options_.node, ports, options_.workers);
   attached_.resize(options_.workers);
@@ -85,9 +92,37 @@ World::World(WorldOptions options) : options_(std::move(options)), random_(optio
   for (std::uint16_t i = 0; i < options_.workers; ++i) {
     workers_.push_back(std::make_unique<broker::Worker>(*node_, broker::WorkerIndex{i}));
   }
+  if (options_.store != nullptr) restore();
+}
+
+void World::restore() {
+  MapStore& store = *options_.store;
+  store.start(*this, node_->retained_reader());
+  // The clock of a World begins anew, that of the store goes on.
+  node_->begin_run(store.runs, {store.time_ms - clock_.now().ms});
+  std::vector<broker::Worker*> workers;
+  for (auto& worker : workers_) {
+    workers.push_back(worker.get());
+    worker->begin_turn(clock_.now());
+  }
+  const broker::ListenerPolicy* const policy = &options_.listener;
+  broker::Restore restore(*node_, workers, {&policy, 1});
+  for (const auto& [key, value] : store.rows(broker::Table::kSessions)) restore.session_row(key, value);
+  for (const auto& [key, value] : store.rows(broker::Table::kQueues)) restore.queue_row(key, value);
+  for (const auto& [key, value] : store.rows(broker::Table::kRetained)) restore.retained_row(key, value);
+  broker::Changes changes;
+  restored_ = restore.finish(changes);
+  store.apply(changes);
+  for (auto& worker : workers_) worker->end_turn();
+}
+
+void World::crash() {
+  options_.store->time_ms = node_->store_clock().offset_ms + clock_.now().ms;
+  options_.store->crash();
 }
 
 World::~World() {
+  if (options_.store != nullptr && options_.store->is_running()) crash();
   for (auto& queue : mail_) queue.clear();
   workers_.clear();
 }
@@ -162,6 +197,7 @@ void World::turn(std::uint16_t worker) {
 }
 
 bool World::is_quiet() const {
+  if (options_.store != nullptr && options_.store->has_to_write()) return false;
   for (const auto& queue : mail_) {
     if (!queue.empty()) return false;
   }
@@ -183,7 +219,17 @@ void World::settle() {
   do {
     if (++rounds > kSettleRoundsMax) throw std::runtime_error("the world does not come to rest");
     for (std::uint16_t worker = 0; worker < workers_.size(); ++worker) turn(worker);
-  } while (!is_quiet());
+    if (options_.store != nullptr && !(options_.is_chaotic && below(2) == 0)) options_.store->write();
+  } while (!is_quiet() || wait_for_journals());
+}
+
+// What waits for receivers before it is stored gets the few milliseconds that it takes.
+bool World::wait_for_journals() {
+  MonoTime next = kNever;
+  for (const auto& worker : workers_) next = std::min(next, worker->state().journal.next_deadline());
+  if (next == kNever) return false;
+  if (next > clock_.now()) clock_.advance(next - clock_.now());
+  return true;
 }
 
 void World::advance(Duration d) {

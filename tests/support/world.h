@@ -12,11 +12,13 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "broker/durable/restore.h"
 #include "broker/mail.h"
 #include "broker/node.h"
 #include "broker/policy.h"
 #include "broker/ports.h"
 #include "broker/worker.h"
+#include "tests/support/map_store.h"
 
 namespace nightjar::testing {
 
@@ -81,13 +83,12 @@ class OpenDoor : public broker::Authenticator, public broker::Authorizer {
 
 class VolatileStore final : public broker::Store {
  public:
-  broker::StoreTicket append(broker::WorkerIndex, const broker::Record&) override { return ++last_; }
-  void close_batch(broker::WorkerIndex) override {}
-  [[nodiscard]] broker::StoreTicket committed(broker::WorkerIndex) const override { return last_; }
   [[nodiscard]] bool is_volatile() const override { return true; }
-
- private:
-  broker::StoreTicket last_ = 0;
+  void announce(std::shared_ptr<broker::Commit>) override {}
+  [[nodiscard]] bool ready(broker::Commit&) override { return true; }
+  [[nodiscard]] broker::CommitNumber committed(broker::WorkerIndex) const override { return 0; }
+  [[nodiscard]] bool is_busy() const override { return false; }
+  [[nodiscard]] bool is_refusing() const override { return false; }
 };
 
 struct WorldOptions {
@@ -100,6 +101,8 @@ struct WorldOptions {
   broker::ListenerPolicy listener = {};
   broker::Authenticator* authenticator = nullptr;
   broker::Authorizer* authorizer = nullptr;
+  // Outlives the World, which begins with what is in it. None: a restart forgets everything.
+  MapStore* store = nullptr;
 };
 
 class World final : private broker::Peers, private broker::Entropy {
@@ -123,6 +126,10 @@ class World final : private broker::Peers, private broker::Entropy {
   [[nodiscard]] bool has_moves() const;
   // Runs something within a turn of a worker, as an answer of a port comes.
   void run_on(std::uint16_t worker, const std::function<void()>& work);
+  // The process is gone at this instant: what is not durable is lost. Nothing but the end of this World follows.
+  void crash();
+  // What came back from the store at the start.
+  [[nodiscard]] const broker::Restored& restored() const { return restored_; }
   // The orderly end of every worker.
   void drain();
   // What lies in the mail, so that a test may say which of two letters comes first.
@@ -146,12 +153,16 @@ class World final : private broker::Peers, private broker::Entropy {
   void read_wires(std::uint16_t worker);
   void read_mail(std::uint16_t worker);
   [[nodiscard]] bool is_quiet() const;
+  void restore();
+  bool wait_for_journals();
 
   WorldOptions options_;
   std::mt19937_64 random_;
   FakeClock clock_;
   OpenDoor open_door_;
-  VolatileStore store_;
+  VolatileStore volatile_store_;
+  std::unique_ptr<MapStore> own_store_;
+  broker::Restored restored_;
   std::unique_ptr<broker::Node> node_;
   std::vector<std::vector<SimTransport*>> attached_;
   std::vector<std::unique_ptr<broker::Transport>> retired_;

@@ -30,10 +30,10 @@ class Commit {
   [[nodiscard]] Changes& part(WorkerIndex worker) { return parts_[worker.value]; }
   [[nodiscard]] const std::vector<Changes>& parts() const { return parts_; }
   // Who has a part and wants to hear when it is durable; the origin always has.
-  [[nodiscard]] WorkerSet workers() const { return workers_; }
-  // By the origin, before the other worker can know of it.
+  [[nodiscard]] WorkerSet workers() const { return workers_.load(std::memory_order_relaxed); }
+  // By a worker whose own part is not handed in, before the other one can know of it.
   void add_part(WorkerIndex worker) {
-    workers_ |= bit(worker);
+    workers_.fetch_or(bit(worker), std::memory_order_relaxed);
     open_parts_.fetch_add(1, std::memory_order_relaxed);
   }
   // By each worker that has a part, once. True for the last one, who tells the store.
@@ -49,7 +49,7 @@ class Commit {
  private:
   const CommitPoint at_;
   std::vector<Changes> parts_;
-  WorkerSet workers_ = bit(at_.origin);
+  std::atomic<WorkerSet> workers_{bit(at_.origin)};
   std::atomic<std::uint32_t> open_parts_{1};
 };
 

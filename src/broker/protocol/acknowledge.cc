@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "broker/protocol/handlers.h"
+#include "broker/protocol/subscribe.h"
 #include "broker/send_packet.h"
 #include "broker/worker_state.h"
 #include "mqtt/writer.h"
@@ -11,10 +13,6 @@ namespace {
 
 void write(WorkerState& worker, Connection& connection, const PendingAck& ack) {
   const bool is_error = static_cast<std::uint8_t>(ack.code) >= 0x80;
-  // A PUBREC with an error ends the exchange: the packet id is free again [MQTT-4.3.3-9].
-  if (ack.type == mqtt::PacketType::kPubrec && is_error && connection.is_v5()) {
-    connection.session->incoming_ids.erase(ack.packet_id);
-  }
   const std::string_view why = ack.why.empty() ? to_string(ack.code) : ack.why;
   const bool explains = is_error && connection.wants_problem_information;
   send_packet(
@@ -25,9 +23,12 @@ void write(WorkerState& worker, Connection& connection, const PendingAck& ack) {
 
 void flush(WorkerState& worker, Connection& connection) {
   auto& pending = *connection.pending_acks;
-  while (!pending.empty() && pending.front().awaited == 0) {
-    write(worker, connection, pending.front());
+  while (!pending.empty() && pending.front().awaited == 0 &&
+         worker.journal.is_durable(pending.front().commit)) {
+    const PendingAck ack = pending.front();
     pending.pop_front();
+    if (ack.type == mqtt::PacketType::kPuback) --connection.pending_pubacks;
+    write(worker, connection, ack);
   }
   if (pending.empty()) connection.pending_acks.reset();
 }
@@ -37,22 +38,61 @@ void flush(WorkerState& worker, Connection& connection) {
 std::uint64_t next_place(Connection& connection) { return connection.next_ack_place++; }
 
 std::size_t unacknowledged_qos1(const Connection& connection) {
-  if (!connection.pending_acks) return 0;
-  const auto& pending = *connection.pending_acks;
-  return static_cast<std::size_t>(std::count_if(pending.begin(), pending.end(), [](const PendingAck& ack) {
-    return ack.type == mqtt::PacketType::kPuback;
-  }));
+  return connection.pending_pubacks;
 }
 
 void acknowledge(WorkerState& worker, Connection& connection, std::uint64_t place, mqtt::PacketType type,
-                 mqtt::PacketId id, mqtt::ReasonCode code, std::uint32_t awaited, std::string_view why) {
-  const PendingAck ack{
-      .place = place, .type = type, .packet_id = id, .code = code, .why = why, .awaited = awaited};
+                 mqtt::PacketId id, mqtt::ReasonCode code, Confirmed when, std::string_view why) {
+  const PendingAck ack{.place = place,
+                       .type = type,
+                       .packet_id = id,
+                       .code = code,
+                       .why = why,
+                       .awaited = when.awaited,
+                       .commit = when.commit};
+  const bool is_durable = worker.journal.is_durable(when.commit);
   if (!connection.pending_acks) {
-    if (awaited == 0) return write(worker, connection, ack);
+    if (when.awaited == 0 && is_durable) return write(worker, connection, ack);
     connection.pending_acks = std::make_unique<std::deque<PendingAck>>();
   }
   connection.pending_acks->push_back(ack);
+  if (type == mqtt::PacketType::kPuback) ++connection.pending_pubacks;
+  if (!is_durable) worker.journal.wait(connection, when.commit);
+}
+
+void on_committed(WorkerState& worker, Connection& connection) {
+  if (connection.state == Connection::State::kOpening) return finish_connect(worker, connection);
+  if (connection.pending_acks) flush(worker, connection);
+  answer_committed(worker, connection);
+}
+
+void on_all_committed(WorkerState& worker, Connection& connection) {
+  connection.opening = 0;
+  if (connection.pending_acks) {
+    for (PendingAck& ack : *connection.pending_acks) ack.commit = 0;
+  }
+  if (connection.pending_subacks) {
+    for (PendingSuback& answer : *connection.pending_subacks) answer.commit = 0;
+  }
+  on_committed(worker, connection);
+}
+
+namespace {
+
+void refuse_incoming(WorkerState& worker, Connection& connection, PendingAck& ack) {
+  if (!free_refused_id(worker, connection, ack.packet_id)) return;
+  ack.commit = worker.journal.turn();
+  worker.journal.wait(connection, ack.commit);
+}
+
+}  // namespace
+
+bool free_refused_id(WorkerState& worker, Connection& connection, mqtt::PacketId id) {
+  if (!connection.is_v5()) return false;
+  Session& session = *connection.session;
+  session.incoming_ids.erase(id);
+  worker.journal.touch(session, true);
+  return session.stored != nullptr;
 }
 
 void on_report(WorkerState& worker, const ReportMail& report) {
@@ -67,6 +107,7 @@ void on_report(WorkerState& worker, const ReportMail& report) {
   if (report.code != mqtt::ReasonCode::kSuccess) {
     ack->code = report.code;
     ack->why = kQueueFull;
+    if (ack->type == mqtt::PacketType::kPubrec) refuse_incoming(worker, connection, *ack);
   }
   flush(worker, connection);
 }

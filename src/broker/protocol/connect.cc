@@ -199,11 +199,27 @@ bool take_over(WorkerState& worker, Connection& connection) {
     return false;
   }
   ++worker.counters.takeovers;
+  if (session->connection->state == Connection::State::kOpening) {
+    refuse_overtaken(worker, *session->connection);
+    return true;
+  }
   close_connection(worker, *session->connection,
                    {.code = ReasonCode::kSessionTakenOver,
                     .why = "another connection of the same client id took over [MQTT-3.1.4-3]",
                     .is_expected = true});
   return true;
+}
+
+// A session that outlives its connection is kept; one that does not is forgotten, if it was.
+void store_session(WorkerState& worker, Session& session, const Will* will) {
+  if (!worker.journal.is_on()) return;
+  if (!session.is_clean()) {
+    worker.journal.keep(session, will);
+  } else if (session.stored) {
+    worker.journal.forget_session(session);
+    session.outbox.forget_stored();
+    session.in_flight.forget_stored();
+  }
 }
 
 }  // namespace
@@ -233,7 +249,8 @@ void on_connect(WorkerState& worker, Connection& connection, const mqtt::Frame& 
 
 void complete_connect(WorkerState& worker, Connection& connection) {
   if (!take_over(worker, connection)) return;
-  const std::unique_ptr<PendingConnect> request = std::move(connection.connect);
+  const std::uint64_t changes = worker.journal.count();
+  const PendingConnect* const request = connection.connect.get();
   const Opened opened = open_session(worker, request->client_id, request->clean_start, *connection.policy);
   Session& session = *opened.session;
   session.connection = &connection;
@@ -243,16 +260,33 @@ void complete_connect(WorkerState& worker, Connection& connection) {
   session.drops_logged = {INT64_MIN};
   connection.earlier_ids = session.incoming_ids;
   connection.session = &session;
-  connection.state = Connection::State::kConnected;
+  connection.is_session_present = opened.is_present;
   connection.keep_alive_s = effective_keep_alive(connection, *request);
   connection.last_received = worker.now;
   count_stranger_bytes(worker, connection, 0);
-  arm_keep_alive(worker, connection);
   ++worker.counters.clients_connected;
+  store_session(worker, session, request->will.get());
+  if (worker.journal.count() == changes) return finish_connect(worker, connection);
+  connection.state = Connection::State::kOpening;
+  connection.opening = worker.journal.turn();
+  connection.transport().pause_reading();
+  worker.timers.arm(connection.timer, worker.now + connection.policy->connect_timeout);
+  session.resend.push_back({});  // so that nothing is sent in front of CONNACK
+  worker.journal.wait(connection, connection.opening);
+}
+
+void finish_connect(WorkerState& worker, Connection& connection) {
+  if (!worker.journal.is_durable(connection.opening)) return;
+  const bool was_opening = connection.state == Connection::State::kOpening;
+  const std::unique_ptr<PendingConnect> request = std::move(connection.connect);
+  Session& session = *connection.session;
+  connection.state = Connection::State::kConnected;
+  connection.last_received = worker.now;
+  arm_keep_alive(worker, connection);
   const ByteBuffer properties =
       connection.is_v5() ? connack_properties(connection, session, *request) : ByteBuffer{};
   const bool is_sent = send_packet(worker, connection, {}, [&](ByteBuffer& output, ByteView) {
-    mqtt::write_connack(output, connection.version, opened.is_present, ReasonCode::kSuccess,
+    mqtt::write_connack(output, connection.version, connection.is_session_present, ReasonCode::kSuccess,
                         properties.view());
   });
   if (!is_sent) {
@@ -261,9 +295,10 @@ void complete_connect(WorkerState& worker, Connection& connection) {
     return;
   }
   session.will = std::move(request->will);  // armed from here on
-  log_connected(connection, session, opened.is_present);
+  log_connected(connection, session, connection.is_session_present);
   groups_online(worker, session);
   begin_resend(worker, session);
+  if (was_opening) resume_later(worker, connection);
 }
 
 }  // namespace nightjar::broker::protocol

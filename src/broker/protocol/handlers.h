@@ -20,6 +20,8 @@ using Outcome = std::optional<mqtt::Violation>;
 void on_connect(WorkerState& worker, Connection& connection, const mqtt::Frame& frame);
 // A connection whose CONNECT was accepted, on its home worker.
 void complete_connect(WorkerState& worker, Connection& connection);
+// The rest of it, when the session is stored: CONNACK and what follows.
+void finish_connect(WorkerState& worker, Connection& connection);
 
 Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Frame& frame);     // publish.cc
 Outcome on_puback(WorkerState& worker, Connection& connection, const mqtt::PublishAck& ack);   // puback.cc

@@ -99,13 +99,15 @@ struct Published {
   ReasonCode code;
   bool is_routed = false;
   std::uint32_t awaited = 0;
-  std::string_view why{};  // of an error; a literal
+  std::string_view why{};   // of an error; a literal
 };
 
 Published publish(WorkerState& worker, Connection& connection, const mqtt::Publish& packet, Route* known,
                   std::uint64_t place) {
   Publication publication{message_parts(worker, connection, packet)};
-  if (packet.retain && !worker.node.retained().store(publication.message())) {
+  const bool is_retained = packet.retain && worker.node.retained().store(publication.message());
+  if (is_retained) worker.journal.retained_changed(packet.topic, packet.qos != Qos::kAtMostOnce);
+  if (packet.retain && !is_retained) {
     log::warn("message not retained", {{"client", connection.session->client_id},
                                        {"topic", std::string{packet.topic}},
                                        {"why", std::string{kRetainedFull}}});
@@ -138,7 +140,7 @@ Outcome refuse(WorkerState& worker, Connection& connection, const mqtt::Publish&
   }
   if (!connection.is_v5() && !is_denied) return mqtt::Violation{refusal.code, refusal.why};
   const auto type = packet.qos == Qos::kAtLeastOnce ? mqtt::PacketType::kPuback : mqtt::PacketType::kPubrec;
-  acknowledge(worker, connection, next_place(connection), type, packet.packet_id, refusal.code, 0,
+  acknowledge(worker, connection, next_place(connection), type, packet.packet_id, refusal.code, {},
               refusal.why);
   return {};
 }
@@ -175,7 +177,7 @@ Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Fram
     connection.earlier_ids.erase(packet.packet_id);
     // Sent again: it was routed the first time [MQTT-4.3.3-10].
     acknowledge(worker, connection, next_place(connection), mqtt::PacketType::kPubrec, packet.packet_id,
-                ReasonCode::kSuccess, 0);
+                ReasonCode::kSuccess, {.commit = worker.journal.latest()});
     return {};
   }
   if (const Refusal refusal = check_topic(worker, connection, packet, known);
@@ -186,20 +188,28 @@ Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Fram
     publish(worker, connection, packet, known, 0);
     return {};
   }
-  if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.insert(packet.packet_id);
+  const std::uint64_t changes = worker.journal.count();
+  if (packet.qos == Qos::kExactlyOnce) {
+    session.incoming_ids.insert(packet.packet_id);
+    worker.journal.touch(session, true);
+  }
   const std::uint64_t place = next_place(connection);
   const Published published = publish(worker, connection, packet, known, place);
   if (published.code == ReasonCode::kQuotaExceeded && !published.is_routed) {
     ++worker.counters.publish_refused;
-    if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.erase(packet.packet_id);
     // 3.x has no word for "no space": what is not stored is not acknowledged either (rules: 7).
     if (!connection.is_v5()) {
+      session.incoming_ids.erase(packet.packet_id);
+      worker.journal.touch(session, true);
       return mqtt::Violation{published.code, published.why};
     }
   }
   const auto type = packet.qos == Qos::kAtLeastOnce ? mqtt::PacketType::kPuback : mqtt::PacketType::kPubrec;
-  acknowledge(worker, connection, place, type, packet.packet_id, published.code, published.awaited,
-              published.why);
+  const bool is_refused = static_cast<std::uint8_t>(published.code) >= 0x80;
+  if (is_refused && packet.qos == Qos::kExactlyOnce) free_refused_id(worker, connection, packet.packet_id);
+  const CommitNumber commit = worker.journal.count() != changes ? worker.journal.turn() : 0;
+  acknowledge(worker, connection, place, type, packet.packet_id, published.code,
+              {.awaited = published.awaited, .commit = commit}, published.why);
   return {};
 }
 

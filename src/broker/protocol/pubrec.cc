@@ -1,20 +1,17 @@
 // PUBREC from a client: it has the QoS 2 message; PUBREL follows (section 3.5).
+#include "broker/protocol/acknowledge.h"
 #include "broker/protocol/handlers.h"
-#include "broker/send_packet.h"
 #include "broker/session/delivery.h"
 #include "broker/worker_state.h"
-#include "mqtt/writer.h"
 
 namespace nightjar::broker::protocol {
 namespace {
 
+// When all that was changed is durable: "PUBREC received", above all (rules: 3).
 void send_pubrel(WorkerState& worker, Connection& connection, mqtt::PacketId id, mqtt::ReasonCode code) {
-  const bool explains = code != mqtt::ReasonCode::kSuccess && connection.wants_problem_information;
-  send_packet(
-      worker, connection, explains ? "no message is in flight with this packet id" : std::string_view{},
-      [&](ByteBuffer& output, ByteView properties) {
-        mqtt::write_publish_ack(output, connection.version, mqtt::PacketType::kPubrel, id, code, properties);
-      });
+  acknowledge(worker, connection, next_place(connection), mqtt::PacketType::kPubrel, id, code,
+              {.commit = connection.session->stored ? worker.journal.latest() : 0},
+              "no message is in flight with this packet id");
 }
 
 }  // namespace
@@ -38,6 +35,7 @@ Outcome on_pubrec(WorkerState& worker, Connection& connection, const mqtt::Publi
       return {};
     }
     entry->state = InFlight::State::kReleased;
+    if (entry->delivery.is_kept) worker.journal.touch(session, true);
     entry->delivery.message = {};  // must not be sent again [MQTT-4.3.3-6]
     entry->delivery.group = nullptr;
   }

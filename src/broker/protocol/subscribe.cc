@@ -135,9 +135,7 @@ Subscription& enter(Request& request, const SubscriptionRequest& wanted, const m
 // Whether the turn has time for a look at the retained messages.
 bool may_look(WorkerState& worker, std::string_view filter) {
   if (!mqtt::has_wildcard(filter) || worker.node.retained().count() == 0) return true;
-  if (worker.retained_looks_left == 0) return false;
-  --worker.retained_looks_left;
-  return true;
+  return worker.retained_visits_left > 0;
 }
 
 // The retained messages that match come as a replay behind the SUBACK. What is stored from now on arrives
@@ -159,6 +157,7 @@ void begin_replay(Request& request, Subscription& subscription, bool is_new) {
   if (may_look(request.worker, replay.subscription)) {
     replay.is_read = !retained.read(replay.subscription, replay.version, request.worker.now, 1, replay.cursor,
                                     replay.ready, RetainedMessages::kVisitsForALook);
+    request.worker.retained_visits_left -= kVisitsOfALook + static_cast<std::int64_t>(replay.cursor.visits);
   }
   if (replay.is_read && replay.ready.empty()) return;
   ++subscription.replays_waiting;
@@ -178,6 +177,10 @@ Answer subscribe(Request& request, const SubscriptionRequest& wanted) {
   subscription->no_local = wanted.no_local || request.connection.is_bridge;
   subscription->retain_as_published = wanted.retain_as_published || request.connection.is_bridge;
   if (!is_new && !subscription->group) request.worker.subscribers.change(wanted.filter);
+  if (request.session.stored) {
+    request.worker.journal.put_subscription(request.session, *subscription);
+    request.answer.commit = request.worker.journal.turn();
+  }
   const bool wants_retained = wanted.retain_handling == RetainHandling::kSend ||
                               (wanted.retain_handling == RetainHandling::kSendIfNew && is_new);
   if (wants_retained && !subscription->group) begin_replay(request, *subscription, is_new);
@@ -195,7 +198,9 @@ void note_refusal(FilterWork& work, const SubscriptionRequest& wanted, Answer an
 }  // namespace
 
 void answer_when_complete(WorkerState& worker, Connection& connection, PendingSuback answer) {
-  if (answer.awaited != 0) {
+  const bool is_durable = worker.journal.is_durable(answer.commit);
+  if (!is_durable) worker.journal.wait(connection, answer.commit);
+  if (answer.awaited != 0 || !is_durable) {
     auto& pending = connection.pending_subacks;
     if (!pending) pending = std::make_unique<std::vector<PendingSuback>>();
     pending->push_back(std::move(answer));
@@ -224,11 +229,24 @@ void on_group_answer(WorkerState& worker, Connection& connection, std::uint32_t 
   auto& pending = *connection.pending_subacks;
   const auto at = std::find_if(pending.begin(), pending.end(),
                                [operation](const PendingSuback& p) { return p.operation == operation; });
-  if (at == pending.end() || --at->awaited != 0) return;
+  if (at == pending.end() || --at->awaited != 0 || !worker.journal.is_durable(at->commit)) return;
   PendingSuback answer = std::move(*at);
   pending.erase(at);
   if (pending.empty()) connection.pending_subacks.reset();
   answer_when_complete(worker, connection, std::move(answer));
+}
+
+void answer_committed(WorkerState& worker, Connection& connection) {
+  if (!connection.pending_subacks) return;
+  auto& pending = *connection.pending_subacks;
+  const auto is_waiting = [&worker](const PendingSuback& answer) {
+    return answer.awaited != 0 || !worker.journal.is_durable(answer.commit);
+  };
+  const auto first = std::stable_partition(pending.begin(), pending.end(), is_waiting);
+  std::vector<PendingSuback> complete(std::make_move_iterator(first), std::make_move_iterator(pending.end()));
+  pending.erase(first, pending.end());
+  if (pending.empty()) connection.pending_subacks.reset();
+  for (PendingSuback& answer : complete) answer_when_complete(worker, connection, std::move(answer));
 }
 
 Outcome subscribe_next(WorkerState& worker, Connection& connection, FilterWork& work) {

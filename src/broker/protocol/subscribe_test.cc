@@ -561,18 +561,42 @@ TEST(Replay, GoesOnAfterAReconnect) {
 
 TEST(Replay, OfMoreFiltersThanATurnLooksUpIsComplete) {
   Shelf shelf;
-  constexpr std::size_t kFilters = 3 * broker::kRetainedLooksPerTurn;
+  // Each of these visits as many topics as a look may.
+  constexpr std::size_t kFilters =
+      3 * broker::kRetainedVisitsPerTurn / broker::RetainedMessages::kVisitsForALook;
   std::vector<mqtt::SubscriptionRequest> requests;
   std::vector<std::string> filters(kFilters);
   for (std::size_t i = 0; i < kFilters; ++i) {
     shelf.put("a/" + std::to_string(i) + "/x", std::to_string(i));
-    filters[i] = "a/" + std::to_string(i) + "/+";
+    filters[i] = "+/" + std::to_string(i) + "/+";
     requests.push_back({.filter = filters[i]});
   }
   Client client = joined(shelf.world, "client");
   client.subscribe(requests);
   client.run();
   EXPECT_THAT(client.received, SizeIs(kFilters));
+}
+
+TEST(Replay, OfManyFiltersThatNothingMatchesHoldsNobodyUp) {
+  Shelf shelf;
+  for (int i = 0; i < 50; ++i) shelf.put("$other/" + std::to_string(i), "x");
+  constexpr std::size_t kFilters = 20'000;
+  std::vector<std::string> filters(kFilters);
+  std::vector<mqtt::SubscriptionRequest> requests;
+  for (std::size_t i = 0; i < kFilters; ++i) {
+    filters[i] = "dev/" + std::to_string(i) + "/+";
+    requests.push_back({.filter = filters[i]});
+  }
+  Client client = joined(shelf.world, "client");
+  client.subscribe(requests);
+  while (client.subacks.empty()) {
+    for (std::uint16_t worker = 0; worker < shelf.world.worker_count(); ++worker) {
+      shelf.world.turn(worker);
+      const broker::Session* session = shelf.world.worker(worker).state().find_session("client");
+      ASSERT_TRUE(session == nullptr || session->replays.empty());
+    }
+    client.poll();
+  }
 }
 
 TEST(Replay, AgainForAnExistingSubscriptionLosesNothing) {

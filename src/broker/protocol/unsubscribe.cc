@@ -37,6 +37,7 @@ Outcome unsubscribe_next(WorkerState& worker, Connection& connection, FilterWork
   if (subscription == nullptr) return {};
   if (subscription->group) ++answer.awaited;
   unsubscribe(worker, session, filter, answer.operation);
+  if (session.stored) answer.commit = worker.journal.turn();
   return {};
 }
 

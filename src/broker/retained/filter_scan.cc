@@ -24,6 +24,11 @@ bool TopicOrder::operator()(std::string_view a, std::string_view b) const {
 FilterScan::FilterScan(std::string_view filter) {
   mqtt::Levels levels(filter);
   for (std::string_view level; levels.next(level);) levels_.push_back(level);
+  const auto wildcard = std::find_if(levels_.begin(), levels_.end(),
+                                     [](std::string_view level) { return level == "+" || level == "#"; });
+  if (wildcard == levels_.begin() || wildcard == levels_.end()) return;
+  const std::string_view last = *std::prev(wildcard);
+  first_key_ = filter.substr(0, static_cast<std::size_t>(last.data() + last.size() - filter.data()));
 }
 
 FilterScan::Verdict FilterScan::look_at(std::string_view topic) {

@@ -30,6 +30,8 @@ class FilterScan {
     bool matches;
     Onward onward;
   };
+  // No topic before this one matches: the levels in front of the first wildcard.
+  [[nodiscard]] std::string_view first_key() const { return first_key_; }
   // A place that is named lies behind `topic`.
   Verdict look_at(std::string_view topic);
   // Valid until the next look_at.
@@ -40,6 +42,7 @@ class FilterScan {
   Verdict skip_below(std::string_view prefix);
 
   std::vector<std::string_view> levels_;
+  std::string_view first_key_;
   std::string seek_key_;
 };
 

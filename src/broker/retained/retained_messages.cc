@@ -129,7 +129,7 @@ std::size_t RetainedMessages::Rooms::sweep_partition(MonoTime now, std::size_t v
                               : partition.entries.begin();
   std::size_t visits = 0;
   while (entry != partition.entries.end()) {
-    if (++visits == visits_max) cursor = {cursor.partition, std::string(entry->message->topic()), true};
+    if (++visits == visits_max) cursor = {cursor.partition, std::string(entry->message->topic()), true, 0};
     const auto visited = entry++;
     if (is_expired(*visited->message, now)) {
       count_out(*visited->message);
@@ -137,7 +137,7 @@ std::size_t RetainedMessages::Rooms::sweep_partition(MonoTime now, std::size_t v
     }
     if (visits == visits_max) return visits;
   }
-  cursor = {(cursor.partition + 1) % kPartitions, {}, false};
+  cursor = {(cursor.partition + 1) % kPartitions, {}, false, 0};
   return visits;
 }
 
@@ -176,10 +176,11 @@ struct Reading {
 bool Reading::read(const Partition& partition, RetainedCursor& cursor) {
   const ShortLockGuard guard(partition.lock);
   auto entry = cursor.started ? partition.entries.upper_bound(std::string_view{cursor.after})
-                              : partition.entries.begin();
+                              : partition.entries.lower_bound(scan.first_key());
   while (entry != partition.entries.end()) {
     if (visits_left == 0 || out.size() == size_max) return false;
     --visits_left;
+    ++cursor.visits;
     cursor.started = true;
     const std::string_view topic = entry->message->topic();
     const FilterScan::Verdict verdict = scan.look_at(topic);
@@ -207,7 +208,7 @@ bool RetainedMessages::read(std::string_view filter, std::uint64_t version, Mono
     return false;
   }
   Reading reading{FilterScan(filter), version, now, out.size() + count_max, out, visits_max};
-  for (; cursor.partition < kPartitions; cursor = {cursor.partition + 1, {}, false}) {
+  for (; cursor.partition < kPartitions; cursor = {cursor.partition + 1, {}, false, cursor.visits}) {
     if (!reading.read(rooms_->partitions[cursor.partition], cursor)) return true;
   }
   return false;

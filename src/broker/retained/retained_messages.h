@@ -24,6 +24,7 @@ struct RetainedCursor {
   std::uint32_t partition = 0;
   std::string after;     // last topic visited in the partition, exclusive
   bool started = false;  // `after` counts (a topic may not be empty, but the first call has none)
+  std::size_t visits = 0;  // topics looked at so far
 };
 
 class RetainedMessages {

@@ -24,12 +24,20 @@ GroupMail mail_from(Session& session, GroupMail::Kind kind, GroupKeyRef group) {
 
 void post(WorkerState& worker, GroupMail mail) {
   const ShardId shard = mail.group->shard;
-  worker.mailer.post(worker.node.owner_of(shard), AddressedMail{.shard = shard, .content = std::move(mail)});
+  const WorkerIndex owner = worker.node.owner_of(shard);
+  const auto commit = mail.was_given ? worker.journal.join(owner) : nullptr;
+  worker.mailer.post(owner, AddressedMail{.shard = shard, .content = std::move(mail)}, commit);
 }
 
 void give_back(WorkerState& worker, Session& session, Delivery delivery) {
   ++worker.ledger().handed_over;
   GroupMail mail = mail_from(session, GroupMail::Kind::kReturned, delivery.group);
+  mail.was_given = delivery.is_kept;
+  if (delivery.is_kept) {
+    // The group takes it back in the same commit.
+    worker.journal.forget(session, delivery);
+    worker.journal.touch(session, true);
+  }
   mail.message = std::move(delivery.message);
   mail.sequence = delivery.group_sequence;
   post(worker, std::move(mail));
@@ -74,14 +82,17 @@ void send_back(WorkerState& worker, const Assignment& assignment, MessageRef mes
                 .client_id = assignment.client_id,
                 .member = is_counted ? assignment.member : SessionSerial{},
                 .message = std::move(message),
-                .sequence = assignment.sequence});
+                .sequence = assignment.sequence,
+                .was_given = assignment.is_given});
 }
 
-void settle(WorkerState& worker, Session& session, const GroupKeyRef& group) {
+void settle(WorkerState& worker, Session& session, const GroupKeyRef& group, std::uint64_t sequence) {
   if (worker.is_at_hand(group->shard)) {
-    worker.groups.settle(*group, session.client_id, session.serial);
+    worker.groups.settle(worker, *group, {session.client_id, session.serial, sequence});
   } else {
-    post(worker, mail_from(session, GroupMail::Kind::kSettled, group));
+    GroupMail mail = mail_from(session, GroupMail::Kind::kSettled, group);
+    mail.sequence = sequence;
+    post(worker, std::move(mail));
   }
 }
 
@@ -94,6 +105,7 @@ void join_group(WorkerState& worker, Session& session, const Subscription& subsc
   mail.membership = subscription.membership;
   mail.window = window_of(session);
   mail.unsettled = unsettled_of(session, *subscription.group);
+  mail.is_stored = session.stored != nullptr;
   post(worker, std::move(mail));
 }
 
@@ -113,6 +125,7 @@ void groups_online(WorkerState& worker, Session& session) {
     if (!subscription->group) continue;
     GroupMail mail = mail_from(session, GroupMail::Kind::kOnline, subscription->group);
     mail.window = window_of(session);
+    mail.is_stored = session.stored != nullptr;
     post(worker, std::move(mail));
   }
 }
@@ -132,7 +145,7 @@ void groups_offline(WorkerState& worker, Session& session) {
 }
 
 void settle_with_group(WorkerState& worker, Session& session, const Delivery& delivery) {
-  if (delivery.group_sequence != 0) settle(worker, session, delivery.group);
+  if (delivery.group_sequence != 0) settle(worker, session, delivery.group, delivery.group_sequence);
 }
 
 void take_assigned(WorkerState& worker, const Assignment& assignment, Publication& publication,
@@ -150,7 +163,7 @@ void take_assigned(WorkerState& worker, const Assignment& assignment, Publicatio
   if (subscription->identifier != 0) receiver.subscription_ids.push_back(subscription->identifier);
   const bool is_acknowledged = std::min(publication.qos(), receiver.qos) != mqtt::Qos::kAtMostOnce;
   // Else nothing will be acknowledged: the group need not wait.
-  if (!is_acknowledged && assignment.sequence != 0) settle(worker, *session, assignment.group);
+  if (!is_acknowledged && assignment.sequence != 0) settle(worker, *session, assignment.group, assignment.sequence);
   deliver(worker, publication, receiver, is_last, is_acknowledged ? &assignment : nullptr);
 }
 
@@ -160,7 +173,7 @@ void on_member_mail(WorkerState& worker, MemberMail mail) {
     Publication publication{std::move(mail.message)};
     const ShardId shard = worker.node.shard_of(*mail.client_id);
     const Assignment assignment{mail.group,  mail.client_id,  shard,
-                                mail.member, mail.membership, mail.sequence};
+                                mail.member, mail.membership, mail.sequence, mail.is_given};
     return take_assigned(worker, assignment, publication, true);
   }
   Session* session = worker.find_session(*mail.client_id);

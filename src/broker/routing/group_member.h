@@ -33,6 +33,8 @@ struct Assignment {
   SessionSerial member;
   std::uint32_t membership;
   std::uint64_t sequence;  // 0 at QoS 0: the group waits for nothing
+  // The session keeps it, not the group: a QoS 2 message, which stays with its member (rules: 14).
+  bool is_given = false;
 };
 // The member has its home here. Takes the message, or sends it back when the membership has ended since.
 // `is_last`: nobody needs the publication afterwards.

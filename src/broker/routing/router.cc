@@ -151,11 +151,14 @@ constexpr std::size_t kSmallBytesMax = 1024;
 
 void send_to_peer(WorkerState& worker, Publication& publication, const Route::Peer& peer,
                   RouteVersion version, const ReportTo& report) {
+  const bool may_be_stored = publication.qos() != mqtt::Qos::kAtMostOnce;
+  const auto commit = may_be_stored ? worker.journal.join(peer.worker) : nullptr;
   if (report.connection == 0 && !publication.retain() && publication.size() <= kSmallBytesMax) {
-    worker.mailer.deliver_small(peer.worker, publication.parts(), version, peer.filters);
+    worker.mailer.deliver_small(peer.worker, publication.parts(), version, peer.filters, commit);
   } else {
-    worker.mailer.deliver(
-        peer.worker, {.message = publication.message(), .version = version, .report = report}, peer.filters);
+    worker.mailer.deliver(peer.worker,
+                          {.message = publication.message(), .version = version, .report = report},
+                          peer.filters, commit);
   }
 }
 
@@ -215,7 +218,7 @@ mqtt::ReasonCode deliver_local(WorkerState& worker, const DeliverMail& mail,
       const ShardId shard = shard_of(*subscription);
       if (!accepts(*subscription, mail, shard)) continue;
       if (is_direct && !worker.moves.is_ready(shard)) {
-        worker.moves.hold(shard, worker.route_mark, mail, filters);
+        worker.moves.hold(worker, shard, mail, filters);
         continue;
       }
       if (subscription->shared_group != nullptr) {

@@ -123,8 +123,62 @@ mqtt::ReasonCode SharedGroup::push(WorkerState& worker, Publication& publication
               : nullptr;
   if (member == nullptr) return enqueue(worker, publication.message());
   ++member->assigned;
-  assign(worker, *member, publication, next_sequence_++, is_last);
+  const std::uint64_t sequence = next_sequence_++;
+  // At hand, the member's session keeps it in the same commit.
+  const bool is_given = gives_away(*member, publication.qos()) && worker.is_at_hand(member->shard);
+  if (stored_ && !is_given) {
+    worker.journal.add(*this, sequence, publication.message(), worker.now);
+    note_assigned(worker, sequence, gives_away(*member, publication.qos()));
+  }
+  assign(worker, *member, publication, sequence, is_last, gives_away(*member, publication.qos()));
   return mqtt::ReasonCode::kSuccess;
+}
+
+void SharedGroup::keep(WorkerState& worker) {
+  if (stored_ || !worker.journal.is_on()) return;
+  stored_ = std::make_unique<Stored>();
+  stored_->queue = {key_->shard, worker.node.next_queue_id()};
+  worker.node.count_stored(worker.index, 1);
+}
+
+GroupRecord SharedGroup::record() const {
+  GroupRecord record{.next_sequence = next_sequence_, .live = {}};
+  std::set<std::uint64_t> live = stored_->with_members;
+  for (const Waiting& waiting : waiting_) {
+    if (waiting.is_kept) live.insert(live.end(), waiting.sequence);
+  }
+  record.live.assign(live.begin(), live.end());
+  return record;
+}
+
+void SharedGroup::restore(QueueName queue, std::uint64_t next_sequence) {
+  stored_ = std::make_unique<Stored>();
+  stored_->queue = queue;
+  next_sequence_ = next_sequence;
+}
+
+void SharedGroup::restore(WorkerState& worker, std::uint64_t sequence, MessageRef message, MonoTime enqueued) {
+  next_sequence_ = std::max(next_sequence_, sequence + 1);
+  waiting_bytes_ += message->size();
+  waiting_.push_back({sequence, std::move(message), enqueued, true});
+  ++worker.ledger().routed;
+  ++worker.ledger().waiting;
+}
+
+void SharedGroup::note_assigned(WorkerState& worker, std::uint64_t sequence, bool is_given) {
+  if (!is_given) {
+    stored_->with_members.insert(sequence);
+    return;
+  }
+  // The member keeps it in the commit that takes it from the group, and that is of this turn.
+  worker.journal.turn();
+  worker.journal.touch(*this);
+}
+
+void SharedGroup::note_gone(WorkerState& worker, std::uint64_t sequence) {
+  if (!stored_) return;
+  stored_->with_members.erase(sequence);
+  worker.journal.touch(*this);
 }
 
 mqtt::ReasonCode SharedGroup::enqueue(WorkerState& worker, const MessageRef& message) {
@@ -140,6 +194,7 @@ mqtt::ReasonCode SharedGroup::enqueue(WorkerState& worker, const MessageRef& mes
     waiting_bytes_ -= waiting_.front().message->size();
     waiting_.pop_front();
     --worker.ledger().waiting;
+    if (stored_) worker.journal.touch(*this);
     drop_full();
   }
   if (is_full(limits, message->size())) {
@@ -147,7 +202,8 @@ mqtt::ReasonCode SharedGroup::enqueue(WorkerState& worker, const MessageRef& mes
     return limits.overflow == OverflowPolicy::kReject ? mqtt::ReasonCode::kQuotaExceeded
                                                       : mqtt::ReasonCode::kSuccess;
   }
-  waiting_.push_back({next_sequence_++, message, worker.now});
+  if (stored_) worker.journal.add(*this, next_sequence_, message, worker.now);
+  waiting_.push_back({next_sequence_++, message, worker.now, stored_ != nullptr});
   waiting_bytes_ += message->size();
   ++worker.ledger().waiting;
   dispatch(worker);
@@ -184,19 +240,23 @@ void SharedGroup::dispatch(WorkerState& worker) {
     --worker.ledger().waiting;
     if (is_expired) {
       ++worker.ledger().dropped[static_cast<std::size_t>(DropReason::kExpired)];
+      if (stored_) worker.journal.touch(*this);
     } else {
       ++member->assigned;
       Publication publication{std::move(taken.message)};
-      assign(worker, *member, publication, taken.sequence, true);
+      const bool is_given = taken.is_kept && gives_away(*member, publication.qos());
+      if (taken.is_kept) note_assigned(worker, taken.sequence, is_given);
+      const Journal::OwnPart own(worker.journal);
+      assign(worker, *member, publication, taken.sequence, true, is_given);
     }
   }
 }
 
 void SharedGroup::assign(WorkerState& worker, Member& member, Publication& publication,
-                         std::uint64_t sequence, bool is_last) {
+                         std::uint64_t sequence, bool is_last, bool is_given) {
   if (worker.is_at_hand(member.shard)) {
-    const Assignment assignment{key_,          member.client_id,  member.shard,
-                                member.serial, member.membership, sequence};
+    const Assignment assignment{key_,          member.client_id,  member.shard, member.serial,
+                                member.membership, sequence, is_given};
     return take_assigned(worker, assignment, publication, is_last);
   }
   ++worker.ledger().handed_over;
@@ -206,9 +266,11 @@ void SharedGroup::assign(WorkerState& worker, Member& member, Publication& publi
                   .member = member.serial,
                   .membership = member.membership,
                   .message = publication.message(),
-                  .sequence = sequence};
-  worker.mailer.post(worker.node.owner_of(member.shard),
-                     AddressedMail{.shard = member.shard, .content = std::move(mail)});
+                  .sequence = sequence,
+                  .is_given = is_given};
+  const WorkerIndex to = worker.node.owner_of(member.shard);
+  worker.mailer.post(to, AddressedMail{.shard = member.shard, .content = std::move(mail)},
+                     is_given ? worker.journal.join(to) : nullptr);
 }
 
 void SharedGroup::take_back(WorkerState& worker, GroupMail mail) {
@@ -221,8 +283,10 @@ void SharedGroup::take_back(WorkerState& worker, GroupMail mail) {
   const auto at =
       std::lower_bound(waiting_.begin(), waiting_.end(), mail.sequence,
                        [](const Waiting& w, std::uint64_t sequence) { return w.sequence < sequence; });
+  const bool is_new_to_store = stored_ && stored_->with_members.erase(mail.sequence) == 0;
+  if (is_new_to_store) worker.journal.add(*this, mail.sequence, mail.message, worker.now);
   waiting_bytes_ += mail.message->size();
-  waiting_.insert(at, {mail.sequence, std::move(mail.message), worker.now});
+  waiting_.insert(at, {mail.sequence, std::move(mail.message), worker.now, stored_ != nullptr});
   ++worker.ledger().waiting;
 }
 
@@ -246,6 +310,8 @@ void SharedGroup::on_mail(WorkerState& worker, GroupMail mail) {
   switch (mail.kind) {
     case GroupMail::Kind::kJoin:
       if (member == nullptr) member = &add(mail.client_id);
+      if (mail.is_stored) keep(worker);
+      member->is_stored = mail.is_stored;
       member->serial = mail.member;
       member->membership = mail.membership;
       member->assigned = mail.unsettled;
@@ -261,6 +327,8 @@ void SharedGroup::on_mail(WorkerState& worker, GroupMail mail) {
       break;
     case GroupMail::Kind::kOnline:
       if (member == nullptr) break;
+      if (mail.is_stored) keep(worker);
+      member->is_stored = mail.is_stored;
       member->is_online = true;
       member->window = mail.window;
       least_assigned_ = 0;
@@ -270,6 +338,7 @@ void SharedGroup::on_mail(WorkerState& worker, GroupMail mail) {
       break;
     case GroupMail::Kind::kSettled:
       if (member != nullptr) count_settled(*member);
+      note_gone(worker, mail.sequence);
       break;
     case GroupMail::Kind::kReturned:
       if (member != nullptr && mail.sequence != 0) count_settled(*member);
@@ -279,10 +348,11 @@ void SharedGroup::on_mail(WorkerState& worker, GroupMail mail) {
   dispatch(worker);
 }
 
-bool SharedGroup::settle(std::string_view client_id, SessionSerial serial) {
-  Member* member = find(client_id);
+bool SharedGroup::settle(WorkerState& worker, const Settled& settled) {
+  Member* member = find(settled.client_id);
   // Else it is of an older session of the same client id.
-  if (member != nullptr && member->serial == serial) count_settled(*member);
+  if (member != nullptr && member->serial == settled.member) count_settled(*member);
+  note_gone(worker, settled.sequence);
   return !waiting_.empty();
 }
 
@@ -299,9 +369,17 @@ SharedGroup* SharedGroups::find(const GroupKey& key) {
   return found == groups_.end() ? nullptr : found->second.get();
 }
 
-void SharedGroups::settle(const GroupKey& key, std::string_view client_id, SessionSerial serial) {
+void SharedGroups::settle(WorkerState& worker, const GroupKey& key, const SharedGroup::Settled& settled) {
   SharedGroup* group = find(key);
-  if (group != nullptr && group->settle(client_id, serial)) mark(*group);
+  if (group != nullptr && group->settle(worker, settled)) mark(*group);
+}
+
+SharedGroup& SharedGroups::make(WorkerState& worker, GroupKeyRef key) {
+  auto made = std::make_unique<SharedGroup>(std::move(key));
+  SharedGroup& group = *made;
+  group.subscription().since = worker.subscribers.add(group.key().filter, group.subscription());
+  put(std::move(made));
+  return group;
 }
 
 void SharedGroups::mark(SharedGroup& group) {
@@ -336,14 +414,12 @@ void SharedGroups::on_mail(WorkerState& worker, GroupMail mail) {
       if (mail.kind == GroupMail::Kind::kLeave) nobody.on_mail(worker, std::move(mail));
       return;
     }
-    auto made = std::make_unique<SharedGroup>(mail.group);
-    group = made.get();
-    group->subscription().since = worker.subscribers.add(mail.group->filter, group->subscription());
-    put(std::move(made));
+    group = &make(worker, mail.group);
   }
   group->on_mail(worker, std::move(mail));
   if (!group->members().empty()) return;
   group->drop_all(worker);
+  worker.journal.forget_group(*group);
   worker.subscribers.remove(group->key().filter, group->subscription());
   by_own_key_.erase(&group->key());
   groups_.erase(group->key().text);

@@ -7,12 +7,14 @@
 #include <boost/container/deque.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/keyed_hash.h"
+#include "broker/durable/records.h"
 #include "broker/ids.h"
 #include "broker/mail.h"
 #include "broker/message.h"
@@ -34,6 +36,20 @@ class SharedGroup {
     bool is_online = false;
     std::uint32_t window = 0;    // most QoS 1 and 2 messages it may have unsettled
     std::uint32_t assigned = 0;  // QoS 1 and 2 messages it has not settled
+    bool is_stored = false;      // its session is kept
+  };
+  // What the store knows of a group with a member that is kept.
+  struct Stored {
+    QueueName queue;
+    CommitPoint named;  // where the store learned the queue's name
+    std::set<std::uint64_t> with_members;  // given out, not settled, and still the group's
+    bool is_touched = false;               // its record is to be written
+  };
+  // A message that a member is done with.
+  struct Settled {
+    std::string_view client_id;
+    SessionSerial member;
+    std::uint64_t sequence;
   };
 
   explicit SharedGroup(GroupKeyRef key);
@@ -49,7 +65,13 @@ class SharedGroup {
   mqtt::ReasonCode push(WorkerState& worker, Publication& publication, bool is_last);
   void on_mail(WorkerState& worker, GroupMail mail);
   // A member of this worker is done with a QoS 1 or 2 message. True if another one now has to be assigned.
-  bool settle(std::string_view client_id, SessionSerial serial);
+  bool settle(WorkerState& worker, const Settled& settled);
+  // nullptr if nothing of it is kept.
+  [[nodiscard]] Stored* stored() { return stored_.get(); }
+  [[nodiscard]] GroupRecord record() const;
+  // Of a group that was kept: its queue, before members join; then its messages, in order.
+  void restore(QueueName queue, std::uint64_t next_sequence);
+  void restore(WorkerState& worker, std::uint64_t sequence, MessageRef message, MonoTime enqueued);
   // Assigns what waits, as far as the windows of the members go.
   void dispatch(WorkerState& worker);
   bool is_to_dispatch = false;  // in SharedGroups::to_dispatch_
@@ -61,6 +83,7 @@ class SharedGroup {
     std::uint64_t sequence;
     MessageRef message;
     MonoTime enqueued;
+    bool is_kept;  // it is the store's as well
   };
 
   // Who gets a message may depend on whence it came.
@@ -80,8 +103,15 @@ class SharedGroup {
   Member* choose_sticky();
   Member* choose_by_hash(std::size_t hash);
   mqtt::ReasonCode enqueue(WorkerState& worker, const MessageRef& message);
+  void keep(WorkerState& worker);
+  // A message of the group's queue is with a member, or gone.
+  void note_assigned(WorkerState& worker, std::uint64_t sequence, bool is_given);
+  void note_gone(WorkerState& worker, std::uint64_t sequence);
+  [[nodiscard]] bool gives_away(const Member& member, mqtt::Qos qos) const {
+    return stored_ && member.is_stored && qos == mqtt::Qos::kExactlyOnce;
+  }
   void assign(WorkerState& worker, Member& member, Publication& publication, std::uint64_t sequence,
-              bool is_last);
+              bool is_last, bool is_given = false);
   void take_back(WorkerState& worker, GroupMail mail);
   void assign_unacknowledged(WorkerState& worker, Publication& publication, bool is_last);
   [[nodiscard]] bool is_full(const QueueLimits& limits, std::size_t size) const;
@@ -93,6 +123,7 @@ class SharedGroup {
   boost::unordered_flat_map<std::string_view, std::size_t, KeyedHash> places_{
       0, KeyedHash{reinterpret_cast<std::uintptr_t>(this)}};  // of the members, by client id
   boost::container::deque<Waiting> waiting_;                  // by sequence
+  std::unique_ptr<Stored> stored_;
   std::size_t waiting_bytes_ = 0;
   std::uint64_t next_sequence_ = 1;
   std::size_t last_chosen_ = 0;       // round robin
@@ -107,7 +138,9 @@ class SharedGroups {
   void on_mail(WorkerState& worker, GroupMail mail);
   // What a member of this worker is done with, without mail. The group's next assignments come at the end of
   // the turn.
-  void settle(const GroupKey& key, std::string_view client_id, SessionSerial serial);
+  void settle(WorkerState& worker, const GroupKey& key, const SharedGroup::Settled& settled);
+  // A group of this worker that is not here yet, without members.
+  SharedGroup& make(WorkerState& worker, GroupKeyRef key);
   [[nodiscard]] bool has_to_dispatch() const { return !to_dispatch_.empty(); }
   void dispatch_marked(WorkerState& worker);
   // For shard moves: takes out, puts in.

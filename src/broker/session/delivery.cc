@@ -51,6 +51,11 @@ ByteView added_properties(WorkerState& worker, const Delivery& delivery) {
   return worker.properties.view();
 }
 
+// The message counts among those of a session that is kept.
+bool is_kept(const Session& session, mqtt::Qos qos, const Assignment* assignment) {
+  return session.stored && qos != Qos::kAtMostOnce && (assignment == nullptr || assignment->is_given);
+}
+
 // False if the packet is larger than the client takes; nothing was written then [MQTT-3.1.2-24].
 bool write(WorkerState& worker, Connection& connection, const Delivery& delivery, mqtt::PacketId id,
            bool dup) {
@@ -89,6 +94,12 @@ bool write(WorkerState& worker, Connection& connection, const Delivery& delivery
   return true;
 }
 
+void leave_window(Connection& connection, const InFlight::Entry& entry) {
+  if (!entry.is_counted) return;
+  --connection.sent_unacknowledged;
+  connection.sent_unacknowledged_bytes -= entry.counted_bytes;
+}
+
 // True if the receiver gets the packet as anybody of its version does: nothing is added, nothing may be too
 // large.
 bool takes_common_form(const Connection& connection, const Publication& publication,
@@ -116,6 +127,34 @@ void occupy_window(Connection& connection, InFlight::Entry& entry) {
   connection.sent_unacknowledged_bytes += entry.counted_bytes;
 }
 
+// The packet id of an entry, and the message if it is new, go to the store.
+void store_sent(WorkerState& worker, Session& session, InFlight::Entry& entry) {
+  if (entry.delivery.sequence == 0) {
+    worker.journal.add(session, entry.delivery, entry.packet_id);
+  } else {
+    worker.journal.touch(session, entry.delivery.qos == Qos::kExactlyOnce);
+  }
+}
+
+// A QoS 2 message of a kept session: its first byte leaves when message and packet id are durable (rules: 3).
+void send_when_stored(WorkerState& worker, Session& session, InFlight::Entry& entry) {
+  store_sent(worker, session, entry);
+  ++worker.ledger().in_flight;
+  occupy_window(*session.connection, entry);
+  constexpr std::size_t kSentMax = 1024;  // of the list, before its front is cut off
+  if (session.next_resend > kSentMax) {
+    session.resend.erase(session.resend.begin(),
+                         session.resend.begin() + static_cast<std::ptrdiff_t>(session.next_resend));
+    session.next_resend = 0;
+  }
+  const Session::Resend waiting{.id = entry.packet_id,
+                                .message = worker.journal.point_of(entry.delivery),
+                                .packet_id = worker.journal.latest()};
+  session.resend.push_back(waiting);
+  worker.journal.wait(session, waiting.message);
+  worker.journal.wait(session, {worker.index, waiting.packet_id});
+}
+
 void send_now(WorkerState& worker, Session& session, Delivery delivery) {
   Connection& connection = *session.connection;
   if (delivery.qos == Qos::kAtMostOnce) {
@@ -127,12 +166,16 @@ void send_now(WorkerState& worker, Session& session, Delivery delivery) {
     return;
   }
   InFlight::Entry& entry = session.in_flight.add(std::move(delivery));
+  if (entry.delivery.is_kept && entry.delivery.qos == Qos::kExactlyOnce)
+    return send_when_stored(worker, session, entry);
   if (!write(worker, connection, entry.delivery, entry.packet_id, false)) {
     const Delivery unsent = entry.delivery;
     session.in_flight.erase(entry);
     drop(worker, session, unsent, DropReason::kTooLarge);
     return;
   }
+  entry.was_sent = true;
+  if (entry.delivery.is_kept) store_sent(worker, session, entry);
   ++worker.ledger().in_flight;
   occupy_window(connection, entry);
 }
@@ -157,6 +200,7 @@ void drop_oldest(WorkerState& worker, Session& session) {
 void append(WorkerState& worker, Session& session, Delivery delivery) {
   delivery.enqueued = worker.now;
   ++worker.ledger().waiting;
+  if (delivery.is_kept) worker.journal.add(session, delivery, {});
   session.outbox.push(std::move(delivery));
 }
 
@@ -167,6 +211,10 @@ mqtt::ReasonCode overflow(WorkerState& worker, Session& session, Delivery delive
   const OverflowPolicy policy = delivery.qos == Qos::kAtMostOnce ? OverflowPolicy::kDropNew : limits.overflow;
   switch (policy) {
     case OverflowPolicy::kConflate:
+      if (delivery.is_kept && session.outbox.holds_topic(delivery.message->topic())) {
+        worker.journal.add(session, delivery, {});
+        session.stored->is_conflated = true;
+      }
       if (Delivery old = session.outbox.conflate(delivery); old.message) {
         drop(worker, session, old, DropReason::kConflated);
         // The newer one may be larger.
@@ -226,11 +274,22 @@ bool is_output_full(Connection& connection, std::size_t size) {
   return unsent != 0 && unsent + size > connection.policy->output_bytes_max;
 }
 
+// It is larger than the client takes.
+void drop_unsent(WorkerState& worker, Session& session, InFlight::Entry& entry) {
+  --worker.ledger().in_flight;
+  const Delivery unsent = entry.delivery;
+  leave_window(*session.connection, entry);
+  session.in_flight.erase(entry);
+  drop(worker, session, unsent, DropReason::kTooLarge);
+}
+
 // False if the pump has to stop.
 bool pump_resend(WorkerState& worker, Session& session) {
   Connection& connection = *session.connection;
   while (session.next_resend < session.resend.size()) {
-    InFlight::Entry* entry = session.in_flight.find(session.resend[session.next_resend]);
+    const Session::Resend& next = session.resend[session.next_resend];
+    if (!worker.journal.is_durable(next.message) || !worker.journal.is_durable(next.packet_id)) return false;
+    InFlight::Entry* entry = session.in_flight.find(next.id);
     if (entry == nullptr) {
       ++session.next_resend;
       continue;
@@ -244,13 +303,12 @@ bool pump_resend(WorkerState& worker, Session& session) {
       ++worker.counters.packets_sent;
       connection.transport().flush_later();
     } else {
-      if (!has_window(connection, session)) return false;
-      if (write(worker, connection, entry->delivery, entry->packet_id, true)) {
-        occupy_window(connection, *entry);
+      if (!entry->is_counted && !has_window(connection, session)) return false;
+      if (write(worker, connection, entry->delivery, entry->packet_id, entry->was_sent)) {
+        entry->was_sent = true;
+        if (!entry->is_counted) occupy_window(connection, *entry);
       } else {
-        --worker.ledger().in_flight;
-        drop(worker, session, entry->delivery, DropReason::kTooLarge);
-        session.in_flight.erase(*entry);
+        drop_unsent(worker, session, *entry);
       }
     }
     ++session.next_resend;
@@ -277,6 +335,7 @@ bool send_ready(WorkerState& worker, Session& session, RetainedReplay& replay,
     ++replay.next_ready;
     ++worker.ledger().routed;
     Delivery delivery{.message = std::move(message), .qos = qos, .retain = true, .enqueued = worker.now};
+    delivery.is_kept = is_kept(session, qos, nullptr);
     if (subscription.identifier != 0) delivery.subscription_ids.push_back(subscription.identifier);
     const ClientIdentity who{session.client_id, session.user_name, session.policy->name};
     Authorizer& authorizer = worker.node.ports().authorizer;
@@ -380,11 +439,13 @@ mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Re
   Session& session = *receiver.session;
   const Qos qos = std::min(publication.qos(), receiver.qos);
   const bool retain = receiver.retain_as_published && publication.retain();
+  const bool kept = is_kept(session, qos, assignment);
   Connection* const connection = session.connection;
   const bool is_quick = connection != nullptr && session.is_caught_up() &&
                         takes_common_form(*connection, publication, receiver) &&
                         !is_output_full(*connection, publication.size()) &&
                         (qos == Qos::kAtMostOnce || has_window(*connection, session)) &&
+                        !(kept && qos == Qos::kExactlyOnce) &&
                         !worker.node.ports().authorizer.checks_receive();
   if (!is_quick) {
     return deliver(worker, session,
@@ -393,7 +454,8 @@ mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Re
                     .retain = retain,
                     .subscription_ids = receiver.subscription_ids,
                     .group = assignment != nullptr ? assignment->group : nullptr,
-                    .group_sequence = assignment != nullptr ? assignment->sequence : 0});
+                    .group_sequence = assignment != nullptr ? assignment->sequence : 0,
+                    .is_kept = kept});
   }
   Publication::Form form{.is_v5 = connection->is_v5(), .qos = qos, .retain = retain};
   if (qos == Qos::kAtMostOnce) {
@@ -407,16 +469,19 @@ mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Re
                              .qos = qos,
                              .retain = retain,
                              .group = assignment != nullptr ? assignment->group : nullptr,
-                             .group_sequence = assignment != nullptr ? assignment->sequence : 0});
+                             .group_sequence = assignment != nullptr ? assignment->sequence : 0,
+                             .is_kept = kept});
+  entry.was_sent = true;
   form.packet_id = entry.packet_id;
   append_common_form(worker, *connection, publication, form);
+  if (kept) worker.journal.add(session, entry.delivery, entry.packet_id);
   ++worker.ledger().in_flight;
   occupy_window(*connection, entry);
   return mqtt::ReasonCode::kSuccess;
 }
 
 void pump(WorkerState& worker, Session& session) {
-  if (session.connection == nullptr) return;
+  if (session.connection == nullptr || session.connection->state != Connection::State::kConnected) return;
   if (!pump_resend(worker, session)) return;
   if (!pump_replays(worker, session)) return;
   pump_outbox(worker, session, session.outbox.last_place());
@@ -425,6 +490,7 @@ void pump(WorkerState& worker, Session& session) {
 void drop(WorkerState& worker, Session& session, const Delivery& delivery, DropReason reason) {
   ++worker.ledger().dropped[static_cast<std::size_t>(reason)];
   session.count_drop(reason);
+  worker.journal.forget(session, delivery);
   if (delivery.group) settle_with_group(worker, session, delivery);
 }
 
@@ -438,10 +504,8 @@ void settle(WorkerState& worker, Session& session, InFlight::Entry& entry, mqtt:
 
 void finish(WorkerState& worker, Session& session, InFlight::Entry& entry) {
   Connection& connection = *session.connection;
-  if (entry.is_counted) {
-    --connection.sent_unacknowledged;
-    connection.sent_unacknowledged_bytes -= entry.counted_bytes;
-  }
+  leave_window(connection, entry);
+  worker.journal.forget(session, entry.delivery);
   session.in_flight.erase(entry);
   if (!session.is_caught_up()) worker.pump_later(session);
 }
@@ -451,7 +515,13 @@ void begin_resend(WorkerState& worker, Session& session) {
   session.next_resend = 0;
   for (InFlight::Entry* entry : session.in_flight.in_order()) {
     entry->is_counted = false;
-    session.resend.push_back(entry->packet_id);
+    Session::Resend again{.id = entry->packet_id};
+    const bool is_first = entry->delivery.is_kept && !entry->was_sent;
+    if (is_first) {
+      again.message = worker.journal.point_of(entry->delivery);
+      worker.journal.wait(session, again.message);
+    }
+    session.resend.push_back(again);
   }
   if (!session.is_caught_up()) worker.pump_later(session);
 }

@@ -62,6 +62,7 @@ void connection_ended(WorkerState& worker, Session& session) {
     return;
   }
   if (session.will_due <= worker.now) publish_will(worker, session);
+  worker.journal.put_session(session);
   arm_offline_timer(worker, session);
 }
 
@@ -78,7 +79,10 @@ void on_session_timer(WorkerState& worker, Session& session) {
     end_session(worker, session);
     return;
   }
-  if (session.will_due <= worker.now) publish_will(worker, session);
+  if (session.will_due <= worker.now) {
+    publish_will(worker, session);
+    worker.journal.put_session(session);
+  }
   arm_offline_timer(worker, session);
 }
 
@@ -87,6 +91,7 @@ void unsubscribe(WorkerState& worker, Session& session, std::string_view text, s
   if (!gone) return;
   --worker.counters.subscriptions;
   worker.node.count_weight(session.shard, -1);
+  worker.journal.erase_subscription(session, text);
   if (gone->group) {
     --worker.counters.shared_subscriptions;
     --session.shared_count;
@@ -101,6 +106,7 @@ void end_session(WorkerState& worker, Session& session) {
   drop_messages(worker, session);
   worker.forget_pump(session);
   session.timer.cancel();
+  worker.journal.forget_session(session);
   session.is_ended = true;
   --worker.counters.sessions;
   worker.node.count_weight(session.shard, -Node::kSessionWeight);

@@ -47,6 +47,25 @@ InFlight::Entry& InFlight::add(Delivery delivery) {
   entry.sequence = next_sequence_++;
   entry.packet_id = {last_id_};
   entry.state = State::kPublished;
+  entry.was_sent = false;
+  entry.delivery = std::move(delivery);
+  ++count_;
+  return entry;
+}
+
+InFlight::Entry& InFlight::restore(mqtt::PacketId id, State state, Delivery delivery) {
+  constexpr std::size_t kSlotsMax = 65'536;
+  // Two ids may want the same slot of a small table.
+  while (slots_.empty() || count_ * 2 >= slots_.size() ||
+         slots_[id.value & (slots_.size() - 1)].state != State::kFree) {
+    if (slots_.size() == kSlotsMax) break;
+    grow();
+  }
+  Entry& entry = slots_[id.value & (slots_.size() - 1)];
+  entry.sequence = next_sequence_++;
+  entry.packet_id = id;
+  entry.state = state;
+  entry.was_sent = true;
   entry.delivery = std::move(delivery);
   ++count_;
   return entry;
@@ -108,12 +127,21 @@ Delivery Outbox::pop() {
   return delivery;
 }
 
+void Outbox::index_topics() {
+  if (waiting_->by_topic) return;
+  waiting_->by_topic = std::make_unique<TopicIndex>();
+  for (const Delivery& waiting : waiting_->deliveries) enter(*waiting_->by_topic, waiting);
+}
+
+bool Outbox::holds_topic(std::string_view topic) {
+  if (!waiting_) return false;
+  index_topics();
+  return waiting_->by_topic->contains(topic);
+}
+
 Delivery Outbox::conflate(const Delivery& newer) {
   if (!waiting_) return {};
-  if (!waiting_->by_topic) {
-    waiting_->by_topic = std::make_unique<TopicIndex>();
-    for (const Delivery& waiting : waiting_->deliveries) enter(*waiting_->by_topic, waiting);
-  }
+  index_topics();
   const auto known = waiting_->by_topic->find(newer.message->topic());
   if (known == waiting_->by_topic->end()) return {};
   Delivery& waiting = at_place(known->second);

@@ -29,6 +29,17 @@ struct Delivery {
   SubscriptionIds subscription_ids;
   GroupKeyRef group;  // assigned by a shared group, which waits to hear of it
   std::uint64_t group_sequence = 0;
+  // It is the store's as well: for a session that is kept, and not one that the group keeps.
+  bool is_kept = false;
+  std::uint32_t part = 0;      // of Journal, where it was added
+  std::uint32_t slot = 0;      // in that part
+  std::uint64_t sequence = 0;  // in the session's stored queue; 0 until it was added
+
+  void forget_stored() {
+    is_kept = false;
+    part = 0;
+    sequence = 0;
+  }
 };
 
 using DeliveryQueue = boost::container::deque<Delivery>;
@@ -46,12 +57,18 @@ class InFlight {
     mqtt::PacketId packet_id{};
     State state = State::kFree;
     bool is_counted = false;          // in Connection::sent_unacknowledged of the present connection
+    bool was_sent = false;            // or may have been: it is sent again with DUP [MQTT-3.3.1-1]
     std::uint32_t counted_bytes = 0;  // in Connection::sent_unacknowledged_bytes
     Delivery delivery;                // message is empty once the client has it (PUBREC)
   };
 
   // Takes the next free packet id. The number of entries is at most 65 535.
   Entry& add(Delivery delivery);
+  // Puts one back that had this packet id, in the order of the calls. The id is free.
+  Entry& restore(mqtt::PacketId id, State state, Delivery delivery);
+  // The id given last: the next one follows it.
+  [[nodiscard]] mqtt::PacketId last_id() const { return {last_id_}; }
+  void set_last_id(mqtt::PacketId id) { last_id_ = id.value; }
   [[nodiscard]] Entry* find(mqtt::PacketId id);
   void erase(Entry& entry);
 
@@ -64,6 +81,13 @@ class InFlight {
     for (const Entry& entry : slots_) {
       if (entry.state != State::kFree) visit(entry);
     }
+  }
+  void forget_parts() {
+    for (Entry& entry : slots_) entry.delivery.part = 0;
+  }
+  // Of a session that is not kept any more.
+  void forget_stored() {
+    for (Entry& entry : slots_) entry.delivery.forget_stored();
   }
 
  private:
@@ -94,6 +118,8 @@ class Outbox {
   // Replaces the newest waiting message of the same topic; gives the old one back, or an empty delivery if
   // there is none. The first call indexes the queue by topic; the index lives until the queue is empty.
   Delivery conflate(const Delivery& newer);
+  // Whether conflate() would find one.
+  [[nodiscard]] bool holds_topic(std::string_view topic);
   // Takes out everything that `group` assigned and was not sent.
   std::vector<Delivery> take_group(const GroupKey& group);
   template <typename Visit>
@@ -101,11 +127,29 @@ class Outbox {
     if (!waiting_) return;
     for (const Delivery& waiting : waiting_->deliveries) visit(waiting);
   }
+  // Until `visit` answers false.
+  template <typename Visit>
+  void for_each_while(Visit visit) const {
+    if (!waiting_) return;
+    for (const Delivery& waiting : waiting_->deliveries) {
+      if (!visit(waiting)) return;
+    }
+  }
+  // Of a session that moves to another worker, whose parts are others.
+  void forget_parts() {
+    if (!waiting_) return;
+    for (Delivery& waiting : waiting_->deliveries) waiting.part = 0;
+  }
+  void forget_stored() {
+    if (!waiting_) return;
+    for (Delivery& waiting : waiting_->deliveries) waiting.forget_stored();
+  }
 
  private:
   // Topic to place of its newest waiting message, which holds the text of the key.
   using TopicIndex = boost::unordered_flat_map<std::string_view, std::uint64_t>;
 
+  void index_topics();
   static void enter(TopicIndex& index, const Delivery& waiting);
   void leave(const Delivery& gone);
   [[nodiscard]] Delivery& at_place(std::uint64_t place);

@@ -1,9 +1,12 @@
 // Packet ids of one direction, mostly none: holds no memory until it is used. A plain value.
 #pragma once
 
+#include <algorithm>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "mqtt/types.h"
 
@@ -35,6 +38,12 @@ class PacketIdSet {
   }
   [[nodiscard]] std::size_t size() const { return ids_ ? ids_->size() : 0; }
   [[nodiscard]] bool empty() const { return size() == 0; }
+  [[nodiscard]] std::vector<std::uint16_t> in_order() const {
+    if (!ids_) return {};
+    std::vector<std::uint16_t> sorted(ids_->begin(), ids_->end());
+    std::sort(sorted.begin(), sorted.end());
+    return sorted;
+  }
 
  private:
   static constexpr std::size_t kCapacityKept = 128;

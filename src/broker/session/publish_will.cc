@@ -25,7 +25,9 @@ void publish_will(WorkerState& worker, Session& session) {
                      .retain = will->retain,
                      .expires = will->has_expiry ? worker.now + Duration::seconds(will->expiry_s) : kNever,
                      .origin = session.client_id_hash});
-  if (will->retain && !worker.node.retained().store(message)) {
+  const bool is_retained = will->retain && worker.node.retained().store(message);
+  if (is_retained) worker.journal.retained_changed(will->topic, true);
+  if (will->retain && !is_retained) {
     log::warn("will not retained: the limit of retained messages is reached",
               {{"client", session.client_id}, {"topic", will->topic}});
   }

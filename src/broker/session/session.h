@@ -13,6 +13,7 @@
 #include "base/compact_text.h"
 #include "base/timer_wheel.h"
 #include "broker/counters.h"
+#include "broker/durable/stored_session.h"
 #include "broker/ids.h"
 #include "broker/policy.h"
 #include "broker/retained/retained_messages.h"
@@ -96,9 +97,14 @@ class Session {
   SubscriptionSet subscriptions;
   Outbox outbox;
   InFlight in_flight;
-  // Packet ids that the present connection still has to get again, in order, from `next_resend` on
-  // [MQTT-4.4.0-1].
-  std::vector<mqtt::PacketId> resend;
+  // What the present connection has to get before anything else, in order, from `next_resend` on: again
+  // [MQTT-4.4.0-1], or for the first time once its packet id is durable (rules: 3).
+  struct Resend {
+    mqtt::PacketId id{};
+    CommitPoint message{};     // both durable: it may be sent
+    CommitNumber packet_id{};  // of this worker
+  };
+  std::vector<Resend> resend;
   std::size_t next_resend = 0;
   ReplayQueue replays;
   // Packet ids of QoS 2 PUBLISH packets received and not yet released [MQTT-4.3.3-10].
@@ -116,6 +122,7 @@ class Session {
   std::uint64_t route_mark = 0;       // last message whose matches were gathered for it
   MonoTime drops_logged{INT64_MIN};   // at most one line a minute
   std::unique_ptr<std::array<std::uint32_t, kDropReasons>> drops;
+  std::unique_ptr<StoredSession> stored;  // none: a restart forgets it
 
   // While there is no connection: when the will is published, and when the session ends.
   MonoTime will_due = kNever;

@@ -1,0 +1,322 @@
+#include "broker/durable/restore.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/routing/group_member.h"
+#include "broker/session/lifecycle.h"
+#include "broker/worker.h"
+#include "broker/worker_state.h"
+#include "mqtt/topic.h"
+
+namespace nightjar::broker {
+
+Restore::Restore(Node& node, std::span<Worker* const> workers,
+                 std::span<const ListenerPolicy* const> listeners)
+    : node_(node),
+      workers_(workers.begin(), workers.end()),
+      listeners_(listeners.begin(), listeners.end()) {}
+Restore::~Restore() = default;
+
+WorkerState& Restore::owner(ShardId shard) { return workers_[node_.owner_of(shard).value]->state(); }
+
+const ListenerPolicy& Restore::policy_of(std::string_view listener) const {
+  const auto same = std::find_if(listeners_.begin(), listeners_.end(),
+                                 [listener](const ListenerPolicy* policy) { return policy->name == listener; });
+  return same == listeners_.end() ? *listeners_.front() : **same;
+}
+
+void Restore::note_unreadable(std::string_view table, std::string_view key) {
+  if (found_.unreadable++ != 0) return;
+  for (const char c : key) {
+    const bool is_plain = c >= 0x20 && c < 0x7F;
+    found_.first_unreadable +=
+        is_plain ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  found_.first_unreadable = fmt::format("{} {}", table, found_.first_unreadable);
+}
+
+// ---- sessions ----
+
+void Restore::session_row(std::string_view key, std::string_view value) {
+  const auto read = read_session_key(key);
+  bool is_good = read.has_value();
+  if (is_good && read->is_group) {
+    is_good = put_group_row(*read, value);
+  } else if (is_good && read->kind == 'h') {
+    is_good = put_session(*read, value);
+  } else if (is_good) {
+    // Without its header the session is unknown, and so is what else is said of it.
+    is_good = present_ != nullptr && present_client_ == read->name;
+    if (is_good && read->kind == 'p') is_good = put_packet_ids(value);
+    if (is_good && read->kind == 's') is_good = put_subscription(*read, value);
+    if (is_good && read->kind == 'w') is_good = put_will(value);
+  }
+  if (!is_good) note_unreadable("session", key);
+}
+
+bool Restore::put_session(const SessionKey& key, std::string_view value) {
+  present_ = nullptr;
+  const auto record = read_session(value, node_.store_clock());
+  if (!record || node_.shard_of(key.name) != key.shard || kept_.contains(record->queue)) return false;
+  WorkerState& worker = owner(key.shard);
+  Session& session =
+      *open_session(worker, std::string(key.name), false, policy_of(record->listener)).session;
+  session.expiry_s = record->expiry_s;
+  session.user_name = record->user_name;
+  session.will_due = record->will_due;
+  session.stored = std::make_unique<StoredSession>();
+  session.stored->queue = {key.shard, record->queue};
+  node_.count_stored(worker.index, 1);
+  const bool was_connected = record->left == kNever;
+  const MonoTime left = was_connected ? worker.now : record->left;
+  session.ends_at = session.expiry_s == kExpiryNever ? kNever : left + Duration::seconds(session.expiry_s);
+  auto kept = std::make_unique<Kept>();
+  kept->session = &session;
+  kept->was_connected = was_connected;
+  present_ = kept.get();
+  present_client_ = key.name;
+  kept_.emplace(record->queue, std::move(kept));
+  ++found_.sessions;
+  return true;
+}
+
+bool Restore::put_packet_ids(std::string_view value) {
+  auto record = read_packet_ids(value);
+  if (!record) return false;
+  Session& session = *present_->session;
+  for (const std::uint16_t id : record->incoming) session.incoming_ids.insert({id});
+  session.in_flight.set_last_id({record->last_id});
+  session.stored->next_sequence = std::max(session.stored->next_sequence, record->waiting_from);
+  session.stored->gone.insert(record->gone.begin(), record->gone.end());
+  present_->ids = std::move(*record);
+  return true;
+}
+
+bool Restore::put_subscription(const SessionKey& key, std::string_view value) {
+  const auto record = read_subscription(value);
+  mqtt::SharedFilter shared;
+  const bool is_shared = mqtt::is_shared(key.detail);
+  if (!record || (is_shared && !mqtt::parse_shared(key.detail, shared))) return false;
+  Session& session = *present_->session;
+  WorkerState& worker = *session.worker;
+  auto made = std::make_unique<Subscription>();
+  made->session = &session;
+  made->text = key.detail;
+  made->qos = record->qos;
+  made->identifier = record->identifier;
+  made->no_local = record->no_local;
+  made->retain_as_published = record->retain_as_published;
+  Subscription& entered = session.subscriptions.insert(std::move(made));
+  ++worker.counters.subscriptions;
+  worker.node.count_weight(session.shard, 1);
+  ++found_.subscriptions;
+  if (!is_shared) {
+    entered.since = worker.subscribers.add(entered.text, entered);
+    return true;
+  }
+  ++worker.counters.shared_subscriptions;
+  ++session.shared_count;
+  entered.group = std::make_shared<const GroupKey>(shared.share_name, shared.filter,
+                                                   node_.shard_of_group(shared.share_name, shared.filter));
+  entered.membership = ++session.last_membership;
+  groups_[entered.group->text].has_member = true;
+  join_group(worker, session, entered, 0);
+  return true;
+}
+
+bool Restore::put_will(std::string_view value) {
+  auto will = read_will(value);
+  if (!will) return false;
+  present_->session->will = std::make_unique<Will>(std::move(*will));
+  present_->session->stored->has_will = true;
+  ++found_.wills;
+  return true;
+}
+
+// ---- groups ----
+
+bool Restore::put_group_row(const SessionKey& key, std::string_view value) {
+  Group& group = groups_[std::string(key.name)];
+  if (key.kind == 'q') {
+    const auto queue = read_group_queue(value);
+    if (queue) group.queue = *queue;
+    return queue.has_value();
+  }
+  auto record = read_group(value);
+  if (record) group.record = std::move(*record);
+  return record.has_value();
+}
+
+// When all sessions are known: a group whose last member left is garbage.
+void Restore::make_groups() {
+  if (std::exchange(has_groups_, true)) return;
+  for (auto& [text, group] : groups_) {
+    mqtt::SharedFilter shared;
+    if (group.queue == 0 || !mqtt::parse_shared(text, shared)) continue;
+    const ShardId shard = node_.shard_of_group(shared.share_name, shared.filter);
+    if (!group.has_member) {
+      garbage_.erase(Table::kSessions, group_key(shard, text, 'q'));
+      garbage_.erase(Table::kSessions, group_key(shard, text, 'h'));
+      continue;
+    }
+    WorkerState& worker = owner(shard);
+    SharedGroup& made = worker.groups.make(
+        worker, std::make_shared<const GroupKey>(shared.share_name, shared.filter, shard));
+    made.restore({shard, group.queue}, group.record.next_sequence);
+    node_.count_stored(worker.index, 1);
+    auto kept = std::make_unique<Kept>();
+    kept->group = &made;
+    kept->group_record = std::move(group.record);
+    kept_.emplace(group.queue, std::move(kept));
+  }
+}
+
+// ---- messages ----
+
+void Restore::queue_row(std::string_view key, std::string_view value) {
+  make_groups();
+  const auto read = read_queue_key(key);
+  auto entries = read ? read_queue_value(value, node_.store_clock()) : std::nullopt;
+  if (!entries) return note_unreadable("message", key);
+  if (read->queue.id != queue_) {
+    finish_queue();
+    queue_ = read->queue.id;
+    const auto known = kept_.find(queue_);
+    queue_of_ = known == kept_.end() ? nullptr : known->second.get();
+    if (queue_of_ != nullptr) {
+      for (const PacketIdsRecord::Sent& sent : queue_of_->ids.sent) sent_.emplace(sent.sequence, sent);
+    } else {
+      // A session that ended while a message for it was on its way to the disk.
+      garbage_.erase_range(Table::kQueues, queue_key(read->queue, 0), queue_end_key(read->queue));
+    }
+  }
+  if (queue_of_ == nullptr) return;
+  for (QueueEntry& entry : *entries) put_entry(*queue_of_, std::move(entry));
+}
+
+void Restore::put_entry(Kept& kept, QueueEntry entry) {
+  if (kept.group != nullptr) {
+    const GroupRecord& record = kept.group_record;
+    const bool is_live = entry.sequence >= record.next_sequence ||
+                         std::binary_search(record.live.begin(), record.live.end(), entry.sequence);
+    if (!is_live) return;
+    ++found_.messages;
+    kept.group->restore(owner(kept.group->key().shard), entry.sequence, std::move(entry.message), entry.enqueued);
+    return;
+  }
+  last_sequence_ = std::max(last_sequence_, entry.sequence);
+  const auto sent = sent_.find(entry.sequence);
+  if (sent != sent_.end()) {
+    in_flight_.emplace(entry.sequence, std::move(entry));
+    return;
+  }
+  Session& session = *kept.session;
+  if (entry.sequence < kept.ids.waiting_from || session.stored->gone.contains(entry.sequence)) return;
+  if (entry.id.value != 0) {
+    sent_.emplace(entry.sequence, PacketIdsRecord::Sent{entry.sequence, entry.id, false});
+    in_flight_.emplace(entry.sequence, std::move(entry));
+    return;
+  }
+  ++found_.messages;
+  ++session.worker->ledger().routed;
+  ++session.worker->ledger().waiting;
+  session.outbox.push({.message = std::move(entry.message),
+                       .qos = entry.qos,
+                       .retain = entry.retain,
+                       .enqueued = entry.enqueued,
+                       .subscription_ids = std::move(entry.subscription_ids),
+                       .is_kept = true,
+                       .sequence = entry.sequence});
+}
+
+void Restore::put_in_flight(Session& session, const PacketIdsRecord::Sent& sent, QueueEntry entry) {
+  // One of two with the same id was acknowledged, and that can only be the older one.
+  if (InFlight::Entry* older = session.in_flight.find(sent.id); older != nullptr) {
+    if (older->state == InFlight::State::kPublished) {
+      --session.worker->ledger().in_flight;
+      ++session.worker->ledger().delivered;
+    }
+    session.in_flight.erase(*older);
+  }
+  const bool has_message = static_cast<bool>(entry.message);
+  if (!sent.is_released && !has_message) return;  // it was acknowledged before it had to be written
+  if (!sent.is_released) {
+    ++found_.messages;
+    ++session.worker->ledger().routed;
+    ++session.worker->ledger().in_flight;
+  }
+  session.in_flight.restore(
+      sent.id, sent.is_released ? InFlight::State::kReleased : InFlight::State::kPublished,
+      {.message = sent.is_released ? MessageRef{} : std::move(entry.message),
+       .qos = has_message ? entry.qos : mqtt::Qos::kExactlyOnce,
+       .retain = entry.retain,
+       .enqueued = entry.enqueued,
+       .subscription_ids = std::move(entry.subscription_ids),
+       .is_kept = true,
+       .sequence = sent.sequence});
+}
+
+void Restore::finish_queue() {
+  if (queue_of_ != nullptr && queue_of_->session != nullptr) {
+    Session& session = *queue_of_->session;
+    const mqtt::PacketId last_id = session.in_flight.last_id();
+    for (const auto& [sequence, sent] : sent_) {
+      QueueEntry entry;
+      if (const auto found = in_flight_.find(sequence); found != in_flight_.end()) entry = std::move(found->second);
+      put_in_flight(session, sent, std::move(entry));
+    }
+    const bool was_given_later = !sent_.empty() && queue_of_->ids.sent.empty();
+    session.in_flight.set_last_id(was_given_later ? sent_.rbegin()->second.id : last_id);
+    session.stored->next_sequence = std::max(session.stored->next_sequence, last_sequence_ + 1);
+    queue_of_->ids.sent.clear();
+  }
+  queue_ = 0;
+  queue_of_ = nullptr;
+  sent_.clear();
+  in_flight_.clear();
+  last_sequence_ = 0;
+}
+
+void Restore::retained_row(std::string_view topic, std::string_view value) {
+  MessageRef message = read_retained(topic, value, node_.store_clock());
+  if (!message || message->payload().empty()) return note_unreadable("retained", topic);
+  if (node_.retained().store(std::move(message))) ++found_.retained;
+}
+
+// ---- the end ----
+
+void Restore::start_time(Kept& kept, Changes& changes) {
+  Session& session = *kept.session;
+  WorkerState& worker = *session.worker;
+  // Released QoS 2 messages have no row in the queues any more.
+  queue_of_ = &kept;
+  for (const PacketIdsRecord::Sent& sent : kept.ids.sent) sent_.emplace(sent.sequence, sent);
+  finish_queue();
+  if (kept.was_connected) {
+    session.will_due = session.will ? worker.now + Duration::seconds(session.will->delay_s) : kNever;
+    changes.put(Table::kSessions, session_key(session.shard, session.client_id, 'h'),
+                write_session({.queue = session.stored->queue.id,
+                               .expiry_s = session.expiry_s,
+                               .user_name = std::string(session.user_name.view()),
+                               .listener = session.policy->name,
+                               .left = worker.now,
+                               .will_due = session.will_due},
+                              node_.store_clock()));
+  }
+  arm_offline_timer(worker, session);
+}
+
+Restored Restore::finish(Changes& changes) {
+  make_groups();
+  finish_queue();
+  changes = std::move(garbage_);
+  for (auto& [queue, kept] : kept_) {
+    if (kept->session != nullptr) start_time(*kept, changes);
+  }
+  return found_;
+}
+
+}  // namespace nightjar::broker

@@ -1,0 +1,75 @@
+#include "tests/support/map_store.h"
+
+#include "broker/mail.h"
+
+namespace nightjar::testing {
+
+using broker::Change;
+
+void MapStore::announce(std::shared_ptr<broker::Commit> commit) {
+  if (peers_ != nullptr) order_->announce(std::move(commit));
+}
+
+bool MapStore::ready(broker::Commit& commit) {
+  if (peers_ == nullptr) return false;
+  const auto ready = order_->ready(commit);
+  if (ready == broker::CommitOrder::Ready::kIsToWrite) ++to_write_;
+  return ready == broker::CommitOrder::Ready::kIsDurable;
+}
+
+void MapStore::start(broker::Peers& peers, broker::RetainedReader reader) {
+  order_ = std::make_unique<broker::CommitOrder>();
+  to_write_ = 0;
+  peers_ = &peers;
+  reader_ = std::move(reader);
+  ++runs;
+}
+
+bool MapStore::write() {
+  if (is_held || is_refusing_ || peers_ == nullptr) return false;
+  const auto commits = order_->take();
+  if (commits.empty()) return false;
+  for (const auto& commit : commits) {
+    for (const broker::Changes& part : commit->parts()) apply(part);
+  }
+  writes_ += commits.size();
+  to_write_ -= commits.size();
+  const broker::WorkerSet workers = order_->written(commits);
+  for (std::uint16_t worker = 0; worker < broker::kWorkersMax; ++worker) {
+    if ((workers & broker::bit({worker})) != 0) peers_->post({worker}, {worker}, broker::committed_batch());
+  }
+  return true;
+}
+
+void MapStore::crash() {
+  peers_ = nullptr;
+  reader_ = {};
+}
+
+void MapStore::apply(const broker::Changes& changes) {
+  changes.for_each([this](const Change& change) {
+    Rows& rows = tables_[static_cast<std::size_t>(change.table)];
+    switch (change.kind) {
+      case Change::Kind::kPut:
+        rows.insert_or_assign(std::string(change.key), std::string(change.value));
+        break;
+      case Change::Kind::kErase:
+        rows.erase(std::string(change.key));
+        break;
+      case Change::Kind::kEraseRange:
+        rows.erase(rows.lower_bound(change.key), rows.lower_bound(change.value));
+        break;
+      case Change::Kind::kRefresh: {
+        ByteBuffer value;
+        if (reader_(change.key, value)) {
+          rows.insert_or_assign(std::string(change.key), std::string(as_text(value.view())));
+        } else {
+          rows.erase(std::string(change.key));
+        }
+        break;
+      }
+    }
+  });
+}
+
+}  // namespace nightjar::testing
