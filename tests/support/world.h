@@ -81,13 +81,14 @@ class OpenDoor : public broker::Authenticator, public broker::Authorizer {
 
 class VolatileStore final : public broker::Store {
  public:
-  broker::StoreTicket append(broker::WorkerIndex, const broker::Record&) override { return ++last_; }
-  void close_batch(broker::WorkerIndex) override {}
-  [[nodiscard]] broker::StoreTicket committed(broker::WorkerIndex) const override { return last_; }
   [[nodiscard]] bool is_volatile() const override { return true; }
-
- private:
-  broker::StoreTicket last_ = 0;
+  void announce(std::shared_ptr<broker::Commit>) override {}
+  [[nodiscard]] bool ready(broker::Commit&) override { return true; }
+  [[nodiscard]] broker::CommitNumber committed(broker::WorkerIndex) const override { return 0; }
+  [[nodiscard]] bool is_busy() const override { return false; }
+  [[nodiscard]] bool is_refusing() const override { return false; }
+  void read(broker::WorkerIndex, broker::Table, std::string, std::string, std::size_t,
+            broker::ReadDone) override {}
 };
 
 struct WorldOptions {
