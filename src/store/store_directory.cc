@@ -74,10 +74,10 @@ class FirstLog final : public rocksdb::WalFilter {
 
 rocksdb::Status remove_directory(rocksdb::Env& env, const fs::path& directory) {
   std::vector<std::string> names;
-  if (const auto listed = env.GetChildren(directory.string(), &names); !listed.ok()) return listed;
+  if (auto listed = env.GetChildren(directory.string(), &names); !listed.ok()) return listed;
   for (const std::string& name : names) {
     if (name == "." || name == "..") continue;
-    if (const auto deleted = env.DeleteFile((directory / name).string()); !deleted.ok()) return deleted;
+    if (auto deleted = env.DeleteFile((directory / name).string()); !deleted.ok()) return deleted;
   }
   return env.DeleteDir(directory.string());
 }
