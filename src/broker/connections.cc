@@ -110,6 +110,7 @@ void close_connection(WorkerState& worker, Connection& connection, const Close& 
   --worker.counters.clients_connected;
   session->connection = nullptr;
   session->resend = {};
+  if (session->stored) session->stored->unsent.clear();
   session->next_resend = 0;
   if (close.discards_will) session->will.reset();
   groups_offline(worker, *session);

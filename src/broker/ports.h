@@ -7,9 +7,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/result.h"
 #include "base/spare_buffers.h"
 #include "broker/durable/commit.h"
 #include "broker/ids.h"
@@ -18,6 +21,7 @@
 namespace nightjar::broker {
 
 class Connection;
+class Worker;
 struct MailBatch;
 
 // One network connection as the core sees it: bytes out, close, move. Bytes in arrive through
@@ -143,8 +147,12 @@ class Authorizer {
   [[nodiscard]] virtual bool checks_receive() const = 0;
 };
 
-// Where everything is that must survive: four tables of keys and values, changed by commits. Any worker may call
-// any method.
+// Keys and values of a table, in the order of the keys.
+using StoredEntries = std::vector<std::pair<std::string, std::string>>;
+using ReadDone = std::function<void(Worker&, Result<StoredEntries>)>;
+
+// Where everything is that must survive: four tables of keys and values, changed by commits. Any worker may
+// call any method.
 class Store {
  public:
   virtual ~Store() = default;
@@ -152,8 +160,9 @@ class Store {
   [[nodiscard]] virtual bool is_volatile() const = 0;
   // By the origin, in the order of the numbers, before a part is handed in.
   virtual void announce(std::shared_ptr<Commit> commit) = 0;
-  // All parts are in; by the worker that handed in the last one. True if committed() of the origin has advanced
-  // already, because there was nothing to write; else every worker with a part gets a CommittedMail when it has.
+  // All parts are in; by the worker that handed in the last one. True if committed() of the origin has
+  // advanced already, because there was nothing to write; else every worker with a part gets a CommittedMail
+  // when it has.
   [[nodiscard]] virtual bool ready(Commit& commit) = 0;
   // Every commit of `origin` up to this one is durable.
   [[nodiscard]] virtual CommitNumber committed(WorkerIndex origin) const = 0;
@@ -161,6 +170,11 @@ class Store {
   [[nodiscard]] virtual bool is_busy() const = 0;
   // Nothing can be stored at present: the disk is full or fails. Commits wait until it can be.
   [[nodiscard]] virtual bool is_refusing() const = 0;
+  // Reads from `from` on, up to and without `to`, until `bytes_max` bytes are found, but one entry if there
+  // is one. Sees what was durable when it was asked, and perhaps more. `then` runs in a later turn of
+  // `asker`; not at all if the store ends before.
+  virtual void read(WorkerIndex asker, Table table, std::string from, std::string to, std::size_t bytes_max,
+                    ReadDone then) = 0;
 };
 
 // The present retained message of a topic as a value of Table::kRetained; false if there is none. Any thread.

@@ -73,7 +73,7 @@ bool ShardMoves::start(WorkerState& worker, ShardId shard, WorkerIndex to) {
                     .new_owner = to,
                     .state = std::make_unique<ShardState>()};
   close_unanswered(worker, shard);
-  worker.journal.hand_in_all(worker);
+  worker.journal.hand_in_all();
   departing.not_durable = worker.journal.not_durable();
   set_status(shard, Status::kElsewhere);
   worker.node.set_owner(shard, to);
@@ -134,7 +134,10 @@ void ShardMoves::install(WorkerState& worker, ShardMail mail) {
   for (auto& session : mail.state->sessions) {
     session->outbox.forget_parts();
     session->in_flight.forget_parts();
-    for (Session::Resend& waiting : session->resend) waiting = {.id = waiting.id};
+    for (Unsent& waiting : session->resend) waiting = {.id = waiting.id};
+    if (session->stored) {
+      for (Unsent& waiting : session->stored->unsent) waiting = {.id = waiting.id};
+    }
     session->worker = &worker;
     session->route_mark = 0;  // it was of the other worker's messages
     account(worker, *session, +1);

@@ -22,6 +22,7 @@
 #include "cli/control_server.h"
 #include "cli/data_dir.h"
 #include "cli/doctor.h"
+#include "cli/kept_state.h"
 #include "cli/log_sink.h"
 #include "cli/serve_config.h"
 #include "cli/signals.h"
@@ -79,7 +80,12 @@ class Broker {
  public:
   static Result<std::unique_ptr<Broker>> open(const config::Config& config, DataDir& data) {
     NJ_TRY(auto mail, net::MailRoom::open(worker_count(config)));
-    std::unique_ptr<Broker> broker{new Broker(config, std::move(mail))};
+    std::unique_ptr<store::RocksStore> kept;
+    if (config.node.durability != config::Durability::kMemory) {
+      NJ_TRY(kept, open_store(data.path(), config.node.durability));
+    }
+    std::unique_ptr<Broker> broker{new Broker(config, std::move(mail), std::move(kept))};
+    NJ_CHECK(broker->bring_back());
     NJ_CHECK(broker->listen());
     NJ_TRY(broker->control_, ControlServer::start(data.control_socket(), [commands = broker->commands_.get()](
                                                                              std::string_view request) {
@@ -88,12 +94,21 @@ class Broker {
     return broker;
   }
 
-  void start() { workers_.start(); }
+  // What the workers hand in last is written before what it refers to goes.
+  ~Broker() {
+    control_.reset();
+    workers_.reset();
+    kept_.reset();
+  }
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  void start() { workers_->start(); }
 
   // Every client is told; true if all of them were gone in time.
   bool drain() {
-    workers_.begin_drain();
-    return workers_.wait_until_quiet(kDrainTime);
+    workers_->begin_drain();
+    return workers_->wait_until_quiet(kDrainTime);
   }
 
   // Frees what every worker holds for speed only. Returns when it has gone, or after some patience.
@@ -110,18 +125,32 @@ class Broker {
     }
   }
 
-  [[nodiscard]] bool loses_on_restart() const { return store_.is_volatile(); }
+  [[nodiscard]] bool loses_on_restart() const { return kept_ == nullptr; }
+  [[nodiscard]] const broker::Restored& restored() const { return restored_; }
   [[nodiscard]] std::uint16_t workers() const { return mail_->workers(); }
   [[nodiscard]] const std::vector<ListeningAt>& listening() const { return listening_; }
 
  private:
-  Broker(const config::Config& config, std::unique_ptr<net::MailRoom> mail)
+  Broker(const config::Config& config, std::unique_ptr<net::MailRoom> mail,
+         std::unique_ptr<store::RocksStore> kept)
       : config_(config),
         mail_(std::move(mail)),
-        node_(node_policy(config), {clock_, *mail_, store_, authenticator_, authorizer_, entropy_},
+        kept_(std::move(kept)),
+        node_(node_policy(config), {clock_, *mail_, store(), authenticator_, authorizer_, entropy_},
               mail_->workers()),
-        workers_(node_, *mail_),
+        workers_(std::make_unique<net::Workers>(node_, *mail_)),
         commands_(std::make_unique<ControlCommands>(node_, *mail_)) {}
+
+  broker::Store& store() { return kept_ ? static_cast<broker::Store&>(*kept_) : nothing_kept_; }
+
+  Result<void> bring_back() {
+    if (!kept_) return {};
+    std::vector<const broker::ListenerPolicy*> listeners;
+    for (const config::ListenerConfig& listener : config_.listeners) listeners.push_back(&listener.policy);
+    NJ_TRY(restored_, restore(*kept_, node_, workers_->unstarted(), listeners));
+    kept_->start(*mail_, node_.retained_reader());
+    return {};
+  }
 
   // With the place to change it, in the file or on the command line.
   [[nodiscard]] std::string explain(const config::ListenerConfig& listener,
@@ -136,7 +165,7 @@ class Broker {
     for (const config::ListenerConfig& listener : config_.listeners) {
       NJ_TRY(const auto addresses, net::addresses_of(listener.address, listener.port));
       for (const net::Address& address : addresses) {
-        auto bound = workers_.listen(address, listener.policy);
+        auto bound = workers_->listen(address, listener.policy);
         if (bound) {
           listening_.push_back({*bound, &listener.policy});
         } else if (addresses.size() > 1 && address.family() == AF_INET6) {
@@ -151,13 +180,15 @@ class Broker {
 
   const config::Config& config_;
   net::SystemClock clock_;
-  store::MemoryStore store_;
+  store::MemoryStore nothing_kept_;
   auth::AnonymousAuth authenticator_;
   auth::OpenRules authorizer_;
   SystemEntropy entropy_;
   std::unique_ptr<net::MailRoom> mail_;
+  std::unique_ptr<store::RocksStore> kept_;  // none with durability = "memory"
+  broker::Restored restored_;
   broker::Node node_;
-  net::Workers workers_;
+  std::unique_ptr<net::Workers> workers_;
   std::vector<ListeningAt> listening_;
   std::unique_ptr<ControlCommands> commands_;
   std::unique_ptr<ControlServer> control_;
@@ -218,6 +249,8 @@ Result<void> serve(const config::Config& config, const ServeOptions& options) {
                 .open_files_max = open_files,
                 .data_dir = data.path(),
                 .loses_on_restart = broker->loses_on_restart(),
+                .durability = config.node.durability,
+                .restored = broker->restored(),
                 .listening = broker->listening()});
   const std::string_view signal = wait_for_end(signals, *broker);
   signals.release();

@@ -55,16 +55,28 @@ std::string try_commands(const StartFacts& facts) {
   return fmt::format("nightjar ctl stats --data {}", facts.data_dir.string());
 }
 
+void report_durability(const StartFacts& facts) {
+  if (facts.loses_on_restart) {
+    log::warn(fmt::format(
+        "data directory {}; durability = \"memory\": sessions, queued and retained messages are in memory only, a "
+        "restart loses them",
+        facts.data_dir.string()));
+    return;
+  }
+  const broker::Restored& found = facts.restored;
+  log::info(fmt::format("data directory {}; what is acknowledged survives {}", facts.data_dir.string(),
+                        facts.durability == config::Durability::kFsync ? "a power cut"
+                                                                       : "the end of the process, not a power cut"));
+  log::info(fmt::format("came back: {} sessions with {} subscriptions and {} messages, {} retained messages, {} wills",
+                        found.sessions, found.subscriptions, found.messages, found.retained, found.wills));
+}
+
 }  // namespace
 
 void report_start(const StartFacts& facts) {
   log::info(fmt::format("nightjar {} serves with {} {} and room for {} sockets and files", facts.version,
                         facts.workers, facts.workers == 1 ? "worker" : "workers", facts.open_files_max));
-  log::info(
-      fmt::format("data directory {}{}", facts.data_dir.string(),
-                  facts.loses_on_restart
-                      ? "; sessions, queued and retained messages are in memory only: a restart loses them"
-                      : ""));
+  report_durability(facts);
   for (const ListeningAt& at : facts.listening) report_listener(at);
   log::info("try: " + try_commands(facts));
 }

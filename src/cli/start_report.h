@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "broker/durable/restore.h"
 #include "broker/policy.h"
+#include "config/config.h"
 #include "net/address.h"
 
 namespace nightjar::cli {
@@ -23,6 +25,8 @@ struct StartFacts {
   std::uint64_t open_files_max = 0;
   std::filesystem::path data_dir;
   bool loses_on_restart = false;
+  config::Durability durability = config::Durability::kMemory;
+  broker::Restored restored{};
   std::vector<ListeningAt> listening;
 };
 

@@ -13,6 +13,13 @@ namespace nightjar::config {
 
 enum class LogFormat : std::uint8_t { kText, kJson };
 
+// What an acknowledgement promises.
+enum class Durability : std::uint8_t {
+  kFsync,  // what it confirms survives a power cut
+  kOs,     // it survives the end of the process, however that comes
+  kMemory  // it is gone with the process
+};
+
 struct LogConfig {
   log::Level level = log::Level::kInfo;
   LogFormat format = LogFormat::kText;
@@ -29,6 +36,7 @@ struct ListenerConfig {
 struct NodeConfig {
   std::string data_dir = "./data";
   std::uint16_t workers = 0;  // 0: one per core
+  Durability durability = Durability::kFsync;
 };
 
 struct Config {

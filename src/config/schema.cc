@@ -29,6 +29,7 @@ constexpr std::string_view kOverflows[] = {"drop-new", "drop-old", "reject", "di
 constexpr std::string_view kStrategies[] = {"least-in-flight", "round-robin", "sticky", "hash-by-client",
                                             "hash-by-topic"};
 constexpr std::string_view kPlacements[] = {"spread", "adaptive"};
+constexpr std::string_view kDurabilities[] = {"fsync", "os", "memory"};
 constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
 constexpr std::string_view kFormats[] = {"text", "json"};
 
@@ -84,6 +85,10 @@ std::vector<Slot> node_keys(NodeConfig& node, NodePolicy& policy) {
   return {
       key("data", node.data_dir, text(),
           "Directory of everything that outlives a start; one broker at a time uses it."),
+      key("durability", node.durability, choice(kDurabilities),
+          "What an acknowledgement promises: \"fsync\": what it confirms survives a power cut; \"os\": the "
+          "broker may "
+          "be killed; \"memory\": a restart forgets everything."),
       key("workers", node.workers, number(0, broker::kWorkersMax),
           "Threads that serve clients; 0 means one per core."),
       key("placement", policy.placement, choice(kPlacements),

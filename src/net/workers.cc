@@ -32,6 +32,12 @@ Result<Address, BindError> Workers::listen(const Address& address, const broker:
   return endpoints_.back()->address;
 }
 
+std::vector<broker::Worker*> Workers::unstarted() {
+  std::vector<broker::Worker*> workers;
+  for (const auto& loop : loops_) workers.push_back(&loop->worker());
+  return workers;
+}
+
 void Workers::start() {
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     threads_.emplace_back([loop = loops_[i].get()] { loop->run(); });

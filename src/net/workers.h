@@ -31,6 +31,9 @@ class Workers {
                                     FilterFactory filter = {});
   void start();
 
+  // Before start(): to act as the workers, whose threads do not run yet.
+  [[nodiscard]] std::vector<broker::Worker*> unstarted();
+
   // Asks every worker to say goodbye to its clients. Once.
   void begin_drain();
   // True when every client is gone; false after `longest`.

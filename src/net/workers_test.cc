@@ -41,6 +41,8 @@ struct OpenPorts final : broker::Authenticator, broker::Authorizer, broker::Stor
   [[nodiscard]] broker::CommitNumber committed(broker::WorkerIndex) const override { return 0; }
   [[nodiscard]] bool is_busy() const override { return false; }
   [[nodiscard]] bool is_refusing() const override { return false; }
+  void read(broker::WorkerIndex, broker::Table, std::string, std::string, std::size_t,
+            broker::ReadDone) override {}
   std::uint64_t next() override { return ++last_; }
   std::atomic<std::uint64_t> last_{0};
 };

@@ -1,7 +1,9 @@
-// The Store of a broker that keeps nothing: a restart forgets everything, so nobody makes commits. Any thread.
+// The Store of a broker that keeps nothing: a restart forgets everything, so nobody makes commits. Any
+// thread.
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "broker/ports.h"
 
@@ -15,6 +17,8 @@ class MemoryStore final : public broker::Store {
   [[nodiscard]] broker::CommitNumber committed(broker::WorkerIndex) const override { return 0; }
   [[nodiscard]] bool is_busy() const override { return false; }
   [[nodiscard]] bool is_refusing() const override { return false; }
+  void read(broker::WorkerIndex, broker::Table, std::string, std::string, std::size_t,
+            broker::ReadDone) override {}
 };
 
 }  // namespace nightjar::store

@@ -12,14 +12,14 @@ void MapStore::announce(std::shared_ptr<broker::Commit> commit) {
 
 bool MapStore::ready(broker::Commit& commit) {
   if (peers_ == nullptr) return false;
-  const auto ready = order_->ready(commit);
-  if (ready == broker::CommitOrder::Ready::kIsToWrite) ++to_write_;
+  broker::WorkerSet others = 0;
+  const auto ready = order_->ready(commit, others);
+  tell(others);
   return ready == broker::CommitOrder::Ready::kIsDurable;
 }
 
 void MapStore::start(broker::Peers& peers, broker::RetainedReader reader) {
   order_ = std::make_unique<broker::CommitOrder>();
-  to_write_ = 0;
   peers_ = &peers;
   reader_ = std::move(reader);
   ++runs;
@@ -33,12 +33,14 @@ bool MapStore::write() {
     for (const broker::Changes& part : commit->parts()) apply(part);
   }
   writes_ += commits.size();
-  to_write_ -= commits.size();
-  const broker::WorkerSet workers = order_->written(commits);
+  tell(order_->written(commits));
+  return true;
+}
+
+void MapStore::tell(broker::WorkerSet workers) {
   for (std::uint16_t worker = 0; worker < broker::kWorkersMax; ++worker) {
     if ((workers & broker::bit({worker})) != 0) peers_->post({worker}, {worker}, broker::committed_batch());
   }
-  return true;
 }
 
 void MapStore::crash() {

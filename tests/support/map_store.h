@@ -25,6 +25,7 @@ class MapStore final : public broker::Store {
   }
   [[nodiscard]] bool is_busy() const override { return false; }
   [[nodiscard]] bool is_refusing() const override { return is_refusing_; }
+  void read(broker::WorkerIndex, broker::Table, std::string, std::string, std::size_t, broker::ReadDone) override {}
 
   void start(broker::Peers& peers, broker::RetainedReader reader);
   // Makes durable what is ready; false if nothing was.
@@ -39,19 +40,19 @@ class MapStore final : public broker::Store {
   [[nodiscard]] const Rows& rows(broker::Table table) const { return tables_[static_cast<std::size_t>(table)]; }
   void apply(const broker::Changes& changes);
   [[nodiscard]] std::size_t writes() const { return writes_; }  // commits that were not empty
-  [[nodiscard]] bool has_to_write() const { return !is_held && !is_refusing_ && to_write_ != 0; }
   [[nodiscard]] bool is_running() const { return peers_ != nullptr; }
   std::uint64_t runs = 0;    // Worlds that it has served
   std::int64_t time_ms = 0;  // of the store's clock, when the last one ended
 
  private:
-  std::array<Rows, broker::kStoreTables> tables_;
+  void tell(broker::WorkerSet workers);
+
+  std::array<Rows, broker::kTableCount> tables_;
   std::unique_ptr<broker::CommitOrder> order_ = std::make_unique<broker::CommitOrder>();
   broker::Peers* peers_ = nullptr;
   broker::RetainedReader reader_;
   bool is_refusing_ = false;
   std::size_t writes_ = 0;
-  std::size_t to_write_ = 0;  // commits that are ready and not empty
 };
 
 }  // namespace nightjar::testing

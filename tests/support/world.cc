@@ -197,7 +197,6 @@ void World::turn(std::uint16_t worker) {
 }
 
 bool World::is_quiet() const {
-  if (options_.store != nullptr && options_.store->has_to_write()) return false;
   for (const auto& queue : mail_) {
     if (!queue.empty()) return false;
   }
@@ -216,11 +215,13 @@ bool World::is_quiet() const {
 
 void World::settle() {
   int rounds = 0;
+  bool has_written = false;
   do {
     if (++rounds > kSettleRoundsMax) throw std::runtime_error("the world does not come to rest");
     for (std::uint16_t worker = 0; worker < workers_.size(); ++worker) turn(worker);
-    if (options_.store != nullptr && !(options_.is_chaotic && below(2) == 0)) options_.store->write();
-  } while (!is_quiet() || wait_for_journals());
+    const bool is_late = options_.store != nullptr && options_.is_chaotic && below(2) == 0;
+    has_written = is_late || (options_.store != nullptr && options_.store->write());
+  } while (!is_quiet() || has_written || wait_for_journals());
 }
 
 // What waits for receivers before it is stored gets the few milliseconds that it takes.

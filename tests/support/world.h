@@ -89,6 +89,8 @@ class VolatileStore final : public broker::Store {
   [[nodiscard]] broker::CommitNumber committed(broker::WorkerIndex) const override { return 0; }
   [[nodiscard]] bool is_busy() const override { return false; }
   [[nodiscard]] bool is_refusing() const override { return false; }
+  void read(broker::WorkerIndex, broker::Table, std::string, std::string, std::size_t,
+            broker::ReadDone) override {}
 };
 
 struct WorldOptions {

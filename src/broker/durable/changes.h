@@ -15,7 +15,7 @@ enum class Table : std::uint8_t {
   kQueues,    // messages that wait for a session or a shared group, or are in flight
   kRetained
 };
-inline constexpr std::size_t kStoreTables = 4;
+inline constexpr std::size_t kTableCount = 4;
 
 struct Change {
   enum class Kind : std::uint8_t {

@@ -8,16 +8,19 @@ void CommitOrder::announce(std::shared_ptr<Commit> commit) {
   line.waiting.push_back({.commit = std::move(commit)});
 }
 
-CommitOrder::Ready CommitOrder::ready(const Commit& commit) {
+CommitOrder::Ready CommitOrder::ready(const Commit& commit, WorkerSet& to_tell) {
   const bool is_empty = commit.empty();
   const CommitPoint at = commit.at();  // advance() may free the commit
+  const WorkerSet origin = bit(at.origin);
+  const WorkerSet caller = commit.workers() == origin ? origin : WorkerSet{0};
   const ShortLockGuard guard(lock_);
   Waiting& place = place_of(commit);
   place.state = State::kReady;
   place.is_empty = is_empty;
   if (!is_empty) return Ready::kIsToWrite;
   Line& line = lines_[at.origin.value];
-  advance(line);
+  // Empty ones behind it, which waited only for it, go with it, and their workers know of nothing.
+  to_tell |= advance(line) & ~caller;
   return line.committed.load(std::memory_order_relaxed) >= at.number ? Ready::kIsDurable : Ready::kWaits;
 }
 
@@ -57,7 +60,8 @@ WorkerSet CommitOrder::advance(Line& line) {
   WorkerSet workers = 0;
   while (!line.waiting.empty()) {
     const Waiting& first = line.waiting.front();
-    const bool is_through = first.state == State::kWritten || (first.state == State::kReady && first.is_empty);
+    const bool is_through =
+        first.state == State::kWritten || (first.state == State::kReady && first.is_empty);
     if (!is_through) break;
     workers |= first.commit->workers();
     line.committed.store(first.commit->at().number, std::memory_order_release);

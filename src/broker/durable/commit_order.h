@@ -1,6 +1,6 @@
-// The commits that are announced and not yet durable, for a Store: those of one origin become durable in the order
-// of their numbers, whichever is complete first, and an empty one as soon as everything before it is. Any thread
-// may call any method.
+// The commits that are announced and not yet durable, for a Store: those of one origin become durable in the
+// order of their numbers, whichever is complete first, and an empty one as soon as everything before it is.
+// Any thread may call any method.
 #pragma once
 
 #include <array>
@@ -29,7 +29,9 @@ class CommitOrder {
     kWaits,      // empty, behind others
     kIsToWrite
   };
-  Ready ready(const Commit& commit);
+  // Adds to `to_tell` the workers that wait to hear that committed() has advanced, but for the origin of a
+  // commit of which it has the only part: that is who calls.
+  Ready ready(const Commit& commit, WorkerSet& to_tell);
   // All that may be written now; afterwards written() is called with the same, or unwritten().
   std::vector<std::shared_ptr<Commit>> take();
   // They are durable. Returns the workers that wait to hear of it.

@@ -164,11 +164,13 @@ void Journal::retained_changed(std::string_view topic, bool is_awaited) {
 
 // ---- messages ----
 
-Journal::Pending& Journal::add_pending(Part& part, QueueName queue) {
+Journal::Pending& Journal::add_pending(Part& part, QueueName queue, QueueRows& rows, std::uint64_t row) {
   ++count_;
   ++part.live;
   Pending& pending = part.pending.emplace_back();
   pending.queue = queue;
+  pending.rows = &rows;
+  pending.row = row;
   return pending;
 }
 
@@ -178,7 +180,7 @@ void Journal::add(Session& session, Delivery& delivery, mqtt::PacketId id) {
   Part& present = part(delivery.part);
   delivery.sequence = stored.next_sequence++;
   delivery.slot = static_cast<std::uint32_t>(present.pending.size());
-  add_pending(present, stored.queue).entry = {.sequence = delivery.sequence,
+  add_pending(present, stored.queue, stored.rows, delivery.sequence).entry = {.sequence = delivery.sequence,
                                               .message = delivery.message,
                                               .qos = delivery.qos,
                                               .retain = delivery.retain,
@@ -234,16 +236,16 @@ CommitPoint Journal::point_of(const Delivery& delivery) const {
   return at == handed_in_.end() ? CommitPoint{} : at->point;
 }
 
-void Journal::add(SharedGroup& group, std::uint64_t sequence, const MessageRef& message, MonoTime enqueued) {
+void Journal::add(SharedGroup& group, Place place, const MessageRef& message, MonoTime enqueued) {
   Part& present = present_part();
   SharedGroup::Stored& stored = *group.stored();
   // The name of the queue comes with its first messages, whichever of their commits is first.
   if (stored.named.number == 0 || !is_durable(stored.named)) {
-    present.commit->part(self_).put(Table::kSessions, group_key(group.key().shard, group.key().text, 'q'),
+    present.commit->part(self_).put(Table::kSessions, group_queue_key(group.key().shard, group.key().text),
                                     write_group_queue(stored.queue.id));
     if (stored.named.number == 0) stored.named = present.commit->at();
   }
-  add_pending(present, stored.queue).entry = {.sequence = sequence,
+  add_pending(present, stored.queue, stored.rows, place.row).entry = {.sequence = place.sequence,
                                                       .message = message,
                                                       .qos = message->qos(),
                                                       .enqueued = enqueued,
@@ -263,8 +265,8 @@ void Journal::forget_group(SharedGroup& group) {
   std::erase(touched_groups_, &group);
   const QueueName queue = group.stored()->queue;
   Changes& changes = own_changes(true);
-  changes.erase(Table::kSessions, group_key(group.key().shard, group.key().text, 'q'));
-  changes.erase(Table::kSessions, group_key(group.key().shard, group.key().text, 'h'));
+  changes.erase_range(Table::kSessions, group_begin_key(group.key().shard, group.key().text),
+                      group_end_key(group.key().shard, group.key().text));
   changes.erase_range(Table::kQueues, queue_key(queue, 0), queue_end_key(queue));
   cancel_pending(queue);
   node_.count_stored(self_, -1);
@@ -384,11 +386,38 @@ void Journal::write_packet_ids_of(Session& session) {
   record.incoming = session.incoming_ids.in_order();
   write_packet_ids(record, value_);
   own_changes(false).put(Table::kSessions, session_key(session.shard, session.client_id, 'p'), value_);
+  std::uint64_t oldest = record.waiting_from == stored.next_sequence ? UINT64_MAX : record.waiting_from;
+  for (const PacketIdsRecord::Sent& sent : record.sent) {
+    if (!sent.is_released) oldest = std::min(oldest, sent.sequence);
+  }
+  reclaim(stored.queue, stored.rows, oldest);
 }
 
-void Journal::write_group_of(SharedGroup& group) {
-  own_changes(false).put(Table::kSessions, group_key(group.key().shard, group.key().text, 'h'),
-                         write_group(group.record()));
+void Journal::write_group_of(SharedGroup& group, Changes& changes, WorkerIndex origin) {
+  const GroupRecord record = group.next_record();
+  changes.put(Table::kSessions, group_record_key(group.key().shard, group.key().text, origin),
+              write_group(record));
+  reclaim(group.stored()->queue, group.stored()->rows, record.live.empty() ? UINT64_MAX : record.live.front());
+}
+
+void Journal::write_at_once(SharedGroup& group) {
+  if (current_ == 0) return touch(group);
+  const std::shared_ptr<Commit>& commit = part(current_).commit;
+  write_group_of(group, commit->part(self_), commit->at().origin);
+}
+
+void Journal::reclaim(const QueueName& queue, QueueRows& rows, std::uint64_t oldest) {
+  std::size_t dead = 0;
+  while (dead + 1 < rows.size() && rows[dead + 1] <= oldest) ++dead;
+  if (dead + 1 == rows.size() && rows[dead] < oldest && oldest == UINT64_MAX) ++dead;
+  if (dead == 0) return;
+  Changes& changes = own_changes(false);
+  if (dead == 1) {
+    changes.erase(Table::kQueues, queue_key(queue, rows.front()));
+  } else {
+    changes.erase_range(Table::kQueues, queue_key(queue, rows.front()), queue_key(queue, rows[dead - 1] + 1));
+  }
+  rows.erase(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(dead));
 }
 
 void Journal::write_touched() {
@@ -399,7 +428,7 @@ void Journal::write_touched() {
   touched_.clear();
   for (SharedGroup* group : touched_groups_) {
     group->stored()->is_touched = false;
-    write_group_of(*group);
+    write_group_of(*group, own_changes(false), self_);
   }
   touched_groups_.clear();
   touches_due_ = kNever;
@@ -420,7 +449,7 @@ void Journal::write_pending(Part& part) {
     if (pending.entry.message) sorted_.push_back(&pending);
   }
   std::sort(sorted_.begin(), sorted_.end(), [](const Pending* a, const Pending* b) {
-    return a->queue.id != b->queue.id ? a->queue.id < b->queue.id : a->entry.sequence < b->entry.sequence;
+    return a->queue.id != b->queue.id ? a->queue.id < b->queue.id : a->row < b->row;
   });
   Changes& changes = noted(part.commit->part(self_));
   for (std::size_t first = 0; first < sorted_.size();) {
@@ -430,28 +459,25 @@ void Journal::write_pending(Part& part) {
     do {
       writer.add(sorted_[next++]->entry);
     } while (next < sorted_.size() && sorted_[next]->queue.id == queue.id && value_.size() < kQueueValueBytesMax);
-    changes.put(Table::kQueues, queue_key(queue, sorted_[first]->entry.sequence), value_);
+    changes.put(Table::kQueues, queue_key(queue, sorted_[first]->row), value_);
+    QueueRows& rows = *sorted_[first]->rows;
+    rows.insert(std::upper_bound(rows.begin(), rows.end(), sorted_[first]->row), sorted_[first]->row);
     first = next;
   }
 }
 
-void Journal::hand_in_first(WorkerState& worker) {
+void Journal::hand_in_first() {
   Part& first = parts_.front();
   write_pending(first);
   const std::shared_ptr<Commit> commit = std::move(first.commit);
   const std::uint32_t number = first_part_++;
   parts_.pop_front();
   handed_in_.push_back({number, commit->at()});
-  const WorkerSet workers = commit->workers();
-  if (!commit->hand_in() || !node_.ports().store.ready(*commit)) return;
-  for (std::uint16_t other = 0; other < node_.worker_count(); ++other) {
-    if ((workers & bit({other})) != 0 && other != self_.value) worker.mailer.post({other}, CommittedMail{});
-  }
-  is_to_look_ = true;
+  if (commit->hand_in() && node_.ports().store.ready(*commit)) is_to_look_ = true;
 }
 
 // In order: a part that somebody waits for takes along those in front of it, whose commits come first anyway.
-void Journal::hand_in_due(WorkerState& worker) {
+void Journal::hand_in_due() {
   std::size_t due = 0;
   for (std::size_t i = 0; i < parts_.size() && !parts_[i].is_open; ++i) {
     if (parts_[i].is_awaited) due = i + 1;
@@ -462,7 +488,7 @@ void Journal::hand_in_due(WorkerState& worker) {
     const bool is_over = first.live == 0 || (first.due <= now_ && !is_busy);
     if (due == 0 && !is_over) return;
     if (due != 0) --due;
-    hand_in_first(worker);
+    hand_in_first();
   }
 }
 
@@ -474,7 +500,7 @@ void Journal::finish_turn(WorkerState& worker) {
   if (has_touches && (is_touch_awaited_ || own_ != 0 || touches_due_ <= now_)) write_touched();
   if (own_ != 0) seal(part(own_), now_);
   own_ = 0;
-  hand_in_due(worker);
+  hand_in_due();
   if (is_to_look_) look(worker);
 }
 
@@ -485,12 +511,12 @@ MonoTime Journal::next_deadline() const {
   return next;
 }
 
-void Journal::hand_in_all(WorkerState& worker) {
+void Journal::hand_in_all() {
   if (!is_on_) return;
   write_touched();
   if (own_ != 0) seal(part(own_), now_);
   own_ = 0;
-  while (!parts_.empty() && !parts_.front().is_open) hand_in_first(worker);
+  while (!parts_.empty() && !parts_.front().is_open) hand_in_first();
 }
 
 std::vector<CommitPoint> Journal::not_durable() const {

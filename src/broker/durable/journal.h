@@ -70,8 +70,16 @@ class Journal {
   // The entry of a delivery that add() took, and the packet ids of this turn, are durable at these points.
   [[nodiscard]] CommitPoint point_of(const Delivery& delivery) const;
 
-  void add(SharedGroup& group, std::uint64_t sequence, const MessageRef& message, MonoTime enqueued);
+  // `row`: a sequence that no other row begins with.
+  struct Place {
+    std::uint64_t row;
+    std::uint64_t sequence;
+  };
+  void add(SharedGroup& group, Place place, const MessageRef& message, MonoTime enqueued);
+  // What is waiting or with members has changed.
   void touch(SharedGroup& group);
+  // In the commit of the present part: what add() took before this is the group's again.
+  void write_at_once(SharedGroup& group);
   void forget_group(SharedGroup& group);
 
   // ---- mail ----
@@ -120,13 +128,15 @@ class Journal {
   void finish_turn(WorkerState& worker);
   [[nodiscard]] MonoTime next_deadline() const;
   // Everything goes to the store now, nothing waits for receivers.
-  void hand_in_all(WorkerState& worker);
+  void hand_in_all();
   // What was handed in and is not durable, one point for each origin: a shard leaves when these are.
   [[nodiscard]] std::vector<CommitPoint> not_durable() const;
 
  private:
   struct Pending {
     QueueName queue;
+    QueueRows* rows = nullptr;  // of the queue; cancel_pending() before it goes
+    std::uint64_t row = 0;
     QueueEntry entry;  // without a message: it need not be written any more
   };
   // What this worker adds to one commit.
@@ -157,16 +167,18 @@ class Journal {
   Part& present_part();
   Changes& own_changes(bool is_awaited);
   Changes& noted(Changes& changes);
-  Pending& add_pending(Part& part, QueueName queue);
+  Pending& add_pending(Part& part, QueueName queue, QueueRows& rows, std::uint64_t row);
+  // Erases rows of which nothing counts any more: `oldest` is the least sequence that does.
+  void reclaim(const QueueName& queue, QueueRows& rows, std::uint64_t oldest);
   Pending* pending_of(std::uint32_t part, std::uint32_t slot, std::uint64_t sequence);
   [[nodiscard]] std::uint32_t present_number();
   void cancel_pending(const QueueName& queue);
   void write_touched();
   void write_packet_ids_of(Session& session);
-  void write_group_of(SharedGroup& group);
+  void write_group_of(SharedGroup& group, Changes& changes, WorkerIndex origin);
   void seal(Part& part, MonoTime now);
-  void hand_in_due(WorkerState& worker);
-  void hand_in_first(WorkerState& worker);
+  void hand_in_due();
+  void hand_in_first();
   void write_pending(Part& part);
 
   Node& node_;

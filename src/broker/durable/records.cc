@@ -108,22 +108,34 @@ std::string session_key(ShardId shard, std::string_view client_id, char kind, st
   return key;
 }
 
-std::string group_key(ShardId shard, std::string_view text, char kind) {
-  std::string key = name_key(shard, kGroupKind, text, '\0');
-  key.push_back(kind);
+std::string group_queue_key(ShardId shard, std::string_view text) {
+  return group_begin_key(shard, text) + 'q';
+}
+
+std::string group_record_key(ShardId shard, std::string_view text, WorkerIndex origin) {
+  std::string key = group_begin_key(shard, text) + 'h';
+  RecordWriter(key).ordered(origin.value, 2);
   return key;
+}
+
+std::string group_begin_key(ShardId shard, std::string_view text) {
+  return name_key(shard, kGroupKind, text, '\0');
+}
+
+std::string group_end_key(ShardId shard, std::string_view text) {
+  return name_key(shard, kGroupKind, text, '\1');
 }
 
 std::string session_end_key(ShardId shard, std::string_view client_id) {
   return name_key(shard, kSessionKind, client_id, '\1');
 }
 
-std::string queue_key(const QueueName& queue, std::uint64_t sequence) {
+std::string queue_key(const QueueName& queue, std::uint64_t row) {
   std::string key;
   RecordWriter writer(key);
   writer.ordered(queue.shard.value, 2);
   writer.ordered(queue.id, 8);
-  writer.ordered(sequence, 8);
+  writer.ordered(row, 8);
   return key;
 }
 
@@ -147,7 +159,7 @@ std::optional<QueueKey> read_queue_key(std::string_view key) {
   QueueKey read;
   read.queue.shard = {static_cast<std::uint16_t>(reader.ordered(2))};
   read.queue.id = reader.ordered(8);
-  read.sequence = reader.ordered(8);
+  read.row = reader.ordered(8);
   if (!reader.is_good() || !reader.at_end()) return std::nullopt;
   return read;
 }
@@ -301,6 +313,7 @@ std::string write_group(const GroupRecord& record) {
   std::string value;
   RecordWriter writer(value);
   writer.u8(kForm);
+  writer.number(record.version);
   writer.number(record.next_sequence);
   write_growing(writer, record.live);
   return value;
@@ -308,6 +321,7 @@ std::string write_group(const GroupRecord& record) {
 
 std::optional<GroupRecord> read_group(std::string_view value) {
   return read_value<GroupRecord>(value, [](RecordReader& reader, GroupRecord& record) {
+    record.version = reader.number();
     record.next_sequence = reader.number();
     record.live = read_growing(reader);
   });

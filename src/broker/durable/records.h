@@ -5,14 +5,15 @@
 //              SHARD 'c' CLIENT-ID 0 'p'            PacketIdsRecord
 //              SHARD 'c' CLIENT-ID 0 's' FILTER     SubscriptionRecord
 //              SHARD 'c' CLIENT-ID 0 'w'            Will
-//              SHARD 'g' $SHARE/NAME/FILTER 0 'h'   GroupRecord
+//              SHARD 'g' $SHARE/NAME/FILTER 0 'h' ORIGIN   GroupRecord
 //              SHARD 'g' $SHARE/NAME/FILTER 0 'q'   the QueueId of the group
-//   kQueues    SHARD QUEUE SEQUENCE                 entries from SEQUENCE on
+//   kQueues    SHARD QUEUE ROW                      entries; ROW is the sequence of the first, or an unused one
 //   kRetained  TOPIC                                the message
 //
 // Times are milliseconds of the store's own clock (see StoreClock), so that nothing depends on the date.
 #pragma once
 
+#include <boost/container/deque.hpp>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -40,6 +41,11 @@ struct QueueName {
   QueueId id = 0;
 };
 
+// Where the rows of one queue begin, in order, from the first that may still count. The entries of a row are younger
+// than those of the rows before it, or are in none of these.
+using QueueRows = boost::container::deque<std::uint64_t>;
+
+
 // The present process's clock against the store's: that one stands still while no broker runs on a machine that
 // was booted anew, so that an unset date or a long outage expires nothing.
 struct StoreClock {
@@ -55,10 +61,15 @@ struct StoreClock {
 // ---- keys ----
 
 std::string session_key(ShardId shard, std::string_view client_id, char kind, std::string_view detail = {});
-std::string group_key(ShardId shard, std::string_view text, char kind);
+std::string group_queue_key(ShardId shard, std::string_view text);
+// Commits of different origins may become durable in another order than they were made in. Each has a record of its
+// own, and the highest version counts.
+std::string group_record_key(ShardId shard, std::string_view text, WorkerIndex origin);
+std::string group_begin_key(ShardId shard, std::string_view text);
+std::string group_end_key(ShardId shard, std::string_view text);
 // All keys of a session lie from session_key(…, 0) up to this one.
 std::string session_end_key(ShardId shard, std::string_view client_id);
-std::string queue_key(const QueueName& queue, std::uint64_t sequence);
+std::string queue_key(const QueueName& queue, std::uint64_t row);
 // Behind the last key of the queue.
 std::string queue_end_key(const QueueName& queue);
 
@@ -72,7 +83,7 @@ struct SessionKey {
 std::optional<SessionKey> read_session_key(std::string_view key);
 struct QueueKey {
   QueueName queue;
-  std::uint64_t sequence = 0;
+  std::uint64_t row = 0;
 };
 std::optional<QueueKey> read_queue_key(std::string_view key);
 
@@ -118,6 +129,7 @@ void write_packet_ids(const PacketIdsRecord& record, std::string& out);
 std::optional<PacketIdsRecord> read_packet_ids(std::string_view value);
 
 struct GroupRecord {
+  std::uint64_t version = 0;
   std::uint64_t next_sequence = 1;  // entries from here on wait
   std::vector<std::uint64_t> live;  // below it: those that wait or are with a member, in order
 };

@@ -146,7 +146,7 @@ bool Restore::put_group_row(const SessionKey& key, std::string_view value) {
     return queue.has_value();
   }
   auto record = read_group(value);
-  if (record) group.record = std::move(*record);
+  if (record && record->version >= group.record.version) group.record = std::move(*record);
   return record.has_value();
 }
 
@@ -158,14 +158,13 @@ void Restore::make_groups() {
     if (group.queue == 0 || !mqtt::parse_shared(text, shared)) continue;
     const ShardId shard = node_.shard_of_group(shared.share_name, shared.filter);
     if (!group.has_member) {
-      garbage_.erase(Table::kSessions, group_key(shard, text, 'q'));
-      garbage_.erase(Table::kSessions, group_key(shard, text, 'h'));
+      garbage_.erase_range(Table::kSessions, group_begin_key(shard, text), group_end_key(shard, text));
       continue;
     }
     WorkerState& worker = owner(shard);
     SharedGroup& made = worker.groups.make(
         worker, std::make_shared<const GroupKey>(shared.share_name, shared.filter, shard));
-    made.restore({shard, group.queue}, group.record.next_sequence);
+    made.restore({shard, group.queue}, group.record);
     node_.count_stored(worker.index, 1);
     auto kept = std::make_unique<Kept>();
     kept->group = &made;
@@ -194,17 +193,21 @@ void Restore::queue_row(std::string_view key, std::string_view value) {
     }
   }
   if (queue_of_ == nullptr) return;
-  for (QueueEntry& entry : *entries) put_entry(*queue_of_, std::move(entry));
+  QueueRows& rows = queue_of_->group != nullptr ? queue_of_->group->stored()->rows : queue_of_->session->stored->rows;
+  rows.push_back(read->row);
+  last_sequence_ = std::max(last_sequence_, read->row);
+  for (QueueEntry& entry : *entries) put_entry(*queue_of_, read->row, std::move(entry));
 }
 
-void Restore::put_entry(Kept& kept, QueueEntry entry) {
+void Restore::put_entry(Kept& kept, std::uint64_t row, QueueEntry entry) {
   if (kept.group != nullptr) {
     const GroupRecord& record = kept.group_record;
     const bool is_live = entry.sequence >= record.next_sequence ||
                          std::binary_search(record.live.begin(), record.live.end(), entry.sequence);
     if (!is_live) return;
     ++found_.messages;
-    kept.group->restore(owner(kept.group->key().shard), entry.sequence, std::move(entry.message), entry.enqueued);
+    kept.group->restore(owner(kept.group->key().shard), row, entry.sequence, std::move(entry.message),
+                        entry.enqueued);
     return;
   }
   last_sequence_ = std::max(last_sequence_, entry.sequence);

@@ -69,7 +69,7 @@ class Restore {
   bool put_will(std::string_view value);
   bool put_group_row(const SessionKey& key, std::string_view value);
   void make_groups();
-  void put_entry(Kept& kept, QueueEntry entry);
+  void put_entry(Kept& kept, std::uint64_t row, QueueEntry entry);
   void finish_queue();
   void put_in_flight(Session& session, const PacketIdsRecord::Sent& sent, QueueEntry entry);
   void start_time(Kept& kept, Changes& changes);

@@ -2,15 +2,27 @@
 // Plain data of the session that owns it; journal.h acts on it.
 #pragma once
 
+#include <boost/container/deque.hpp>
 #include <cstdint>
 #include <set>
 
 #include "broker/durable/records.h"
+#include "mqtt/types.h"
 
 namespace nightjar::broker {
 
+// A packet id whose message is sent when it is durable (rules: 3).
+struct Unsent {
+  mqtt::PacketId id{};
+  CommitPoint message{};     // where the message is,
+  CommitNumber packet_id{};  // and where its packet id, on the session's worker
+};
+
 struct StoredSession {
   QueueName queue;
+  // QoS 2 messages that the present connection gets for the first time. They hold up nothing of another QoS.
+  boost::container::deque<Unsent> unsent;
+  QueueRows rows;
   std::uint64_t next_sequence = 1;
   // Of messages that left the outbox from its middle.
   std::set<std::uint64_t> gone;

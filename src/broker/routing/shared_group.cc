@@ -127,7 +127,7 @@ mqtt::ReasonCode SharedGroup::push(WorkerState& worker, Publication& publication
   // At hand, the member's session keeps it in the same commit.
   const bool is_given = gives_away(*member, publication.qos()) && worker.is_at_hand(member->shard);
   if (stored_ && !is_given) {
-    worker.journal.add(*this, sequence, publication.message(), worker.now);
+    worker.journal.add(*this, {sequence, sequence}, publication.message(), worker.now);
     note_assigned(worker, sequence, gives_away(*member, publication.qos()));
   }
   assign(worker, *member, publication, sequence, is_last, gives_away(*member, publication.qos()));
@@ -141,8 +141,8 @@ void SharedGroup::keep(WorkerState& worker) {
   worker.node.count_stored(worker.index, 1);
 }
 
-GroupRecord SharedGroup::record() const {
-  GroupRecord record{.next_sequence = next_sequence_, .live = {}};
+GroupRecord SharedGroup::next_record() {
+  GroupRecord record{.version = ++stored_->version, .next_sequence = next_sequence_, .live = {}};
   std::set<std::uint64_t> live = stored_->with_members;
   for (const Waiting& waiting : waiting_) {
     if (waiting.is_kept) live.insert(live.end(), waiting.sequence);
@@ -151,16 +151,22 @@ GroupRecord SharedGroup::record() const {
   return record;
 }
 
-void SharedGroup::restore(QueueName queue, std::uint64_t next_sequence) {
+void SharedGroup::restore(QueueName queue, const GroupRecord& record) {
   stored_ = std::make_unique<Stored>();
   stored_->queue = queue;
-  next_sequence_ = next_sequence;
+  stored_->version = record.version;
+  next_sequence_ = record.next_sequence;
 }
 
-void SharedGroup::restore(WorkerState& worker, std::uint64_t sequence, MessageRef message, MonoTime enqueued) {
-  next_sequence_ = std::max(next_sequence_, sequence + 1);
+void SharedGroup::restore(WorkerState& worker, std::uint64_t row, std::uint64_t sequence, MessageRef message,
+                          MonoTime enqueued) {
+  next_sequence_ = std::max({next_sequence_, sequence + 1, row + 1});
+  const auto at =
+      std::lower_bound(waiting_.begin(), waiting_.end(), sequence,
+                       [](const Waiting& w, std::uint64_t number) { return w.sequence < number; });
+  if (at != waiting_.end() && at->sequence == sequence) return;  // it came back once, and is in two rows
   waiting_bytes_ += message->size();
-  waiting_.push_back({sequence, std::move(message), enqueued, true});
+  waiting_.insert(at, {sequence, std::move(message), enqueued, true});
   ++worker.ledger().routed;
   ++worker.ledger().waiting;
 }
@@ -202,7 +208,7 @@ mqtt::ReasonCode SharedGroup::enqueue(WorkerState& worker, const MessageRef& mes
     return limits.overflow == OverflowPolicy::kReject ? mqtt::ReasonCode::kQuotaExceeded
                                                       : mqtt::ReasonCode::kSuccess;
   }
-  if (stored_) worker.journal.add(*this, next_sequence_, message, worker.now);
+  if (stored_) worker.journal.add(*this, {next_sequence_, next_sequence_}, message, worker.now);
   waiting_.push_back({next_sequence_++, message, worker.now, stored_ != nullptr});
   waiting_bytes_ += message->size();
   ++worker.ledger().waiting;
@@ -284,9 +290,12 @@ void SharedGroup::take_back(WorkerState& worker, GroupMail mail) {
       std::lower_bound(waiting_.begin(), waiting_.end(), mail.sequence,
                        [](const Waiting& w, std::uint64_t sequence) { return w.sequence < sequence; });
   const bool is_new_to_store = stored_ && stored_->with_members.erase(mail.sequence) == 0;
-  if (is_new_to_store) worker.journal.add(*this, mail.sequence, mail.message, worker.now);
+  // In a row of its own: the one of its sequence may be there, with others in it.
+  if (is_new_to_store)
+    worker.journal.add(*this, {next_sequence_++, mail.sequence}, mail.message, worker.now);
   waiting_bytes_ += mail.message->size();
   waiting_.insert(at, {mail.sequence, std::move(mail.message), worker.now, stored_ != nullptr});
+  if (is_new_to_store) worker.journal.write_at_once(*this);
   ++worker.ledger().waiting;
 }
 

@@ -41,8 +41,10 @@ class SharedGroup {
   // What the store knows of a group with a member that is kept.
   struct Stored {
     QueueName queue;
+    QueueRows rows;
     CommitPoint named;  // where the store learned the queue's name
     std::set<std::uint64_t> with_members;  // given out, not settled, and still the group's
+    std::uint64_t version = 0;             // of the record written last
     bool is_touched = false;               // its record is to be written
   };
   // A message that a member is done with.
@@ -68,10 +70,12 @@ class SharedGroup {
   bool settle(WorkerState& worker, const Settled& settled);
   // nullptr if nothing of it is kept.
   [[nodiscard]] Stored* stored() { return stored_.get(); }
-  [[nodiscard]] GroupRecord record() const;
+  // What the store is to know now.
+  [[nodiscard]] GroupRecord next_record();
   // Of a group that was kept: its queue, before members join; then its messages, in order.
-  void restore(QueueName queue, std::uint64_t next_sequence);
-  void restore(WorkerState& worker, std::uint64_t sequence, MessageRef message, MonoTime enqueued);
+  void restore(QueueName queue, const GroupRecord& record);
+  void restore(WorkerState& worker, std::uint64_t row, std::uint64_t sequence, MessageRef message,
+               MonoTime enqueued);
   // Assigns what waits, as far as the windows of the members go.
   void dispatch(WorkerState& worker);
   bool is_to_dispatch = false;  // in SharedGroups::to_dispatch_

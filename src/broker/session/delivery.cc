@@ -141,16 +141,10 @@ void send_when_stored(WorkerState& worker, Session& session, InFlight::Entry& en
   store_sent(worker, session, entry);
   ++worker.ledger().in_flight;
   occupy_window(*session.connection, entry);
-  constexpr std::size_t kSentMax = 1024;  // of the list, before its front is cut off
-  if (session.next_resend > kSentMax) {
-    session.resend.erase(session.resend.begin(),
-                         session.resend.begin() + static_cast<std::ptrdiff_t>(session.next_resend));
-    session.next_resend = 0;
-  }
-  const Session::Resend waiting{.id = entry.packet_id,
-                                .message = worker.journal.point_of(entry.delivery),
-                                .packet_id = worker.journal.latest()};
-  session.resend.push_back(waiting);
+  const Unsent waiting{.id = entry.packet_id,
+                       .message = worker.journal.point_of(entry.delivery),
+                       .packet_id = worker.journal.latest()};
+  session.stored->unsent.push_back(waiting);
   worker.journal.wait(session, waiting.message);
   worker.journal.wait(session, {worker.index, waiting.packet_id});
 }
@@ -274,8 +268,16 @@ bool is_output_full(Connection& connection, std::size_t size) {
   return unsent != 0 && unsent + size > connection.policy->output_bytes_max;
 }
 
-// It is larger than the client takes.
-void drop_unsent(WorkerState& worker, Session& session, InFlight::Entry& entry) {
+bool is_durable(const WorkerState& worker, const Unsent& unsent) {
+  return worker.journal.is_durable(unsent.message) && worker.journal.is_durable(unsent.packet_id);
+}
+
+// An entry that is in the window already; dropped if it is larger than the client takes.
+void send_entry(WorkerState& worker, Session& session, InFlight::Entry& entry) {
+  if (write(worker, *session.connection, entry.delivery, entry.packet_id, entry.was_sent)) {
+    entry.was_sent = true;
+    return;
+  }
   --worker.ledger().in_flight;
   const Delivery unsent = entry.delivery;
   leave_window(*session.connection, entry);
@@ -287,8 +289,8 @@ void drop_unsent(WorkerState& worker, Session& session, InFlight::Entry& entry) 
 bool pump_resend(WorkerState& worker, Session& session) {
   Connection& connection = *session.connection;
   while (session.next_resend < session.resend.size()) {
-    const Session::Resend& next = session.resend[session.next_resend];
-    if (!worker.journal.is_durable(next.message) || !worker.journal.is_durable(next.packet_id)) return false;
+    const Unsent& next = session.resend[session.next_resend];
+    if (!is_durable(worker, next)) return false;
     InFlight::Entry* entry = session.in_flight.find(next.id);
     if (entry == nullptr) {
       ++session.next_resend;
@@ -303,18 +305,26 @@ bool pump_resend(WorkerState& worker, Session& session) {
       ++worker.counters.packets_sent;
       connection.transport().flush_later();
     } else {
-      if (!entry->is_counted && !has_window(connection, session)) return false;
-      if (write(worker, connection, entry->delivery, entry->packet_id, entry->was_sent)) {
-        entry->was_sent = true;
-        if (!entry->is_counted) occupy_window(connection, *entry);
-      } else {
-        drop_unsent(worker, session, *entry);
-      }
+      if (!has_window(connection, session)) return false;
+      occupy_window(connection, *entry);
+      send_entry(worker, session, *entry);
     }
     ++session.next_resend;
   }
   session.resend = {};
   session.next_resend = 0;
+  return true;
+}
+
+// Sends for the first time what has become durable. False if the room ran out.
+bool pump_unsent(WorkerState& worker, Session& session) {
+  if (!session.stored) return true;
+  auto& unsent = session.stored->unsent;
+  while (!unsent.empty() && is_durable(worker, unsent.front())) {
+    if (!has_room(*session.connection)) return false;
+    if (InFlight::Entry* entry = session.in_flight.find(unsent.front().id)) send_entry(worker, session, *entry);
+    unsent.pop_front();
+  }
   return true;
 }
 
@@ -482,7 +492,7 @@ mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Re
 
 void pump(WorkerState& worker, Session& session) {
   if (session.connection == nullptr || session.connection->state != Connection::State::kConnected) return;
-  if (!pump_resend(worker, session)) return;
+  if (!pump_resend(worker, session) || !pump_unsent(worker, session)) return;
   if (!pump_replays(worker, session)) return;
   pump_outbox(worker, session, session.outbox.last_place());
 }
@@ -513,9 +523,10 @@ void finish(WorkerState& worker, Session& session, InFlight::Entry& entry) {
 void begin_resend(WorkerState& worker, Session& session) {
   session.resend.clear();
   session.next_resend = 0;
+  if (session.stored) session.stored->unsent.clear();
   for (InFlight::Entry* entry : session.in_flight.in_order()) {
     entry->is_counted = false;
-    Session::Resend again{.id = entry->packet_id};
+    Unsent again{.id = entry->packet_id};
     const bool is_first = entry->delivery.is_kept && !entry->was_sent;
     if (is_first) {
       again.message = worker.journal.point_of(entry->delivery);

@@ -97,14 +97,9 @@ class Session {
   SubscriptionSet subscriptions;
   Outbox outbox;
   InFlight in_flight;
-  // What the present connection has to get before anything else, in order, from `next_resend` on: again
-  // [MQTT-4.4.0-1], or for the first time once its packet id is durable (rules: 3).
-  struct Resend {
-    mqtt::PacketId id{};
-    CommitPoint message{};     // both durable: it may be sent
-    CommitNumber packet_id{};  // of this worker
-  };
-  std::vector<Resend> resend;
+  // What the present connection has to get again before anything else, in order, from `next_resend` on
+  // [MQTT-4.4.0-1].
+  std::vector<Unsent> resend;
   std::size_t next_resend = 0;
   ReplayQueue replays;
   // Packet ids of QoS 2 PUBLISH packets received and not yet released [MQTT-4.3.3-10].

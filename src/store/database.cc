@@ -1,0 +1,176 @@
+#include "store/database.h"
+
+#include <fmt/format.h>
+#include <rocksdb/db.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/wal_filter.h>
+#include <rocksdb/write_batch.h>
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "store/rocks_settings.h"
+#include "store/store_directory.h"
+
+namespace nightjar::store {
+namespace {
+
+WriteFailure failure_of(const rocksdb::Status& status) {
+  return {.reason = status.ToString(), .is_disk_full = status.IsNoSpace()};
+}
+
+class BackgroundErrors final : public rocksdb::EventListener {
+ public:
+  explicit BackgroundErrors(Database::OnTrouble on_trouble) : on_trouble_(std::move(on_trouble)) {}
+
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+    on_trouble_(failure_of(*status));
+    // A soft error stops the background work and lets writes go on, until one waits for that work for good.
+    // Make it one that writes hear of.
+    if (status->severity() < rocksdb::Status::kHardError) {
+      *status = rocksdb::Status(*status, rocksdb::Status::kHardError);
+    }
+  }
+
+ private:
+  const Database::OnTrouble on_trouble_;
+};
+
+// Ends the reading of the log at a gap in the sequence numbers, which RocksDB passes over when zeros lie in
+// it.
+class StopAtGap final : public rocksdb::WalFilter {
+ public:
+  WalProcessingOption LogRecordFound(unsigned long long, const std::string&, const rocksdb::WriteBatch& batch,
+                                     rocksdb::WriteBatch*, bool*) override {
+    const std::string& bytes = batch.Data();
+    std::uint64_t sequence = 0;  // the first eight bytes, little-endian
+    for (std::size_t i = sizeof(sequence); i-- != 0;)
+      sequence = sequence << 8 | static_cast<std::uint8_t>(bytes[i]);
+    if (next_ && sequence > *next_) return WalProcessingOption::kStopReplay;
+    next_ = sequence + batch.Count();
+    return WalProcessingOption::kContinueProcessing;
+  }
+  [[nodiscard]] const char* Name() const override { return "StopAtGap"; }
+
+ private:
+  std::optional<std::uint64_t> next_;
+};
+
+}  // namespace
+
+Database::Batch::Batch(const Database& database, std::size_t bytes)
+    : database_(database), writes_(std::make_unique<rocksdb::WriteBatch>(bytes)) {}
+
+Database::Batch::~Batch() = default;
+
+void Database::Batch::add(const broker::Changes& changes, const broker::RetainedReader& retained) {
+  // A WriteBatch fails only beyond sizes that nothing here has.
+  changes.for_each([&](const broker::Change& change) {
+    rocksdb::ColumnFamilyHandle* const table = database_.handle(change.table);
+    switch (change.kind) {
+      case broker::Change::Kind::kPut:
+        writes_->Put(table, slice(change.key), slice(change.value)).PermitUncheckedError();
+        break;
+      case broker::Change::Kind::kErase:
+        writes_->Delete(table, slice(change.key)).PermitUncheckedError();
+        break;
+      case broker::Change::Kind::kEraseRange:
+        writes_->DeleteRange(table, slice(change.key), slice(change.value)).PermitUncheckedError();
+        break;
+      case broker::Change::Kind::kRefresh:
+        refresh(change.key, retained);
+        break;
+    }
+  });
+}
+
+void Database::Batch::refresh(std::string_view topic, const broker::RetainedReader& retained) {
+  if (!refreshed_.insert(topic).second) return;
+  rocksdb::ColumnFamilyHandle* const table = database_.handle(broker::Table::kRetained);
+  value_.clear();
+  if (retained(topic, value_)) {
+    writes_->Put(table, slice(topic), slice(as_text(value_.view()))).PermitUncheckedError();
+  } else {
+    writes_->Delete(table, slice(topic)).PermitUncheckedError();
+  }
+}
+
+Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& directory,
+                                                 const RocksOptions& options, OnTrouble on_trouble) {
+  NJ_CHECK(make_store_if_absent(directory, options));
+  NJ_CHECK(inspect_store(directory, options));
+  std::unique_ptr<Database> database(new Database(directory, options));
+  NJ_CHECK(database->open_tables(std::move(on_trouble)));
+  NJ_CHECK(check_format(directory, *database->database_));
+  return database;
+}
+
+Database::Database(std::filesystem::path directory, const RocksOptions& options)
+    : directory_(std::move(directory)), options_(options), log_reading_(std::make_unique<StopAtGap>()) {}
+
+Result<void> Database::open_tables(OnTrouble on_trouble) {
+  rocksdb::DBOptions settings = database_settings(options_);
+  settings.wal_filter = log_reading_.get();
+  settings.listeners.push_back(std::make_shared<BackgroundErrors>(std::move(on_trouble)));
+  rocksdb::DB* opened = nullptr;
+  const auto status =
+      rocksdb::DB::Open(settings, directory_.string(), table_settings(options_), &tables_, &opened);
+  if (!status.ok()) return store_error(directory_, status);
+  database_.reset(opened);
+  return {};
+}
+
+Database::~Database() {
+  if (!database_) return;
+  for (rocksdb::ColumnFamilyHandle* table : tables_)
+    database_->DestroyColumnFamilyHandle(table).PermitUncheckedError();
+  // What is durable is durable already, and nothing can be done about the rest.
+  database_->Close().PermitUncheckedError();
+}
+
+Result<void, WriteFailure> Database::write(Batch& batch, Until until) {
+  rocksdb::WriteOptions how;
+  how.sync = until == Until::kOnDisk;
+  const auto status = database_->Write(how, batch.writes_.get());
+  if (!status.ok()) return tl::make_unexpected(failure_of(status));
+  return {};
+}
+
+Result<void, WriteFailure> Database::try_to_write() {
+  Batch batch(*this, 0);
+  // Something that is there anyway.
+  batch.writes_->Put(handle(broker::Table::kMeta), slice(kFormatKey), std::to_string(kFormat))
+      .PermitUncheckedError();
+  return write(batch, Until::kOnDisk);
+}
+
+Result<void> Database::scan(broker::Table table, std::string_view from, std::string_view to,
+                            const EntryVisitor& visit) const {
+  rocksdb::ReadOptions how;
+  // Read once, so not at the cost of what is read again.
+  how.fill_cache = false;
+  const rocksdb::Slice end = slice(to);
+  if (!to.empty()) how.iterate_upper_bound = &end;
+  const std::unique_ptr<rocksdb::Iterator> entry(database_->NewIterator(how, handle(table)));
+  for (entry->Seek(slice(from)); entry->Valid(); entry->Next()) {
+    if (!visit(text_of(entry->key()), text_of(entry->value()))) return {};
+  }
+  if (!entry->status().ok()) return store_error(directory_, entry->status());
+  return {};
+}
+
+Result<void> Database::copy_to(const std::filesystem::path& target) const {
+  const auto cannot = [&target](const rocksdb::Status& status) {
+    return fail(fmt::format("cannot copy the store to {}: {}", target.string(), status.ToString()));
+  };
+  rocksdb::Checkpoint* made = nullptr;
+  if (const auto status = rocksdb::Checkpoint::Create(database_.get(), &made); !status.ok())
+    return cannot(status);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (const auto status = checkpoint->CreateCheckpoint(target.string()); !status.ok()) return cannot(status);
+  return {};
+}
+
+}  // namespace nightjar::store

@@ -1,0 +1,25 @@
+// Whether the write-ahead log of a store has lost something that was durable once. RocksDB reads its log up
+// to the first damaged place, or over a run of zeros, and is silent about the rest, whatever lies there.
+// Commits are synced one by one, so a power cut can damage the last record and nothing else: a record behind
+// a damaged place, or a hole in the sequence numbers, means that the disk or somebody's hand took away what
+// was acknowledged.
+//
+// What nobody can see: damage of the very last record, which looks like a write that was cut short.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "base/result.h"
+
+namespace rocksdb {
+class Env;
+}
+
+namespace nightjar::store {
+
+// Reads the logs in `directory` with number `first_log` and up, which nobody writes meanwhile; those before
+// are done with and may be there in part. An error says what is damaged and where.
+Result<void> check_wal(rocksdb::Env& env, const std::filesystem::path& directory, std::uint64_t first_log);
+
+}  // namespace nightjar::store

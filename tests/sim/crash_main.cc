@@ -1,0 +1,40 @@
+// nightjar_crash_sim [--seeds N] [--first S] [--steps E]: runs seeds S to S+N-1 of crashes.h and prints what broke.
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "tests/sim/crashes.h"
+
+int main(int argc, char** argv) {
+  std::uint64_t seeds = 100;
+  std::uint64_t first = 1;
+  int steps = 4000;
+  for (int i = 1; i < argc; i += 2) {
+    const std::string_view name = argv[i];
+    const std::uint64_t value = i + 1 < argc ? std::strtoull(argv[i + 1], nullptr, 10) : 0;
+    if (name == "--seeds") {
+      seeds = value;
+    } else if (name == "--first") {
+      first = value;
+    } else if (name == "--steps") {
+      steps = static_cast<int>(value);
+    } else {
+      fmt::print("usage: nightjar_crash_sim [--seeds N] [--first S] [--steps E]\n");
+      return 2;
+    }
+  }
+  std::uint64_t failed = 0;
+  nightjar::sim::CrashCounts counts;
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    const auto broken = nightjar::sim::run_crashes({.seed = seed, .steps = steps}, counts);
+    if (!broken) continue;
+    ++failed;
+    fmt::print("seed {}: {}\n", seed, *broken);
+    std::fflush(stdout);
+  }
+  fmt::print("  {} crashes, {} messages acknowledged, {} delivered\n", counts.crashes, counts.acknowledged,
+             counts.delivered);
+  fmt::print("{} passed, {} failed\n", seeds - failed, failed);
+  return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,425 @@
+#include "tests/sim/crashes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "broker/worker_state.h"
+#include "tests/support/client.h"
+#include "tests/support/map_store.h"
+#include "tests/support/world.h"
+
+namespace nightjar::sim {
+namespace {
+
+using mqtt::PacketId;
+using mqtt::PacketType;
+using mqtt::Qos;
+using testing::Client;
+using testing::ConnectOptions;
+using testing::MapStore;
+using testing::Received;
+using testing::World;
+
+constexpr int kPublishers = 4;
+constexpr int kWindow = 6;
+const std::uint64_t kW = std::getenv("NJ_W") ? std::strtoull(std::getenv("NJ_W"), nullptr, 10) : 3;
+constexpr int kFinalRounds = 400;
+
+const bool kTrace = std::getenv("NJ_TRACE") != nullptr;
+#define TRACE(...) if (kTrace) fmt::print(__VA_ARGS__)
+struct Failure {
+  std::string what;
+};
+
+// One client over all its connections, with what a real one keeps of its session.
+class Device {
+ public:
+  Device(std::string name, std::mt19937_64& random) : id(std::move(name)), random_(random) {}
+  virtual ~Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  [[nodiscard]] bool is_linked() const { return client_ && client_->is_linked() && !client_->is_closed(); }
+  void lose_world() { client_.reset(); }
+  void drop() {
+    TRACE("{} drops\n", id);
+    if (client_) client_->drop_link();
+    client_.reset();
+  }
+  void connect(World& world) {
+    client_.emplace(world, id);
+    client_->auto_acknowledge = false;
+    ConnectOptions options{.clean_start = false, .session_expiry_s = 100'000};
+    options.worker = static_cast<std::uint16_t>(random_() % world.worker_count());
+    options.receive_maximum = static_cast<std::uint16_t>(1 + random_() % 8);
+    client_->connect(options);
+    TRACE("{} connects rm {} sessions {} expired {}\n", id, *options.receive_maximum, world.counters().sessions, world.counters().sessions_expired);
+    is_open_ = false;
+  }
+  // Reads one packet and acts on it. False if there was none.
+  bool poll() {
+    if (client_ && client_->is_closed()) client_.reset();
+    if (!client_ || !client_->poll_one()) return false;
+    const PacketType type = client_->log.back();
+    if (type == PacketType::kPublish) {
+      const Received& got = client_->received.back();
+      TRACE("{} <- PUBLISH q{} id {} dup {} '{}'\n", id, static_cast<int>(got.qos), got.packet_id.value, got.dup, got.payload);
+    } else if (!client_->acks.empty() && type >= PacketType::kPuback && type <= PacketType::kPubcomp) {
+      TRACE("{} <- {} {}\n", id, to_string(type), client_->acks.back().packet_id.value);
+    } else {
+      TRACE("{} <- {} present {}\n", id, to_string(type), client_->session_present);
+    }
+    if (type == PacketType::kConnack) {
+      if (client_->connack_code != mqtt::ReasonCode::kSuccess) return true;  // another connection was later
+      if (was_open_ && !client_->session_present) throw Failure{id + ": its session is lost"};
+      was_open_ = is_open_ = true;
+      on_open();
+    } else if (type == PacketType::kPublish) {
+      on_publish(client_->received.back());
+    } else if (type == PacketType::kSuback) {
+      on_suback();
+    } else if (!client_->acks.empty()) {
+      on_ack(type, client_->acks.back().packet_id);
+    }
+    return true;
+  }
+  virtual void act() {}
+
+  const std::string id;
+
+ protected:
+  virtual void on_open() {}
+  virtual void on_publish(const Received&) {}
+  virtual void on_suback() {}
+  virtual void on_ack(PacketType, PacketId) {}
+  [[nodiscard]] bool is_open() const { return is_linked() && is_open_; }
+  Client& client() { return *client_; }
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+
+ private:
+  std::mt19937_64& random_;
+  std::optional<Client> client_;
+  bool is_open_ = false;   // CONNACK has come
+  bool was_open_ = false;  // on this or an earlier connection
+};
+
+class Publisher final : public Device {
+ public:
+  Publisher(int index, Qos qos, std::mt19937_64& random)
+      : Device(fmt::format("publisher{}", index), random), number(index), qos_(qos) {}
+
+  void act() override {
+    if (!is_open() || is_done || outstanding_.size() >= kWindow) return;
+    outstanding_.push_back({next, free_id()});
+    ++next;
+    send(outstanding_.back(), false);
+  }
+  [[nodiscard]] bool is_idle() const { return outstanding_.empty(); }
+  [[nodiscard]] Qos qos() const { return qos_; }
+
+  const int number;
+  int next = 1;             // number of the next message
+  std::set<int> acknowledged;  // PUBACK or PUBREC has come
+  bool is_done = false;
+
+ private:
+  struct Outstanding {
+    int number;
+    PacketId id;
+    bool is_released = false;
+  };
+
+  void on_open() override {
+    for (const Outstanding& sent : outstanding_) {
+      if (sent.is_released) {
+        client().acknowledge(PacketType::kPubrel, sent.id);
+      } else {
+        send(sent, true);
+      }
+    }
+  }
+  void on_ack(PacketType type, PacketId packet) override {
+    const auto sent = std::find_if(outstanding_.begin(), outstanding_.end(),
+                                   [packet](const Outstanding& each) { return each.id == packet; });
+    if (sent == outstanding_.end()) return;
+    if (type == PacketType::kPubrec) {
+      acknowledged.insert(sent->number);
+      sent->is_released = true;
+      client().acknowledge(PacketType::kPubrel, packet);
+      return;
+    }
+    if (type == PacketType::kPuback) acknowledged.insert(sent->number);
+    outstanding_.erase(sent);
+  }
+  void send(const Outstanding& message, bool dup) {
+    TRACE("{} -> PUBLISH id {} dup {} {}\n", id, message.id.value, dup, message.number);
+    client().publish(fmt::format("t/{}", number), fmt::format("{} {}", number, message.number),
+                     {.qos = qos_, .dup = dup, .packet_id = message.id.value});
+  }
+  // Few of them, so that they come again soon.
+  PacketId free_id() {
+    while (true) {
+      const PacketId packet{static_cast<std::uint16_t>(1 + below(2 * kWindow))};
+      const bool is_taken = std::any_of(outstanding_.begin(), outstanding_.end(),
+                                        [packet](const Outstanding& each) { return each.id == packet; });
+      if (!is_taken) return packet;
+    }
+  }
+
+  const Qos qos_;
+  std::deque<Outstanding> outstanding_;
+};
+
+using Publishers = std::vector<std::unique_ptr<Publisher>>;
+
+class Subscriber final : public Device {
+ public:
+  Subscriber(std::string name, std::string filter, Qos qos, const Publishers& publishers, std::mt19937_64& random)
+      : Device(std::move(name), random), filter_(std::move(filter)), qos_(qos), publishers_(publishers) {}
+
+  void act() override {
+    if (!is_open()) return;
+    if (!is_subscribed && !is_asked_) {
+      client().subscribe(filter_, qos_);
+      is_asked_ = true;
+    }
+    while (!answers_.empty() && (is_prompt || below(3) != 0)) {
+      client().acknowledge(answers_.front().first, answers_.front().second);
+      TRACE("{} -> {} {}\n", id, to_string(answers_.front().first), answers_.front().second.value);
+      answers_.pop_front();
+    }
+  }
+  [[nodiscard]] Qos qos() const { return qos_; }
+
+  bool is_prompt = false;  // answers at once
+  bool is_subscribed = false;
+  std::map<int, int> from;                 // publisher: its first message that must arrive
+  std::map<int, std::vector<int>> arrived;  // publisher: numbers in order of arrival
+
+ private:
+  void on_open() override {
+    answers_.clear();
+    is_asked_ = false;
+  }
+  void on_suback() override {
+    if (std::exchange(is_subscribed, true)) return;
+    for (const auto& publisher : publishers_) from[publisher->number] = publisher->next;
+  }
+  void on_publish(const Received& got) override {
+    if (got.qos == Qos::kExactlyOnce) {
+      if (unreleased_.insert(got.packet_id.value).second) arrive(got);
+      answers_.emplace_back(PacketType::kPubrec, got.packet_id);
+    } else {
+      arrive(got);
+      answers_.emplace_back(PacketType::kPuback, got.packet_id);
+    }
+  }
+  void on_ack(PacketType type, PacketId packet) override {
+    if (type != PacketType::kPubrel) return;
+    unreleased_.erase(packet.value);
+    answers_.emplace_back(PacketType::kPubcomp, packet);
+  }
+  void arrive(const Received& got) {
+    const std::size_t space = got.payload.find(' ');
+    arrived[std::stoi(got.payload.substr(0, space))].push_back(std::stoi(got.payload.substr(space + 1)));
+  }
+
+  const std::string filter_;
+  const Qos qos_;
+  const Publishers& publishers_;
+  bool is_asked_ = false;
+  std::deque<std::pair<PacketType, PacketId>> answers_;
+  std::set<std::uint16_t> unreleased_;  // QoS 2 ids that came and were not released [MQTT-4.3.3-10]
+};
+
+class Crashes {
+ public:
+  Crashes(const CrashPlan& plan, CrashCounts& counts) : plan_(plan), counts_(counts), random_(plan.seed) {
+    for (int i = 0; i < kPublishers; ++i) {
+      publishers_.push_back(
+          std::make_unique<Publisher>(i, i % 2 == 0 ? Qos::kExactlyOnce : Qos::kAtLeastOnce, random_));
+      devices_.push_back(publishers_.back().get());
+    }
+    add_subscriber("a", "t/#", Qos::kExactlyOnce);
+    add_subscriber("b", "t/+", Qos::kAtLeastOnce);
+    add_subscriber("c", "t/0", Qos::kExactlyOnce);
+    groups_.push_back({add_subscriber("g1", "$share/g/t/#", Qos::kExactlyOnce),
+                       add_subscriber("g2", "$share/g/t/#", Qos::kExactlyOnce)});
+    groups_.push_back({add_subscriber("h1", "$share/h/t/#", Qos::kAtLeastOnce),
+                       add_subscriber("h2", "$share/h/t/#", Qos::kAtLeastOnce)});
+    workers_ = static_cast<std::uint16_t>(1 + below(kW));
+    start();
+  }
+
+  void run() {
+    for (int step = 0; step < plan_.steps; ++step) this->step();
+    finish();
+    check();
+  }
+
+ private:
+  Subscriber* add_subscriber(const std::string& name, const std::string& filter, Qos qos) {
+    subscribers_.push_back(std::make_unique<Subscriber>(name, filter, qos, publishers_, random_));
+    devices_.push_back(subscribers_.back().get());
+    return subscribers_.back().get();
+  }
+
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+
+  void start() {
+    world_.emplace(testing::WorldOptions{.workers = workers_,
+                                         .seed = random_(),
+                                         .is_chaotic = true,
+                                         .node = {.shards = 8, .sys_interval = Duration{0}},
+                                         .store = &store_});
+    TRACE("restored {} messages {} sessions {} now {}\n", world_->restored().messages, world_->restored().sessions, world_->restored().first_unreadable, world_->now().ms);
+    if (world_->restored().unreadable != 0) throw Failure{"unreadable: " + world_->restored().first_unreadable};
+  }
+
+  void crash() {
+    ++counts_.crashes;
+    world_->crash();
+    TRACE("---- crash\n");
+    for (Device* device : devices_) device->lose_world();
+    world_.reset();
+    if (below(4) == 0) workers_ = static_cast<std::uint16_t>(1 + below(kW));
+    start();
+  }
+
+  void step() {
+    Device& device = *devices_[below(devices_.size())];
+    const std::uint64_t dice = below(1000);
+    if (dice < 8) return crash();
+    if (dice < 30) return device.drop();
+    if (dice < 40) {
+      if (!world_->has_moves()) {
+        world_->move_shard({static_cast<std::uint16_t>(below(8))}, static_cast<std::uint16_t>(below(workers_)));
+      }
+      return;
+    }
+    if (dice < 150) return world_->jump(Duration{static_cast<std::int64_t>(below(4))});
+    if (dice < 350) { if (store_.write()) TRACE("written\n"); return; }
+    if (dice < 700) return world_->turn(static_cast<std::uint16_t>(below(workers_)));
+    if (!device.is_linked()) return device.connect(*world_);
+    if (dice < 850) return device.act();
+    while (device.poll() && below(4) != 0) {
+    }
+  }
+
+  // Everybody connects, nothing new is published, and all that is under way arrives.
+  void finish() {
+    for (auto& publisher : publishers_) publisher->is_done = true;
+    for (auto& subscriber : subscribers_) subscriber->is_prompt = true;
+    for (int round = 0; round < kFinalRounds; ++round) {
+      for (Device* device : devices_) {
+        if (!device->is_linked()) device->connect(*world_);
+        device->act();
+      }
+      world_->settle();
+      bool has_moved = false;
+      for (Device* device : devices_) {
+        while (device->poll()) has_moved = true;
+      }
+      for (Device* device : devices_) device->act();
+      world_->advance(Duration{5});
+      const bool is_idle =
+          std::all_of(publishers_.begin(), publishers_.end(), [](const auto& each) { return each->is_idle(); });
+      if (round > 20 && !has_moved && is_idle) return;
+    }
+    throw Failure{"it does not come to rest"};
+  }
+
+  void check() {
+    for (const auto& publisher : publishers_) counts_.acknowledged += publisher->acknowledged.size();
+    for (const auto& subscriber : subscribers_) {
+      if (subscriber->id.size() == 1) check({subscriber.get()});
+    }
+    for (const auto& group : groups_) check(group);
+    for (std::uint16_t worker = 0; worker < workers_; ++worker) {
+      if (world_->worker(worker).counters().ledger.imbalance() != 0) throw Failure{"the ledger is not balanced"};
+    }
+    if (!store_.rows(broker::Table::kQueues).empty()) check_rows();
+  }
+
+  // One subscriber, or the members of a group together.
+  void check(const std::vector<Subscriber*>& members) {
+    const std::string& name = members.front()->id;
+    for (const auto& publisher : publishers_) {
+      const int number = publisher->number;
+      if (name == "c" && number != 0) continue;
+      std::map<int, int> times;
+      int first = 0;
+      for (const Subscriber* member : members) {
+        first = first == 0 ? member->from.at(number) : std::min(first, member->from.at(number));
+        const auto found = member->arrived.find(number);
+        if (found == member->arrived.end()) continue;
+        for (const int each : found->second) ++times[each];
+        if (members.size() == 1) check_order(name, number, first, found->second);
+      }
+      const bool is_once =
+          publisher->qos() == Qos::kExactlyOnce && members.front()->qos() == Qos::kExactlyOnce;
+      for (const int each : publisher->acknowledged) {
+        if (each >= first && times[each] == 0)
+          throw Failure{fmt::format("{}: message {} of publisher {} was acknowledged and is lost", name, each, number)};
+      }
+      for (const auto& [each, count] : times) {
+        counts_.delivered += static_cast<std::uint64_t>(count);
+        if (is_once && count > 1)
+          throw Failure{fmt::format("{}: message {} of publisher {} came {} times", name, each, number, count)};
+      }
+    }
+  }
+
+  static void check_order(const std::string& name, int publisher, int first, const std::vector<int>& arrived) {
+    int newest = 0;
+    std::set<int> seen;
+    for (const int each : arrived) {
+      // What was sent before the subscription may be sent again behind it.
+      if (each < first || !seen.insert(each).second) continue;
+      if (each < newest)
+        throw Failure{fmt::format("{}: message {} of publisher {} came behind {}", name, each, publisher, newest)};
+      newest = each;
+    }
+  }
+
+  // Nothing waits any more, so a new start finds nothing.
+  void check_rows() {
+    world_->advance(Duration::seconds(1));
+    crash();
+    if (world_->restored().messages != 0)
+      throw Failure{fmt::format("{} messages come back though all were acknowledged", world_->restored().messages)};
+  }
+
+  const CrashPlan plan_;
+  CrashCounts& counts_;
+  std::mt19937_64 random_;
+  MapStore store_;
+  std::uint16_t workers_ = 1;
+  std::optional<World> world_;
+  Publishers publishers_;
+  std::vector<std::unique_ptr<Subscriber>> subscribers_;
+  std::vector<std::vector<Subscriber*>> groups_;
+  std::vector<Device*> devices_;
+};
+
+}  // namespace
+
+std::optional<std::string> run_crashes(const CrashPlan& plan, CrashCounts& counts) {
+  try {
+    Crashes crashes(plan, counts);
+    crashes.run();
+  } catch (const Failure& failure) {
+    return failure.what;
+  } catch (const std::exception& failure) {
+    return std::string(failure.what());
+  }
+  return std::nullopt;
+}
+
+}  // namespace nightjar::sim
