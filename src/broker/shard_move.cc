@@ -38,7 +38,6 @@ void account(WorkerState& worker, const Session& session, int sign) {
   worker.ledger().waiting += sign * waiting;
   worker.ledger().in_flight += sign * (copies - waiting);
   (sign < 0 ? worker.ledger().handed_over : worker.ledger().taken_over) += static_cast<std::uint64_t>(copies);
-  if (session.stored) worker.node.count_stored(worker.index, sign);
   worker.counters.sessions += sign;
   worker.counters.subscriptions += sign * static_cast<std::int64_t>(session.subscriptions.size());
   worker.counters.shared_subscriptions += sign * static_cast<std::int64_t>(session.shared_count);
@@ -79,6 +78,8 @@ bool ShardMoves::start(WorkerState& worker, ShardId shard, WorkerIndex to) {
   worker.node.set_owner(shard, to);
   pack_sessions(worker, shard, *arrives.state, departing);
   pack_groups(worker, shard, *arrives.state, departing);
+  // Mail for what is kept may be on its way to both, until the fences are in.
+  worker.node.count_stored(to, departing.stored);
   departing_.emplace(shard, std::move(departing));
   ++worker.counters.shard_moves;
   const ShardMail mark = step(ShardMail::Kind::kMark, arrives);
@@ -95,6 +96,7 @@ void ShardMoves::pack_sessions(WorkerState& worker, ShardId shard, ShardState& s
     worker.forget_pump(*session);
     session->timer.cancel();
     worker.journal.forget_waiting(*session);
+    if (session->stored) ++departing.stored;
     account(worker, *session, -1);
     for (const auto& subscription : session->subscriptions) {
       if (subscription->group) continue;
@@ -116,7 +118,7 @@ void ShardMoves::pack_groups(WorkerState& worker, ShardId shard, ShardState& sta
     const auto waiting = group->waiting();
     worker.ledger().waiting -= static_cast<std::int64_t>(waiting);
     worker.ledger().handed_over += waiting;
-    if (group->stored() != nullptr) worker.node.count_stored(self_, -1);
+    if (group->stored() != nullptr) ++departing.stored;
     Subscription& subscription = group->subscription();
     if (departing.filters.emplace(subscription.filter, subscription.text).second) {
       worker.subscribers.pin(subscription.filter);
@@ -149,7 +151,6 @@ void ShardMoves::install(WorkerState& worker, ShardMail mail) {
     worker.sessions.insert(std::move(session));
   }
   for (auto& group : mail.state->groups) {
-    if (group->stored() != nullptr) worker.node.count_stored(worker.index, 1);
     worker.ledger().waiting += static_cast<std::int64_t>(group->waiting());
     worker.ledger().taken_over += group->waiting();
     worker.subscribers.add(group->key().filter, group->subscription());
@@ -224,6 +225,7 @@ void ShardMoves::look(WorkerState& worker) {
 void ShardMoves::complete_departure(WorkerState& worker, ShardId shard) {
   const auto found = departing_.find(shard);
   for (const auto& [id, filter] : found->second.filters) worker.subscribers.unpin(filter, id);
+  worker.node.count_stored(self_, -found->second.stored);
   departing_.erase(found);
 }
 

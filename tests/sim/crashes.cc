@@ -299,6 +299,7 @@ class Crashes {
     if (dice < 30) return device.drop();
     if (dice < 40) {
       if (!world_->has_moves()) {
+        TRACE("move\n");
         world_->move_shard({static_cast<std::uint16_t>(below(8))}, static_cast<std::uint16_t>(below(workers_)));
       }
       return;

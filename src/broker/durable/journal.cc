@@ -280,6 +280,12 @@ std::shared_ptr<Commit> Journal::join(WorkerIndex to) {
   return own_part().commit;
 }
 
+std::shared_ptr<Commit> Journal::present_commit() {
+  if (!is_on_) return nullptr;
+  ++count_;
+  return present_part().commit;
+}
+
 void Journal::begin_part(std::shared_ptr<Commit> commit) {
   if (!commit) return;
   add_part(std::move(commit));

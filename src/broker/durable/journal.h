@@ -90,10 +90,8 @@ class Journal {
   // What add() takes between the two belongs to another worker's commit.
   void begin_part(std::shared_ptr<Commit> commit);
   void end_part();
-  // For mail of another worker that is sent on as it came; nullptr outside begin_part() and end_part().
-  [[nodiscard]] std::shared_ptr<Commit> present_commit() {
-    return current_ != 0 ? part(current_).commit : nullptr;
-  }
+  // For mail that is sent on: what its messages belong to here, they belong to there.
+  [[nodiscard]] std::shared_ptr<Commit> present_commit();
   // Keeps the present part open for work that is put off: begin_part() and end_part() surround it then.
   std::shared_ptr<Commit> keep_part_open();
   // Changes of the present part go to the commit of this turn in spite of it, while one of these lives.

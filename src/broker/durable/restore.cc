@@ -155,7 +155,10 @@ void Restore::make_groups() {
   if (std::exchange(has_groups_, true)) return;
   for (auto& [text, group] : groups_) {
     mqtt::SharedFilter shared;
-    if (group.queue == 0 || !mqtt::parse_shared(text, shared)) continue;
+    const bool is_known = group.queue != 0 || group.record.version != 0;
+    if (!is_known || !mqtt::parse_shared(text, shared)) continue;
+    // Until now its members kept all of its messages.
+    if (group.queue == 0) group.queue = node_.next_queue_id();
     const ShardId shard = node_.shard_of_group(shared.share_name, shared.filter);
     if (!group.has_member) {
       garbage_.erase_range(Table::kSessions, group_begin_key(shard, text), group_end_key(shard, text));
