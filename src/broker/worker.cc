@@ -58,6 +58,13 @@ void pump_marked(WorkerState& worker) {
               worker.to_pump.end());
 }
 
+// What the mail causes to be stored belongs to the commit that it came with.
+void take(WorkerState& worker, MailBatch& batch) {
+  worker.journal.begin_part(std::move(batch.commit));
+  receive_batch(worker, batch);
+  worker.journal.end_part();
+}
+
 void retire_dead(WorkerState& worker) {
   for (auto& connection : worker.dead) {
     std::unique_ptr<Transport> transport = connection->take_transport();
@@ -133,7 +140,7 @@ void Worker::end_turn() {
     if (!own && is_done) break;
     if (!own) continue;
     worker.is_taking_older_mail = true;
-    receive_batch(worker, *own);
+    take(worker, *own);
     worker.is_taking_older_mail = false;
     worker.mailer.recycle(std::move(own));
   }
@@ -197,9 +204,7 @@ void Worker::on_drained(Connection& connection) {
 }
 
 void Worker::on_mail(std::unique_ptr<MailBatch> batch) {
-  if (batch->commit) state_->journal.begin_part(std::move(batch->commit));
-  receive_batch(*state_, *batch);
-  state_->journal.end_part();
+  take(*state_, *batch);
   state_->mailer.recycle(std::move(batch));
 }
 

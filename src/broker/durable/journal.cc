@@ -399,17 +399,16 @@ void Journal::write_packet_ids_of(Session& session) {
   reclaim(stored.queue, stored.rows, oldest);
 }
 
-void Journal::write_group_of(SharedGroup& group, Changes& changes, WorkerIndex origin) {
+void Journal::write_group_of(SharedGroup& group, Changes& changes) {
   const GroupRecord record = group.next_record();
-  changes.put(Table::kSessions, group_record_key(group.key().shard, group.key().text, origin),
-              write_group(record));
+  const GroupKey& key = group.key();
+  changes.put(Table::kSessions, group_record_key(key.shard, key.text, record.version), write_group(record));
   reclaim(group.stored()->queue, group.stored()->rows, record.live.empty() ? UINT64_MAX : record.live.front());
 }
 
 void Journal::write_at_once(SharedGroup& group) {
   if (current_ == 0) return touch(group);
-  const std::shared_ptr<Commit>& commit = part(current_).commit;
-  write_group_of(group, commit->part(self_), commit->at().origin);
+  write_group_of(group, part(current_).commit->part(self_));
 }
 
 void Journal::reclaim(const QueueName& queue, QueueRows& rows, std::uint64_t oldest) {
@@ -434,7 +433,12 @@ void Journal::write_touched() {
   touched_.clear();
   for (SharedGroup* group : touched_groups_) {
     group->stored()->is_touched = false;
-    write_group_of(*group, own_changes(false), self_);
+    Changes& changes = own_changes(false);
+    const GroupKey& key = group->key();
+    // Those in front of the new one, unless their commits are later.
+    changes.erase_range(Table::kSessions, group_record_key(key.shard, key.text, 0),
+                        group_record_key(key.shard, key.text, group->stored()->version + 1));
+    write_group_of(*group, changes);
   }
   touched_groups_.clear();
   touches_due_ = kNever;

@@ -173,7 +173,7 @@ class Journal {
   void cancel_pending(const QueueName& queue);
   void write_touched();
   void write_packet_ids_of(Session& session);
-  void write_group_of(SharedGroup& group, Changes& changes, WorkerIndex origin);
+  void write_group_of(SharedGroup& group, Changes& changes);
   void seal(Part& part, MonoTime now);
   void hand_in_due();
   void hand_in_first();

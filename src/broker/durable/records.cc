@@ -112,9 +112,9 @@ std::string group_queue_key(ShardId shard, std::string_view text) {
   return group_begin_key(shard, text) + 'q';
 }
 
-std::string group_record_key(ShardId shard, std::string_view text, WorkerIndex origin) {
+std::string group_record_key(ShardId shard, std::string_view text, std::uint64_t version) {
   std::string key = group_begin_key(shard, text) + 'h';
-  RecordWriter(key).ordered(origin.value, 2);
+  RecordWriter(key).ordered(version, 8);
   return key;
 }
 

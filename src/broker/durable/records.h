@@ -5,7 +5,7 @@
 //              SHARD 'c' CLIENT-ID 0 'p'            PacketIdsRecord
 //              SHARD 'c' CLIENT-ID 0 's' FILTER     SubscriptionRecord
 //              SHARD 'c' CLIENT-ID 0 'w'            Will
-//              SHARD 'g' $SHARE/NAME/FILTER 0 'h' ORIGIN   GroupRecord
+//              SHARD 'g' $SHARE/NAME/FILTER 0 'h' VERSION   GroupRecord; the highest version counts
 //              SHARD 'g' $SHARE/NAME/FILTER 0 'q'   the QueueId of the group
 //   kQueues    SHARD QUEUE ROW                      entries; ROW is the sequence of the first, or an unused one
 //   kRetained  TOPIC                                the message
@@ -62,9 +62,8 @@ struct StoreClock {
 
 std::string session_key(ShardId shard, std::string_view client_id, char kind, std::string_view detail = {});
 std::string group_queue_key(ShardId shard, std::string_view text);
-// Commits of different origins may become durable in another order than they were made in. Each has a record of its
-// own, and the highest version counts.
-std::string group_record_key(ShardId shard, std::string_view text, WorkerIndex origin);
+// Commits may become durable in another order than that of the versions in them, so each version has a row.
+std::string group_record_key(ShardId shard, std::string_view text, std::uint64_t version);
 std::string group_begin_key(ShardId shard, std::string_view text);
 std::string group_end_key(ShardId shard, std::string_view text);
 // All keys of a session lie from session_key(…, 0) up to this one.

@@ -22,10 +22,10 @@ GroupMail mail_from(Session& session, GroupMail::Kind kind, GroupKeyRef group) {
           .member_shard = session.shard};
 }
 
-void post(WorkerState& worker, GroupMail mail) {
+void post(WorkerState& worker, GroupMail mail, std::shared_ptr<Commit> commit = nullptr) {
   const ShardId shard = mail.group->shard;
   const WorkerIndex owner = worker.node.owner_of(shard);
-  const auto commit = mail.was_given ? worker.journal.join(owner) : nullptr;
+  if (mail.was_given && !commit) commit = worker.journal.join(owner);
   worker.mailer.post(owner, AddressedMail{.shard = shard, .content = std::move(mail)}, commit);
 }
 
@@ -77,13 +77,16 @@ std::uint32_t unsettled_of(const Session& session, const GroupKey& group) {
 
 void send_back(WorkerState& worker, const Assignment& assignment, MessageRef message, bool is_counted) {
   ++worker.ledger().handed_over;
+  // In the commit that took it from the group, the group gets it back.
+  const auto commit = assignment.is_given ? worker.journal.present_commit() : nullptr;
   post(worker, {.kind = GroupMail::Kind::kReturned,
                 .group = assignment.group,
                 .client_id = assignment.client_id,
                 .member = is_counted ? assignment.member : SessionSerial{},
                 .message = std::move(message),
                 .sequence = assignment.sequence,
-                .was_given = assignment.is_given});
+                .was_given = assignment.is_given},
+       commit);
 }
 
 void settle(WorkerState& worker, Session& session, const GroupKeyRef& group, std::uint64_t sequence) {
