@@ -57,6 +57,7 @@ TEST(Load, EveryKeyReachesItsField) {
   const auto config = load_file(source_dir() + "/testdata/full.toml");
   ASSERT_TRUE(config.has_value()) << config.error().front();
   EXPECT_EQ(config->node.data_dir, "/var/lib/nightjar");
+  EXPECT_EQ(config->node.durability, Durability::kOs);
   EXPECT_EQ(config->node.workers, 4);
   EXPECT_EQ(config->policy.placement, broker::Placement::kSpread);
   EXPECT_EQ(config->policy.shards, 128);

@@ -78,14 +78,16 @@ bool RocksStore::ready(broker::Commit& commit) {
   broker::WorkerSet others = 0;
   const auto ready = order_.ready(commit, others);
   tell(others);
-  if (ready != broker::CommitOrder::Ready::kIsToWrite) return ready == broker::CommitOrder::Ready::kIsDurable;
+  const bool has_to_wake = ready == broker::CommitOrder::Ready::kIsToWrite || order_.is_blocked();
+  const bool is_durable = ready == broker::CommitOrder::Ready::kIsDurable;
+  if (!has_to_wake) return is_durable;
   Phase asleep = Phase::kAsleep;
   if (phase_.compare_exchange_strong(asleep, Phase::kWoken)) {
     // Between the committer's last look at the phase and its sleep there is nothing to notify.
     { const std::lock_guard lock(mutex_); }
     wake_.notify_one();
   }
-  return false;
+  return is_durable;
 }
 
 void RocksStore::commit_until_end() {

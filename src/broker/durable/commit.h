@@ -36,6 +36,10 @@ class Commit {
     workers_.fetch_or(bit(worker), std::memory_order_relaxed);
     open_parts_.fetch_add(1, std::memory_order_relaxed);
   }
+  // By the origin, before it hands in its part: this commit must not be durable before that one, because it holds
+  // what came out of it. Such points lie in what the origin has heard of, so they never form a circle.
+  void depend(const CommitPoint& earlier) { earlier_.push_back(earlier); }
+  [[nodiscard]] const std::vector<CommitPoint>& earlier() const { return earlier_; }
   // By each worker that has a part, once. True for the last one, who tells the store.
   [[nodiscard]] bool hand_in() { return open_parts_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
   // After all parts are in.
@@ -49,6 +53,7 @@ class Commit {
  private:
   const CommitPoint at_;
   std::vector<Changes> parts_;
+  std::vector<CommitPoint> earlier_;
   std::atomic<WorkerSet> workers_{bit(at_.origin)};
   std::atomic<std::uint32_t> open_parts_{1};
 };

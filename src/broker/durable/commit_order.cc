@@ -1,5 +1,7 @@
 #include "broker/durable/commit_order.h"
 
+#include <algorithm>
+
 namespace nightjar::broker {
 
 void CommitOrder::announce(std::shared_ptr<Commit> commit) {
@@ -27,15 +29,38 @@ CommitOrder::Ready CommitOrder::ready(const Commit& commit, WorkerSet& to_tell) 
 std::vector<std::shared_ptr<Commit>> CommitOrder::take() {
   std::vector<std::shared_ptr<Commit>> taken;
   const ShortLockGuard guard(lock_);
-  for (Line& line : lines_) {
-    for (Waiting& waiting : line.waiting) {
-      if (waiting.state == State::kOpen) break;
-      if (waiting.state != State::kReady || waiting.is_empty) continue;
-      waiting.state = State::kBeingWritten;
-      taken.push_back(waiting.commit);
-    }
+  // One that was taken may be what another line waits for.
+  for (bool has_more = true; has_more;) {
+    const std::size_t before = taken.size();
+    is_blocked_.store(false, std::memory_order_relaxed);
+    for (Line& line : lines_) take_from(line, taken);
+    has_more = taken.size() != before;
   }
   return taken;
+}
+
+void CommitOrder::take_from(Line& line, std::vector<std::shared_ptr<Commit>>& taken) {
+  for (Waiting& waiting : line.waiting) {
+    if (waiting.state == State::kOpen) return;
+    if (waiting.state != State::kReady || waiting.is_empty) continue;
+    if (!std::all_of(waiting.commit->earlier().begin(), waiting.commit->earlier().end(),
+                     [this](const CommitPoint& point) { return is_before(point); })) {
+      is_blocked_.store(true, std::memory_order_release);
+      return;
+    }
+    waiting.state = State::kBeingWritten;
+    taken.push_back(waiting.commit);
+  }
+}
+
+// Durable, or to be written in front of whatever is taken now.
+bool CommitOrder::is_before(const CommitPoint& point) const {
+  const Line& line = lines_[point.origin.value];
+  const CommitNumber committed = line.committed.load(std::memory_order_relaxed);
+  if (point.number <= committed) return true;
+  const Waiting& waiting = line.waiting[point.number - committed - 1];
+  return waiting.state == State::kBeingWritten || waiting.state == State::kWritten ||
+         (waiting.state == State::kReady && waiting.is_empty);
 }
 
 WorkerSet CommitOrder::written(const std::vector<std::shared_ptr<Commit>>& commits) {

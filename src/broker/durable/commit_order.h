@@ -39,6 +39,8 @@ class CommitOrder {
   // They could not be written: the next take() brings them again.
   void unwritten(const std::vector<std::shared_ptr<Commit>>& commits);
 
+  // The last take() left something that has to come behind a commit which was not complete.
+  [[nodiscard]] bool is_blocked() const { return is_blocked_.load(std::memory_order_acquire); }
   [[nodiscard]] CommitNumber committed(WorkerIndex origin) const {
     return lines_[origin.value].committed.load(std::memory_order_acquire);
   }
@@ -56,10 +58,13 @@ class CommitOrder {
     std::atomic<CommitNumber> committed{0};
   };
 
+  void take_from(Line& line, std::vector<std::shared_ptr<Commit>>& taken);
+  [[nodiscard]] bool is_before(const CommitPoint& point) const;
   Waiting& place_of(const Commit& commit);
   // Lets through what is durable at the front; returns whether there was any.
   static WorkerSet advance(Line& line);
 
+  std::atomic<bool> is_blocked_{false};
   ShortLock lock_;
   std::array<Line, kWorkersMax> lines_;
 };

@@ -67,6 +67,34 @@ TEST_F(CommitOrderTest, CommittedFollowsTheNumbers) {
   EXPECT_EQ(order.committed(kOrigin), 2U);
 }
 
+TEST_F(CommitOrderTest, WhatCameOutOfAnotherCommitFollowsIt) {
+  const auto earlier = announce(1, {1});
+  const auto later = announce(1);
+  const auto last = announce(2);
+  later->depend({{1}, 1});
+  ready_with_changes(*last);
+  EXPECT_EQ(ready_with_changes(*later), Ready::kIsToWrite);
+  EXPECT_THAT(order.take(), IsEmpty());
+  EXPECT_TRUE(order.is_blocked());
+  ready_with_changes(*earlier);
+  const auto taken = order.take();
+  ASSERT_EQ(taken.size(), 3U);
+  EXPECT_EQ(taken[0], earlier);
+  EXPECT_EQ(taken[1], later);
+  EXPECT_FALSE(order.is_blocked());
+}
+
+TEST_F(CommitOrderTest, AnEmptyCommitHoldsUpNothingThatFollowsIt) {
+  const auto earlier = announce(1, {1});
+  const auto later = announce(1);
+  later->depend({{1}, 1});
+  ready_with_changes(*later);
+  EXPECT_THAT(order.take(), IsEmpty());
+  EXPECT_EQ(ready(*earlier), Ready::kIsDurable);
+  EXPECT_TRUE(order.is_blocked()) << "who made it ready has to have it taken";
+  EXPECT_THAT(numbers(order.take()), ElementsAre(1));
+}
+
 TEST_F(CommitOrderTest, OriginsDoNotWaitForEachOther) {
   announce(1);
   const auto other = announce(1, {1});

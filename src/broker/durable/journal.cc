@@ -207,11 +207,27 @@ void Journal::forget(Session& session, const Delivery& delivery) {
     --part(delivery.part).live;
     return;
   }
+  note_gone(session, delivery);
+  touch(session, false);
+}
+
+void Journal::give_away(Session& session, const Delivery& delivery) {
+  if (delivery.sequence == 0 || !session.stored) return;
+  depend(point_of(delivery));
+  note_gone(session, delivery);
+  touch(session, true);
+}
+
+void Journal::depend(const CommitPoint& earlier) {
+  if (earlier.origin != self_ && !is_durable(earlier)) own_part().commit->depend(earlier);
+}
+
+void Journal::note_gone(Session& session, const Delivery& delivery) {
+  StoredSession& stored = *session.stored;
   const bool is_from_middle =
       !session.outbox.empty() &&
       (stored.is_conflated || delivery.sequence > session.outbox.front().sequence);
   if (is_from_middle) stored.gone.insert(delivery.sequence);
-  touch(session, false);
 }
 
 void Journal::touch(Session& session, bool is_awaited) {
@@ -236,7 +252,7 @@ CommitPoint Journal::point_of(const Delivery& delivery) const {
   return at == handed_in_.end() ? CommitPoint{} : at->point;
 }
 
-void Journal::add(SharedGroup& group, Place place, const MessageRef& message, MonoTime enqueued) {
+CommitPoint Journal::add(SharedGroup& group, Place place, const MessageRef& message, MonoTime enqueued) {
   Part& present = present_part();
   SharedGroup::Stored& stored = *group.stored();
   // The name of the queue comes with its first messages, whichever of their commits is first.
@@ -251,6 +267,7 @@ void Journal::add(SharedGroup& group, Place place, const MessageRef& message, Mo
                                                       .enqueued = enqueued,
                                                       .subscription_ids = {}};
   present.is_awaited = true;
+  return present.commit->at();
 }
 
 void Journal::touch(SharedGroup& group) {

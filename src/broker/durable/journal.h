@@ -65,6 +65,8 @@ class Journal {
   void add(Session& session, Delivery& delivery, mqtt::PacketId id);
   // It does not any more.
   void forget(Session& session, const Delivery& delivery);
+  // It goes elsewhere, in the commit of this turn.
+  void give_away(Session& session, const Delivery& delivery);
   // Packet ids changed. Awaited: somebody waits for turn().
   void touch(Session& session, bool is_awaited);
   // The entry of a delivery that add() took, and the packet ids of this turn, are durable at these points.
@@ -75,7 +77,10 @@ class Journal {
     std::uint64_t row;
     std::uint64_t sequence;
   };
-  void add(SharedGroup& group, Place place, const MessageRef& message, MonoTime enqueued);
+  // Returns where it will be durable.
+  CommitPoint add(SharedGroup& group, Place place, const MessageRef& message, MonoTime enqueued);
+  // The commit of this turn holds what that one brought.
+  void depend(const CommitPoint& earlier);
   // What is waiting or with members has changed.
   void touch(SharedGroup& group);
   // In the commit of the present part: what add() took before this is the group's again.
@@ -168,6 +173,7 @@ class Journal {
   Pending& add_pending(Part& part, QueueName queue, QueueRows& rows, std::uint64_t row);
   // Erases rows of which nothing counts any more: `oldest` is the least sequence that does.
   void reclaim(const QueueName& queue, QueueRows& rows, std::uint64_t oldest);
+  void note_gone(Session& session, const Delivery& delivery);
   Pending* pending_of(std::uint32_t part, std::uint32_t slot, std::uint64_t sequence);
   [[nodiscard]] std::uint32_t present_number();
   void cancel_pending(const QueueName& queue);

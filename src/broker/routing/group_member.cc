@@ -35,8 +35,7 @@ void give_back(WorkerState& worker, Session& session, Delivery delivery) {
   mail.was_given = delivery.is_kept;
   if (delivery.is_kept) {
     // The group takes it back in the same commit.
-    worker.journal.forget(session, delivery);
-    worker.journal.touch(session, true);
+    worker.journal.give_away(session, delivery);
   }
   mail.message = std::move(delivery.message);
   mail.sequence = delivery.group_sequence;

@@ -127,8 +127,8 @@ mqtt::ReasonCode SharedGroup::push(WorkerState& worker, Publication& publication
   // At hand, the member's session keeps it in the same commit.
   const bool is_given = gives_away(*member, publication.qos()) && worker.is_at_hand(member->shard);
   if (stored_ && !is_given) {
-    worker.journal.add(*this, {sequence, sequence}, publication.message(), worker.now);
-    note_assigned(worker, sequence, gives_away(*member, publication.qos()));
+    const CommitPoint stored = worker.journal.add(*this, {sequence, sequence}, publication.message(), worker.now);
+    note_assigned(worker, sequence, gives_away(*member, publication.qos()), stored);
   }
   assign(worker, *member, publication, sequence, is_last, gives_away(*member, publication.qos()));
   return mqtt::ReasonCode::kSuccess;
@@ -166,18 +166,20 @@ void SharedGroup::restore(WorkerState& worker, std::uint64_t row, std::uint64_t 
                        [](const Waiting& w, std::uint64_t number) { return w.sequence < number; });
   if (at != waiting_.end() && at->sequence == sequence) return;  // it came back once, and is in two rows
   waiting_bytes_ += message->size();
-  waiting_.insert(at, {sequence, std::move(message), enqueued, true});
+  waiting_.insert(at, {sequence, std::move(message), enqueued, true, {}});
   ++worker.ledger().routed;
   ++worker.ledger().waiting;
 }
 
-void SharedGroup::note_assigned(WorkerState& worker, std::uint64_t sequence, bool is_given) {
+void SharedGroup::note_assigned(WorkerState& worker, std::uint64_t sequence, bool is_given,
+                                const CommitPoint& stored) {
   if (!is_given) {
     stored_->with_members.insert(sequence);
     return;
   }
   // The member keeps it in the commit that takes it from the group, and that is of this turn.
   worker.journal.turn();
+  worker.journal.depend(stored);
   worker.journal.touch(*this);
 }
 
@@ -208,8 +210,10 @@ mqtt::ReasonCode SharedGroup::enqueue(WorkerState& worker, const MessageRef& mes
     return limits.overflow == OverflowPolicy::kReject ? mqtt::ReasonCode::kQuotaExceeded
                                                       : mqtt::ReasonCode::kSuccess;
   }
-  if (stored_) worker.journal.add(*this, {next_sequence_, next_sequence_}, message, worker.now);
-  waiting_.push_back({next_sequence_++, message, worker.now, stored_ != nullptr});
+  Waiting waiting{.sequence = next_sequence_++, .message = message, .enqueued = worker.now, .is_kept = stored_ != nullptr};
+  if (stored_)
+    waiting.stored = worker.journal.add(*this, {waiting.sequence, waiting.sequence}, message, worker.now);
+  waiting_.push_back(std::move(waiting));
   waiting_bytes_ += message->size();
   ++worker.ledger().waiting;
   dispatch(worker);
@@ -251,7 +255,7 @@ void SharedGroup::dispatch(WorkerState& worker) {
       ++member->assigned;
       Publication publication{std::move(taken.message)};
       const bool is_given = taken.is_kept && gives_away(*member, publication.qos());
-      if (taken.is_kept) note_assigned(worker, taken.sequence, is_given);
+      if (taken.is_kept) note_assigned(worker, taken.sequence, is_given, taken.stored);
       const Journal::OwnPart own(worker.journal);
       assign(worker, *member, publication, taken.sequence, true, is_given);
     }
@@ -291,10 +295,11 @@ void SharedGroup::take_back(WorkerState& worker, GroupMail mail) {
                        [](const Waiting& w, std::uint64_t sequence) { return w.sequence < sequence; });
   const bool is_new_to_store = stored_ && stored_->with_members.erase(mail.sequence) == 0;
   // In a row of its own: the one of its sequence may be there, with others in it.
+  CommitPoint stored;
   if (is_new_to_store)
-    worker.journal.add(*this, {next_sequence_++, mail.sequence}, mail.message, worker.now);
+    stored = worker.journal.add(*this, {next_sequence_++, mail.sequence}, mail.message, worker.now);
   waiting_bytes_ += mail.message->size();
-  waiting_.insert(at, {mail.sequence, std::move(mail.message), worker.now, stored_ != nullptr});
+  waiting_.insert(at, {mail.sequence, std::move(mail.message), worker.now, stored_ != nullptr, stored});
   if (is_new_to_store) worker.journal.write_at_once(*this);
   ++worker.ledger().waiting;
 }

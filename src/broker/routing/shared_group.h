@@ -87,7 +87,8 @@ class SharedGroup {
     std::uint64_t sequence;
     MessageRef message;
     MonoTime enqueued;
-    bool is_kept;  // it is the store's as well
+    bool is_kept = false;  // it is the store's as well,
+    CommitPoint stored{};  // from here on
   };
 
   // Who gets a message may depend on whence it came.
@@ -109,7 +110,7 @@ class SharedGroup {
   mqtt::ReasonCode enqueue(WorkerState& worker, const MessageRef& message);
   void keep(WorkerState& worker);
   // A message of the group's queue is with a member, or gone.
-  void note_assigned(WorkerState& worker, std::uint64_t sequence, bool is_given);
+  void note_assigned(WorkerState& worker, std::uint64_t sequence, bool is_given, const CommitPoint& stored);
   void note_gone(WorkerState& worker, std::uint64_t sequence);
   [[nodiscard]] bool gives_away(const Member& member, mqtt::Qos qos) const {
     return stored_ && member.is_stored && qos == mqtt::Qos::kExactlyOnce;

@@ -40,6 +40,7 @@ struct BenchOptions {
   double rate = -1;  // 0: a flood; negative: as the scenario has it
   std::uint32_t window = 0;
   std::uint32_t inflight = 0;
+  bool keeps_sessions = false;
   double connect_rate = 0;
   std::uint32_t dialing = 100;
   double duration_s = 0;

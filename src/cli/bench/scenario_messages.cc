@@ -18,13 +18,15 @@ std::string load_text(const BenchOptions& options, const StreamPlan& stream) {
   return text;
 }
 
-Result<BenchResult> run_messages(const Setup& setup, const Plan& plan) {
+Result<BenchResult> run_messages(const Setup& setup, Plan plan) {
   const BenchOptions& options = setup.options;
+  for (ClientPlan& client : plan.clients) client.keeps_session |= options.keeps_sessions;
   BenchResult result = new_result(setup);
   result.settings.emplace_back("publishers", fmt::format("{}", plan.streams.size()));
   result.settings.emplace_back("subscribers", fmt::format("{}", plan.clients.size() - plan.streams.size()));
   result.settings.emplace_back("qos", options.qos < 0 ? "0, 1 and 2" : fmt::format("{}", options.qos));
   result.settings.emplace_back("load", load_text(options, plan.streams.front()));
+  if (options.keeps_sessions) result.settings.emplace_back("sessions", "kept");
   if (!options.beside.empty()) {
     result.settings.emplace_back("beside", fmt::format("{} at {}/s", options.beside, options.beside_rate));
   }
