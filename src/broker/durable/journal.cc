@@ -16,6 +16,10 @@ namespace {
 // How long a message waits for its receivers' acknowledgements before it is written. A commit of nothing but
 // such messages is none that the disk has to see.
 constexpr Duration kElisionTime{2};
+// While acknowledgements keep coming, what is missing is on its way through sockets and queues of a flood: then it
+// is worth waiting longer. Receivers that take longer than the second are not waited for at all.
+constexpr Duration kElisionTimeMax{60};
+constexpr std::int64_t kPromptMs = 40;
 // Packet ids that nobody waits for are written this much later at the latest: what a crash forgets of them makes
 // a QoS 1 message come twice.
 constexpr Duration kTouchTime{20};
@@ -187,7 +191,8 @@ void Journal::add(Session& session, Delivery& delivery, mqtt::PacketId id) {
                                               .id = id,
                                               .enqueued = now_,
                                               .subscription_ids = delivery.subscription_ids};
-  const bool may_be_elided = id.value != 0 && delivery.qos == mqtt::Qos::kAtLeastOnce;
+  const bool may_be_elided =
+      id.value != 0 && delivery.qos == mqtt::Qos::kAtLeastOnce && stored.answer_ms <= kPromptMs;
   if (!may_be_elided) present.is_awaited = true;
 }
 
@@ -201,10 +206,13 @@ Journal::Pending* Journal::pending_of(std::uint32_t number, std::uint32_t slot, 
 void Journal::forget(Session& session, const Delivery& delivery) {
   if (delivery.sequence == 0 || !session.stored) return;
   StoredSession& stored = *session.stored;
+  // A quarter of the newest time an answer took.
+  stored.answer_ms += ((now_ - delivery.enqueued).ms - stored.answer_ms) / 4;
   Pending* pending = pending_of(delivery.part, delivery.slot, delivery.sequence);
   if (pending != nullptr && pending->queue.id == stored.queue.id) {
     pending->entry.message = {};
     --part(delivery.part).live;
+    last_elided_ = now_;
     return;
   }
   note_gone(session, delivery);
@@ -465,6 +473,7 @@ void Journal::write_touched() {
 void Journal::seal(Part& part, MonoTime now) {
   part.is_open = false;
   const bool waits = part.live != 0 && !part.is_awaited;
+  part.sealed = now;
   part.due = waits ? now + kElisionTime : now;
 }
 
@@ -512,7 +521,8 @@ void Journal::hand_in_due() {
   const bool is_busy = node_.ports().store.is_busy();
   while (!parts_.empty() && !parts_.front().is_open) {
     const Part& first = parts_.front();
-    const bool is_over = first.live == 0 || (first.due <= now_ && !is_busy);
+    const bool is_moving = now_ - last_elided_ <= kElisionTime && now_ - first.sealed < kElisionTimeMax;
+    const bool is_over = first.live == 0 || (first.due <= now_ && !is_busy && !is_moving);
     if (due == 0 && !is_over) return;
     if (due != 0) --due;
     hand_in_first();

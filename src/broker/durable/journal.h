@@ -149,6 +149,7 @@ class Journal {
     std::size_t live = 0;     // pending with a message
     bool is_awaited = false;  // by somebody who does not wait for receivers
     bool is_open = true;      // more may come
+    MonoTime sealed{};        // when it was closed
     MonoTime due = kNever;    // when it goes to the store at the latest
   };
   struct HandedIn {
@@ -207,6 +208,7 @@ class Journal {
   std::vector<const Pending*> sorted_;
   MonoTime now_{};
   MonoTime time_due_{};
+  MonoTime last_elided_{};
 };
 
 }  // namespace nightjar::broker

@@ -129,6 +129,7 @@ void occupy_window(Connection& connection, InFlight::Entry& entry) {
 
 // The packet id of an entry, and the message if it is new, go to the store.
 void store_sent(WorkerState& worker, Session& session, InFlight::Entry& entry) {
+  entry.delivery.enqueued = worker.now;  // its client may answer from now on
   if (entry.delivery.sequence == 0) {
     worker.journal.add(session, entry.delivery, entry.packet_id);
   } else {
@@ -484,7 +485,7 @@ mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Re
   entry.was_sent = true;
   form.packet_id = entry.packet_id;
   append_common_form(worker, *connection, publication, form);
-  if (kept) worker.journal.add(session, entry.delivery, entry.packet_id);
+  if (kept) store_sent(worker, session, entry);
   ++worker.ledger().in_flight;
   occupy_window(*connection, entry);
   return mqtt::ReasonCode::kSuccess;
