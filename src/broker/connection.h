@@ -25,6 +25,7 @@
 namespace nightjar::broker {
 
 class Session;
+struct Close;
 struct WorkerState;
 namespace protocol {
 struct FilterWork;
@@ -156,6 +157,7 @@ class Connection {
   std::unique_ptr<std::vector<PendingSuback>> pending_subacks;
   std::uint32_t waits = 0;       // in the list of Journal
   CommitNumber waits_until = 0;  // the last one it waits for
+  std::unique_ptr<Close> leaving;  // DISCONNECT has come, and acknowledgements are still to leave
   CommitNumber opening = 0;      // kOpening: CONNACK waits for it
   bool is_session_present = false;
   std::unique_ptr<protocol::FilterWork> filter_work;  // nothing is read until it is done

@@ -87,8 +87,11 @@ void count_stranger_bytes(WorkerState& worker, Connection& connection, std::size
   worker.node.stranger_bytes().fetch_add(change, std::memory_order_relaxed);
 }
 
-void close_connection(WorkerState& worker, Connection& connection, const Close& close) {
+void close_connection(WorkerState& worker, Connection& connection, const Close& given) {
   if (connection.state == Connection::State::kClosed) return;
+  // Whatever ends it now, the client had left in good order.
+  const std::unique_ptr<Close> leaving = std::move(connection.leaving);
+  const Close& close = leaving ? *leaving : given;
   const bool is_error = static_cast<std::uint8_t>(close.code) >= 0x80;
   if (connection.state == Connection::State::kConnected && connection.is_v5() && is_error) {
     send_disconnect(worker, connection, close);

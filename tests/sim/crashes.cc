@@ -333,6 +333,9 @@ class Crashes {
           std::all_of(publishers_.begin(), publishers_.end(), [](const auto& each) { return each->is_idle(); });
       if (round > 20 && !has_moved && is_idle) return;
     }
+    for (const auto& publisher : publishers_) {
+      if (!publisher->is_idle()) throw Failure{publisher->id + " waits for an acknowledgement that does not come"};
+    }
     throw Failure{"it does not come to rest"};
   }
 

@@ -11,7 +11,7 @@
 
 namespace nightjar::broker {
 
-// A packet id whose message is sent when it is durable (rules: 3).
+// A packet id whose message is sent when both are durable (rules: 3), or when those in front of it are.
 struct Unsent {
   mqtt::PacketId id{};
   CommitPoint message{};     // where the message is,
@@ -20,7 +20,7 @@ struct Unsent {
 
 struct StoredSession {
   QueueName queue;
-  // QoS 2 messages that the present connection gets for the first time. They hold up nothing of another QoS.
+  // In flight and not sent yet, in order: QoS 2 messages, and what came behind them.
   boost::container::deque<Unsent> unsent;
   QueueRows rows;
   std::uint64_t next_sequence = 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/connections.h"
 #include "broker/protocol/handlers.h"
 #include "broker/protocol/subscribe.h"
 #include "broker/send_packet.h"
@@ -31,6 +32,10 @@ void flush(WorkerState& worker, Connection& connection) {
     write(worker, connection, ack);
   }
   if (pending.empty()) connection.pending_acks.reset();
+}
+
+void leave_when_acknowledged(WorkerState& worker, Connection& connection) {
+  if (connection.leaving && !connection.pending_acks) close_connection(worker, connection, *connection.leaving);
 }
 
 }  // namespace
@@ -64,6 +69,7 @@ void on_committed(WorkerState& worker, Connection& connection) {
   if (connection.state == Connection::State::kOpening) return finish_connect(worker, connection);
   if (connection.pending_acks) flush(worker, connection);
   answer_committed(worker, connection);
+  leave_when_acknowledged(worker, connection);
 }
 
 void on_all_committed(WorkerState& worker, Connection& connection) {
@@ -110,6 +116,7 @@ void on_report(WorkerState& worker, const ReportMail& report) {
     if (ack->type == mqtt::PacketType::kPubrec) refuse_incoming(worker, connection, *ack);
   }
   flush(worker, connection);
+  leave_when_acknowledged(worker, connection);
 }
 
 void settle_all(WorkerState& worker, Connection& connection) {

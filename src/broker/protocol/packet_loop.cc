@@ -95,7 +95,7 @@ void act_for_stranger(WorkerState& worker, Connection& connection, const mqtt::F
 // Acts on whole packets from the front of `bytes`; returns how many bytes they took.
 std::size_t parse(WorkerState& worker, Connection& connection, ByteView bytes) {
   std::size_t used = 0;
-  while (used < bytes.size() && !connection.filter_work) {
+  while (used < bytes.size() && !connection.filter_work && !connection.leaving) {
     const bool is_stranger = connection.state == State::kAwaitConnect || connection.is_awaiting_auth;
     if (!is_stranger && connection.state != State::kConnected) break;
     const ListenerPolicy& policy = *connection.policy;
@@ -222,7 +222,7 @@ void resume(WorkerState& worker, Connection& connection) {
   connection.unread.consume(used);
   if (connection.unread.empty()) connection.unread.release();
   if (connection.state == State::kConnected) count_unfinished(worker, connection);
-  if (connection.filter_work) return;
+  if (connection.filter_work || connection.leaving) return;
   if (connection.state == State::kConnected || connection.is_awaiting_auth)
     connection.transport().resume_reading();
 }

@@ -137,14 +137,17 @@ void store_sent(WorkerState& worker, Session& session, InFlight::Entry& entry) {
   }
 }
 
-// A QoS 2 message of a kept session: its first byte leaves when message and packet id are durable (rules: 3).
+// A QoS 2 message of a kept session: its first byte leaves when message and packet id are durable (rules: 3). What
+// comes behind it waits for it.
 void send_when_stored(WorkerState& worker, Session& session, InFlight::Entry& entry) {
-  store_sent(worker, session, entry);
+  if (entry.delivery.is_kept) store_sent(worker, session, entry);
   ++worker.ledger().in_flight;
   occupy_window(*session.connection, entry);
-  const Unsent waiting{.id = entry.packet_id,
-                       .message = worker.journal.point_of(entry.delivery),
-                       .packet_id = worker.journal.latest()};
+  Unsent waiting{.id = entry.packet_id};
+  if (entry.delivery.is_kept && entry.delivery.qos == Qos::kExactlyOnce) {
+    waiting.message = worker.journal.point_of(entry.delivery);
+    waiting.packet_id = worker.journal.latest();
+  }
   session.stored->unsent.push_back(waiting);
   worker.journal.wait(session, waiting.message);
   worker.journal.wait(session, {worker.index, waiting.packet_id});
@@ -161,8 +164,8 @@ void send_now(WorkerState& worker, Session& session, Delivery delivery) {
     return;
   }
   InFlight::Entry& entry = session.in_flight.add(std::move(delivery));
-  if (entry.delivery.is_kept && entry.delivery.qos == Qos::kExactlyOnce)
-    return send_when_stored(worker, session, entry);
+  const bool waits = entry.delivery.is_kept && entry.delivery.qos == Qos::kExactlyOnce;
+  if (waits || session.has_unsent()) return send_when_stored(worker, session, entry);
   if (!write(worker, connection, entry.delivery, entry.packet_id, false)) {
     const Delivery unsent = entry.delivery;
     session.in_flight.erase(entry);
@@ -368,6 +371,7 @@ bool pump_outbox(WorkerState& worker, Session& session, std::uint64_t last_place
     const bool is_too_late = is_expired(worker, session, first);
     if (!is_too_late) {
       if (!has_room(*session.connection)) return false;
+      if (first.qos == Qos::kAtMostOnce && session.has_unsent()) return false;  // it would overtake them
       if (first.qos != Qos::kAtMostOnce && !has_window(*session.connection, session)) return false;
     }
     Delivery delivery = session.outbox.pop();
@@ -433,7 +437,8 @@ mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery deliver
     }
     return enqueue(worker, session, std::move(delivery));
   }
-  if (!session.is_caught_up()) return enqueue(worker, session, std::move(delivery));
+  if (!session.has_sent_all_else() || (session.has_unsent() && is_qos0))
+    return enqueue(worker, session, std::move(delivery));
   Connection& connection = *session.connection;
   if (is_output_full(connection, delivery.message->size())) {
     if (!is_qos0) return enqueue(worker, session, std::move(delivery));

@@ -78,7 +78,10 @@ class Session {
   // Ends when the connection ends, and with it everything below.
   [[nodiscard]] bool is_clean() const { return expiry_s == 0; }
   // Nothing that must leave before a new message waits.
-  [[nodiscard]] bool is_caught_up() const {
+  [[nodiscard]] bool is_caught_up() const { return !has_unsent() && has_sent_all_else(); }
+  // Messages wait for the store before they are sent.
+  [[nodiscard]] bool has_unsent() const { return stored && !stored->unsent.empty(); }
+  [[nodiscard]] bool has_sent_all_else() const {
     return outbox.empty() && replays.empty() && next_resend == resend.size();
   }
   // Counts a drop for this client and says so in the log, at most once a minute.
