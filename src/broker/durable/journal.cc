@@ -352,12 +352,12 @@ void Journal::wait(Session& session, CommitPoint point) {
 }
 
 void Journal::forget_waiting(Connection& connection) {
+  connection.waits_until = 0;  // the next worker's numbers are others
   if (connection.waits == 0) return;
   for (WaitingConnection& waiting : waiting_connections_) {
     if (waiting.connection == &connection) waiting.connection = nullptr;
   }
   connection.waits = 0;
-  connection.waits_until = 0;
 }
 
 void Journal::forget_waiting(Session& session) {
