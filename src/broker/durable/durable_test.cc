@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "broker/connection.h"
+#include "mqtt/writer.h"
 #include "broker/worker_state.h"
 #include "tests/support/scenario.h"
 
@@ -395,6 +396,84 @@ TEST(Durable, AMessageForAnotherWorkerIsAcknowledgedWhenThatHasStoredIt) {
   machine.crash();
   Client back = machine.again(far);
   EXPECT_THAT(payloads(back), ElementsAre("1"));
+}
+
+TEST(Durable, WhatCannotBeStoredIsRefusedAndEverythingElseGoesOn) {
+  Machine machine;
+  Client kept = subscribed(machine, "kept", "kept", Qos::kAtLeastOnce);
+  Client clean = subscribed(machine, "clean", "clean", Qos::kAtLeastOnce, kClean);
+  Client publisher = joined(*machine.world, "publisher", kClean);
+  Client old{*machine.world, "old"};
+  old.connect({.version = mqtt::Version::k311});
+  run_all({&kept, &clean, &publisher, &old});
+  machine.store.set_refusing(true);
+  publisher.publish("kept", "1", {.qos = Qos::kAtLeastOnce});
+  publisher.publish("kept", "2", {.qos = Qos::kExactlyOnce});
+  publisher.publish("clean", "3", {.qos = Qos::kAtLeastOnce});
+  publisher.publish("kept", "4", {.qos = Qos::kAtMostOnce});
+  publisher.publish("r", "5", {.qos = Qos::kAtLeastOnce, .retain = true});
+  old.publish("kept", "6", {.qos = Qos::kAtLeastOnce});
+  old.publish("clean", "7", {.qos = Qos::kAtLeastOnce});
+  run_all({&publisher, &clean, &kept, &old});
+  std::vector<mqtt::ReasonCode> codes;
+  for (const Client::Ack& ack : publisher.acks) codes.push_back(ack.code);
+  EXPECT_THAT(codes, ElementsAre(mqtt::ReasonCode::kQuotaExceeded, mqtt::ReasonCode::kQuotaExceeded,
+                                 mqtt::ReasonCode::kSuccess, mqtt::ReasonCode::kQuotaExceeded));
+  EXPECT_THAT(publisher.acks[0].reason, ::testing::HasSubstr("disk"));
+  EXPECT_THAT(payloads(clean), ElementsAre("3"));
+  EXPECT_THAT(payloads(kept), ElementsAre("4"));
+  EXPECT_TRUE(old.is_closed()) << "3.1.1 has no word for it: nothing later is acknowledged either";
+  Client late{*machine.world, "late"};
+  late.connect(kKept);
+  late.run();
+  EXPECT_EQ(late.connack_code, mqtt::ReasonCode::kServerUnavailable);
+  machine.store.set_refusing(false);
+  publisher.publish("kept", "8", {.qos = Qos::kAtLeastOnce});
+  run_all({&publisher, &kept});
+  EXPECT_THAT(payloads(kept), ElementsAre("4", "8"));
+  EXPECT_EQ(publisher.acks.back().code, mqtt::ReasonCode::kSuccess);
+}
+
+TEST(Durable, AnAcknowledgementWaitsUntilTheStoreTakesItAgain) {
+  Machine machine;
+  Client client = subscribed(machine, "client", "a", Qos::kAtLeastOnce);
+  client.drop_link();
+  Client publisher = joined(*machine.world, "publisher", kClean);
+  machine.store.is_held = true;
+  publisher.publish("a", "1", {.qos = Qos::kAtLeastOnce});
+  publisher.run();
+  machine.store.set_refusing(true);  // the write failed
+  machine.store.is_held = false;
+  publisher.run();
+  EXPECT_THAT(publisher.acks, IsEmpty());
+  machine.store.set_refusing(false);
+  publisher.run();
+  EXPECT_THAT(publisher.acks, SizeIs(1));
+  machine.crash();
+  Client back = machine.again("client");
+  EXPECT_THAT(payloads(back), ElementsAre("1"));
+}
+
+TEST(Durable, WhoDisconnectsBehindItsMessagesHearsThatTheyAreStored) {
+  Machine machine;
+  Client client = subscribed(machine, "client", "a", Qos::kAtLeastOnce);
+  client.drop_link();
+  ConnectOptions options = kClean;
+  options.will = WillOptions{.topic = "a", .payload = "will", .qos = Qos::kAtLeastOnce};
+  Client publisher = joined(*machine.world, "publisher", options);
+  machine.store.is_held = true;
+  publisher.publish("a", "1", {.qos = Qos::kAtLeastOnce});
+  ByteBuffer goodbye;
+  mqtt::write_disconnect(goodbye, mqtt::Version::k5, mqtt::ReasonCode::kSuccess);
+  publisher.send(goodbye.view());
+  publisher.run();
+  EXPECT_FALSE(publisher.is_closed());
+  machine.store.is_held = false;
+  publisher.run();
+  EXPECT_THAT(publisher.acks, SizeIs(1));
+  EXPECT_TRUE(publisher.is_closed());
+  Client back = machine.again("client");
+  EXPECT_THAT(payloads(back), ElementsAre("1")) << "the will was taken back";
 }
 
 TEST(Durable, AShardThatMovesTakesItsStoredStateAlong) {

@@ -534,7 +534,10 @@ void Journal::finish_turn(WorkerState& worker) {
   now_ = worker.now;
   const bool has_touches = !touched_.empty() || !touched_groups_.empty();
   if (!has_touches) touches_due_ = kNever;  // what was touched is gone
-  if (has_touches && (is_touch_awaited_ || own_ != 0 || touches_due_ <= now_)) write_touched();
+  // While the store takes nothing, what nobody waits for is not added to what it has to catch up on.
+  const bool is_put_off = node_.ports().store.is_refusing() && !is_touch_awaited_;
+  if (has_touches && is_put_off) touches_due_ = now_ + Duration::seconds(1);
+  if (has_touches && !is_put_off && (is_touch_awaited_ || own_ != 0 || touches_due_ <= now_)) write_touched();
   if (own_ != 0) seal(part(own_), now_);
   own_ = 0;
   hand_in_due();

@@ -145,6 +145,16 @@ Outcome refuse(WorkerState& worker, Connection& connection, const mqtt::Publish&
   return {};
 }
 
+constexpr std::string_view kCannotStore = "the store takes nothing at present: its disk is full or fails";
+
+// The store takes nothing, and the message or its packet id would need it (rules: 7).
+bool cannot_be_stored(WorkerState& worker, const Connection& connection, const mqtt::Publish& packet,
+                      Route* known) {
+  if (packet.qos == Qos::kAtMostOnce || !worker.node.ports().store.is_refusing()) return false;
+  const bool has_kept_id = packet.qos == Qos::kExactlyOnce && connection.session->stored;
+  return has_kept_id || packet.retain || needs_store(worker, packet.topic, known);
+}
+
 // QoS 1 and 2 messages of this connection that have not been acknowledged to the end.
 std::size_t in_flight_from(const Connection& connection) {
   return connection.session->incoming_ids.size() - connection.earlier_ids.size() +
@@ -183,6 +193,9 @@ Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Fram
   if (const Refusal refusal = check_topic(worker, connection, packet, known);
       refusal.code != ReasonCode::kSuccess) {
     return refuse(worker, connection, packet, refusal);
+  }
+  if (cannot_be_stored(worker, connection, packet, known)) {
+    return refuse(worker, connection, packet, {ReasonCode::kQuotaExceeded, kCannotStore});
   }
   if (packet.qos == Qos::kAtMostOnce) {
     publish(worker, connection, packet, known, 0);

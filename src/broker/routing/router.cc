@@ -166,6 +166,17 @@ void send_to_peer(WorkerState& worker, Publication& publication, const Route::Pe
 
 Route* known_route(WorkerState& worker, std::string_view topic) { return worker.routes.find(topic); }
 
+bool needs_store(WorkerState& worker, std::string_view topic, Route* known) {
+  const Route& route = route_of(worker, topic, known, worker.node.tree().version());
+  const auto is_kept = [](const Receiver& receiver) { return receiver.session->stored != nullptr; };
+  return std::any_of(route.peers.begin(), route.peers.end(),
+                     [&worker](const Route::Peer& peer) { return worker.node.has_stored(peer.worker); }) ||
+         std::any_of(route.receivers.begin(), route.receivers.end(), is_kept) ||
+         std::any_of(route.groups.begin(), route.groups.end(),
+                     [](SharedGroup* group) { return group->stored() != nullptr; }) ||
+         (!route.is_plain && worker.node.has_stored(worker.index));
+}
+
 RouteOutcome route(WorkerState& worker, Publication& publication, Route* known, const ReportTo& report) {
   const RouteVersion version = worker.node.tree().version();
   const Route& route = route_of(worker, publication.topic(), known, version);

@@ -29,6 +29,9 @@ struct RouteOutcome {
 // bytes. Valid until the next route().
 Route* known_route(WorkerState& worker, std::string_view topic);
 
+// Whether a message of QoS 1 or 2 has a receiver that is kept, so that it needs the store.
+bool needs_store(WorkerState& worker, std::string_view topic, Route* known);
+
 // A message that was stored as retained before, if it is to be. `known` is what known_route gave for its
 // topic.
 RouteOutcome route(WorkerState& worker, Publication& publication, Route* known, const ReportTo& report);
