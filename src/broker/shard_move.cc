@@ -96,7 +96,10 @@ void ShardMoves::pack_sessions(WorkerState& worker, ShardId shard, ShardState& s
     worker.forget_pump(*session);
     session->timer.cancel();
     worker.journal.forget_waiting(*session);
-    if (session->stored) ++departing.stored;
+    if (session->stored) {
+      ++departing.stored;
+      session->stored->is_loading = false;
+    }
     account(worker, *session, -1);
     for (const auto& subscription : session->subscriptions) {
       if (subscription->group) continue;

@@ -98,7 +98,18 @@ Result<broker::Restored> restore(store::RocksStore& store, broker::Node& node,
     });
   };
   NJ_CHECK(read(broker::Table::kSessions, [&](auto key, auto value) { restore.session_row(key, value); }));
-  NJ_CHECK(read(broker::Table::kQueues, [&](auto key, auto value) { restore.queue_row(key, value); }));
+  NJ_CHECK(store.scan(broker::Table::kMeta, broker::Restore::begin_of_rows(), [&](auto key, auto value) {
+    turns.count_row();
+    return restore.meta_row(key, value);
+  }));
+  for (const auto& [from, to] : restore.rows_to_read()) {
+    NJ_CHECK(store.scan(broker::Table::kQueues, from, [&, end = std::string_view(to)](auto key, auto value) {
+      if (key >= end) return false;
+      restore.queue_row(key, value);
+      turns.count_row();
+      return true;
+    }));
+  }
   NJ_CHECK(read(broker::Table::kRetained, [&](auto key, auto value) { restore.retained_row(key, value); }));
   broker::Changes changes;
   broker::Restored found = restore.finish(changes);

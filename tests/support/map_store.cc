@@ -48,6 +48,19 @@ void MapStore::crash() {
   reader_ = {};
 }
 
+void MapStore::read(broker::WorkerIndex asker, broker::Table table, std::string from, std::string to,
+                    std::size_t bytes_max, broker::ReadDone then) {
+  broker::StoredEntries found;
+  std::size_t bytes = 0;
+  const Rows& all = rows(table);
+  for (auto row = all.lower_bound(from); row != all.end() && row->first < to && bytes < bytes_max; ++row) {
+    found.emplace_back(*row);
+    bytes += row->second.size();
+  }
+  peers_->post(asker, asker, broker::task_batch([then = std::move(then), found = std::move(found)](
+                                                    broker::Worker& worker) mutable { then(worker, std::move(found)); }));
+}
+
 void MapStore::apply(const broker::Changes& changes) {
   changes.for_each([this](const Change& change) {
     Rows& rows = tables_[static_cast<std::size_t>(change.table)];

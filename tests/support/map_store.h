@@ -25,7 +25,8 @@ class MapStore final : public broker::Store {
   }
   [[nodiscard]] bool is_busy() const override { return false; }
   [[nodiscard]] bool is_refusing() const override { return is_refusing_; }
-  void read(broker::WorkerIndex, broker::Table, std::string, std::string, std::size_t, broker::ReadDone) override {}
+  void read(broker::WorkerIndex asker, broker::Table table, std::string from, std::string to, std::size_t bytes_max,
+            broker::ReadDone then) override;
 
   void start(broker::Peers& peers, broker::RetainedReader reader);
   // Makes durable what is ready; false if nothing was.

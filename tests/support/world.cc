@@ -108,7 +108,12 @@ void World::restore() {
   const broker::ListenerPolicy* const policy = &options_.listener;
   broker::Restore restore(*node_, workers, {&policy, 1});
   for (const auto& [key, value] : store.rows(broker::Table::kSessions)) restore.session_row(key, value);
-  for (const auto& [key, value] : store.rows(broker::Table::kQueues)) restore.queue_row(key, value);
+  for (const auto& [key, value] : store.rows(broker::Table::kMeta)) restore.meta_row(key, value);
+  const auto& messages = store.rows(broker::Table::kQueues);
+  for (const auto& [from, to] : restore.rows_to_read()) {
+    for (auto row = messages.lower_bound(from); row != messages.lower_bound(to); ++row)
+      restore.queue_row(row->first, row->second);
+  }
   for (const auto& [key, value] : store.rows(broker::Table::kRetained)) restore.retained_row(key, value);
   broker::Changes changes;
   restored_ = restore.finish(changes);

@@ -398,6 +398,64 @@ TEST(Durable, AMessageForAnotherWorkerIsAcknowledgedWhenThatHasStoredIt) {
   EXPECT_THAT(payloads(back), ElementsAre("1"));
 }
 
+TEST(Durable, TheBacklogOfAnAbsentClientIsWithTheStoreOnly) {
+  for (const bool crashes : {false, true}) {
+    Machine machine;
+    Client client = subscribed(machine, "client", "a", Qos::kExactlyOnce);
+    client.drop_link();
+    Client publisher = joined(*machine.world, "publisher", kClean);
+    for (int i = 0; i < 10; ++i) publish_numbers(publisher, i * 50 + 1, i * 50 + 50, i % 2 == 0 ? Qos::kAtLeastOnce : Qos::kExactlyOnce);
+    publisher.run();
+    if (crashes) machine.crash();
+    const broker::Node& node = machine.world->node();
+    broker::Session* session =
+        machine.world->worker(node.owner_of(node.shard_of("client")).value).state().find_session("client");
+    ASSERT_NE(session, nullptr);
+    ASSERT_NE(session->outbox.spilled(), nullptr);
+    EXPECT_EQ(session->outbox.spilled()->count, 500U);
+    EXPECT_EQ(session->outbox.loaded(), 0U);
+    EXPECT_EQ(session->outbox.size(), 500U);
+    EXPECT_EQ(machine.world->counters().ledger.waiting, 500);
+    // What comes while some of it is on its way from the disk stays behind it.
+    Client back{*machine.world, "client"};
+    back.connect(kKept);
+    Client late = joined(*machine.world, "late", kClean);
+    publish_numbers(late, 501, 520, Qos::kAtLeastOnce);
+    run_all({&back, &late});
+    EXPECT_EQ(payloads(back), numbers(1, 520));
+    expect_balanced(*machine.world);
+    machine.world->advance(Duration::seconds(1));
+    EXPECT_THAT(machine.store.rows(Table::kQueues), IsEmpty());
+    machine.crash();
+    EXPECT_EQ(machine.world->restored().messages, 0U);
+  }
+}
+
+TEST(Durable, ABacklogThatIsLeftInTheMiddleGoesOnThere) {
+  Machine machine;
+  Client client = subscribed(machine, "client", "a", Qos::kAtLeastOnce);
+  client.drop_link();
+  Client publisher = joined(*machine.world, "publisher", kClean);
+  for (int i = 0; i < 10; ++i) publish_numbers(publisher, i * 50 + 1, i * 50 + 50, Qos::kAtLeastOnce);
+  Client back{*machine.world, "client"};
+  ConnectOptions narrow = kKept;
+  narrow.receive_maximum = 30;
+  back.auto_acknowledge = false;
+  back.connect(narrow);
+  back.run();
+  EXPECT_EQ(payloads(back), numbers(1, 30));
+  for (const Received& got : std::vector<Received>{back.received}) back.acknowledge(PacketType::kPuback, got.packet_id);
+  back.run();
+  EXPECT_EQ(payloads(back), numbers(1, 60));
+  back.drop_link();
+  machine.world->advance(Duration::seconds(1));
+  machine.crash();
+  Client last = machine.again("client");
+  last.run();
+  EXPECT_EQ(payloads(last), numbers(31, 500));
+  expect_balanced(*machine.world);
+}
+
 TEST(Durable, WhatCannotBeStoredIsRefusedAndEverythingElseGoesOn) {
   Machine machine;
   Client kept = subscribed(machine, "kept", "kept", Qos::kAtLeastOnce);

@@ -24,6 +24,8 @@ constexpr std::int64_t kPromptMs = 40;
 // a QoS 1 message come twice.
 constexpr Duration kTouchTime{20};
 constexpr Duration kTimeInterval = Duration::seconds(60);
+// Messages of a client that is away which are held in memory all the same: a short absence costs no reading.
+constexpr std::size_t kHeldOfAbsent = 8;
 // Of one value in the queues: what a reader of a long queue gets at a time.
 constexpr std::size_t kQueueValueBytesMax = 64 * 1024;
 
@@ -126,11 +128,12 @@ void Journal::forget_session(Session& session) {
   if (!session.stored) return;
   forget_waiting(session);
   if (session.stored->is_touched) std::erase(touched_, &session);
+  if (session.stored->is_to_spill) std::erase(to_spill_, &session);
   const QueueName queue = session.stored->queue;
   Changes& changes = own_changes(true);
   changes.erase_range(Table::kSessions, session_key(session.shard, session.client_id, 0),
                       session_end_key(session.shard, session.client_id));
-  changes.erase_range(Table::kQueues, queue_key(queue, 0), queue_end_key(queue));
+  erase_queue(changes, queue);
   cancel_pending(queue);
   node_.count_stored(self_, -1);
   session.stored.reset();
@@ -233,7 +236,7 @@ void Journal::depend(const CommitPoint& earlier) {
 void Journal::note_gone(Session& session, const Delivery& delivery) {
   StoredSession& stored = *session.stored;
   const bool is_from_middle =
-      !session.outbox.empty() &&
+      session.outbox.has_front() &&
       (stored.is_conflated || delivery.sequence > session.outbox.front().sequence);
   if (is_from_middle) stored.gone.insert(delivery.sequence);
 }
@@ -292,7 +295,7 @@ void Journal::forget_group(SharedGroup& group) {
   Changes& changes = own_changes(true);
   changes.erase_range(Table::kSessions, group_begin_key(group.key().shard, group.key().text),
                       group_end_key(group.key().shard, group.key().text));
-  changes.erase_range(Table::kQueues, queue_key(queue, 0), queue_end_key(queue));
+  erase_queue(changes, queue);
   cancel_pending(queue);
   node_.count_stored(self_, -1);
 }
@@ -361,7 +364,10 @@ void Journal::forget_waiting(Connection& connection) {
 }
 
 void Journal::forget_waiting(Session& session) {
-  if (!session.stored || session.stored->waits == 0) return;
+  if (!session.stored) return;
+  if (session.stored->is_to_spill) std::erase(to_spill_, &session);
+  session.stored->is_to_spill = false;
+  if (session.stored->waits == 0) return;
   for (auto& line : waiting_sessions_) {
     for (WaitingSession& waiting : line) {
       if (waiting.session == &session) waiting.session = nullptr;
@@ -394,7 +400,28 @@ void Journal::look(WorkerState& worker) {
       worker.pump_later(*session);
     }
   }
+  spill();
   worker.moves.look(worker);
+}
+
+void Journal::spill_later(Session& session) {
+  const OverflowPolicy overflow = session.policy->queue.overflow;
+  // These change messages that wait already.
+  const bool is_changing = overflow == OverflowPolicy::kDropOld || overflow == OverflowPolicy::kConflate;
+  if (!session.stored || session.stored->is_to_spill || is_changing) return;
+  session.stored->is_to_spill = true;
+  to_spill_.push_back(&session);
+}
+
+void Journal::spill() {
+  std::erase_if(to_spill_, [this](Session* session) {
+    const bool may = session->connection == nullptr && session->outbox.size() > kHeldOfAbsent;
+    const bool is_something_left = may && session->outbox.spill([this](const Delivery& delivery) {
+      return is_durable(point_of(delivery));
+    });
+    session->stored->is_to_spill = is_something_left;
+    return !is_something_left;
+  });
 }
 
 // ---- turns ----
@@ -402,6 +429,7 @@ void Journal::look(WorkerState& worker) {
 void Journal::write_packet_ids_of(Session& session) {
   StoredSession& stored = *session.stored;
   PacketIdsRecord record{.waiting_from = stored.next_sequence, .last_id = session.in_flight.last_id().value};
+  if (const Outbox::Spilled* spilled = session.outbox.spilled()) record.waiting_from = spilled->first_sequence;
   session.outbox.for_each_while([&](const Delivery& waiting) {
     if (waiting.sequence != 0) record.waiting_from = std::min(record.waiting_from, waiting.sequence);
     return waiting.sequence == 0 || stored.is_conflated;  // in order of the sequences, the first is the least
@@ -444,8 +472,10 @@ void Journal::reclaim(const QueueName& queue, QueueRows& rows, std::uint64_t old
   Changes& changes = own_changes(false);
   if (dead == 1) {
     changes.erase(Table::kQueues, queue_key(queue, rows.front()));
+    changes.erase(Table::kMeta, row_key(queue, rows.front()));
   } else {
     changes.erase_range(Table::kQueues, queue_key(queue, rows.front()), queue_key(queue, rows[dead - 1] + 1));
+    changes.erase_range(Table::kMeta, row_key(queue, rows.front()), row_key(queue, rows[dead - 1] + 1));
   }
   rows.erase(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(dead));
 }
@@ -496,6 +526,14 @@ void Journal::write_pending(Part& part) {
       writer.add(sorted_[next++]->entry);
     } while (next < sorted_.size() && sorted_[next]->queue.id == queue.id && value_.size() < kQueueValueBytesMax);
     changes.put(Table::kQueues, queue_key(queue, sorted_[first]->row), value_);
+    RowRecord row;
+    for (std::size_t i = first; i < next; ++i) {
+      ++row.count;
+      row.bytes += sorted_[i]->entry.message->size();
+      row.last_sequence = std::max(row.last_sequence, sorted_[i]->entry.sequence);
+      row.has_ids |= sorted_[i]->entry.id.value != 0;
+    }
+    changes.put(Table::kMeta, row_key(queue, sorted_[first]->row), write_row(row));
     QueueRows& rows = *sorted_[first]->rows;
     rows.insert(std::upper_bound(rows.begin(), rows.end(), sorted_[first]->row), sorted_[first]->row);
     first = next;

@@ -125,6 +125,9 @@ class Journal {
   // Store::committed() may have advanced.
   void look(WorkerState& worker);
 
+  // What waits for a client that is away need not be held in memory once it is durable.
+  void spill_later(Session& session);
+
   // ---- turns ----
 
   void begin_turn(MonoTime now) { now_ = now; }
@@ -178,6 +181,7 @@ class Journal {
   Pending* pending_of(std::uint32_t part, std::uint32_t slot, std::uint64_t sequence);
   [[nodiscard]] std::uint32_t present_number();
   void cancel_pending(const QueueName& queue);
+  void spill();
   void write_touched();
   void write_packet_ids_of(Session& session);
   void write_group_of(SharedGroup& group, Changes& changes);
@@ -197,6 +201,7 @@ class Journal {
   std::uint32_t current_ = 0;     // where add() puts; 0: the own one
   std::deque<HandedIn> handed_in_;
   std::vector<Session*> touched_;
+  std::vector<Session*> to_spill_;
   std::vector<SharedGroup*> touched_groups_;
   bool is_touch_awaited_ = false;
   MonoTime touches_due_ = kNever;

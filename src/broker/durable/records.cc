@@ -351,6 +351,16 @@ void QueueValueWriter::add(const QueueEntry& entry) {
   write_message(writer, *entry.message, clock_);
 }
 
+Delivery delivery_of(QueueEntry entry) {
+  return {.message = std::move(entry.message),
+          .qos = entry.qos,
+          .retain = entry.retain,
+          .enqueued = entry.enqueued,
+          .subscription_ids = std::move(entry.subscription_ids),
+          .is_kept = true,
+          .sequence = entry.sequence};
+}
+
 std::optional<std::vector<QueueEntry>> read_queue_value(std::string_view value, const StoreClock& clock) {
   return read_value<std::vector<QueueEntry>>(value, [&clock](RecordReader& reader, std::vector<QueueEntry>& all) {
     reader.number();  // origin, incarnation, number: for who applies the changes of others
@@ -375,6 +385,33 @@ std::optional<std::vector<QueueEntry>> read_queue_value(std::string_view value, 
       entry.message = read_message(reader, topic, clock);
     }
   });
+}
+
+std::string row_key(const QueueName& queue, std::uint64_t row) { return kRowKind + queue_key(queue, row); }
+
+std::string write_row(const RowRecord& record) {
+  std::string value;
+  RecordWriter writer(value);
+  writer.u8(kForm);
+  writer.number(record.count);
+  writer.number(record.bytes);
+  writer.number(record.last_sequence);
+  writer.u8(record.has_ids ? 1 : 0);
+  return value;
+}
+
+std::optional<RowRecord> read_row(std::string_view value) {
+  return read_value<RowRecord>(value, [](RecordReader& reader, RowRecord& record) {
+    record.count = reader.number();
+    record.bytes = reader.number();
+    record.last_sequence = reader.number();
+    record.has_ids = reader.u8() != 0;
+  });
+}
+
+void erase_queue(Changes& changes, const QueueName& queue) {
+  changes.erase_range(Table::kQueues, queue_key(queue, 0), queue_end_key(queue));
+  changes.erase_range(Table::kMeta, row_key(queue, 0), kRowKind + queue_end_key(queue));
 }
 
 void write_retained(const Message& message, const StoreClock& clock, std::string& out) {

@@ -8,6 +8,7 @@
 //              SHARD 'g' $SHARE/NAME/FILTER 0 'h' VERSION   GroupRecord; the highest version counts
 //              SHARD 'g' $SHARE/NAME/FILTER 0 'q'   the QueueId of the group
 //   kQueues    SHARD QUEUE ROW                      entries; ROW is the sequence of the first, or an unused one
+//   kMeta      'i' SHARD QUEUE ROW                  RowRecord: what a start must know of a row
 //   kRetained  TOPIC                                the message
 //
 // Times are milliseconds of the store's own clock (see StoreClock), so that nothing depends on the date.
@@ -159,7 +160,22 @@ class QueueValueWriter {
   const StoreClock& clock_;
   std::uint64_t last_sequence_ = 0;
 };
+// As it waits for a session again.
+Delivery delivery_of(QueueEntry entry);
 std::optional<std::vector<QueueEntry>> read_queue_value(std::string_view value, const StoreClock& clock);
+
+struct RowRecord {
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;          // topics, properties and payloads
+  std::uint64_t last_sequence = 0;  // the highest
+  bool has_ids = false;     // some were sent at once
+};
+inline constexpr char kRowKind = 'i';
+std::string row_key(const QueueName& queue, std::uint64_t row);
+std::string write_row(const RowRecord& record);
+std::optional<RowRecord> read_row(std::string_view value);
+// The rows of a queue and what is said of them.
+void erase_queue(Changes& changes, const QueueName& queue);
 
 void write_retained(const Message& message, const StoreClock& clock, std::string& out);
 MessageRef read_retained(std::string_view topic, std::string_view value, const StoreClock& clock);

@@ -75,6 +75,7 @@ bool Restore::put_session(const SessionKey& key, std::string_view value) {
   session.ends_at = session.expiry_s == kExpiryNever ? kNever : left + Duration::seconds(session.expiry_s);
   auto kept = std::make_unique<Kept>();
   kept->session = &session;
+  kept->queue = session.stored->queue;
   kept->was_connected = was_connected;
   present_ = kept.get();
   present_client_ = key.name;
@@ -171,6 +172,7 @@ void Restore::make_groups() {
     node_.count_stored(worker.index, 1);
     auto kept = std::make_unique<Kept>();
     kept->group = &made;
+    kept->queue = {shard, group.queue};
     kept->group_record = std::move(group.record);
     kept_.emplace(group.queue, std::move(kept));
   }
@@ -178,8 +180,80 @@ void Restore::make_groups() {
 
 // ---- messages ----
 
-void Restore::queue_row(std::string_view key, std::string_view value) {
+bool Restore::meta_row(std::string_view key, std::string_view value) {
   make_groups();
+  if (key.empty() || key.front() != kRowKind) return false;
+  const auto read = read_queue_key(key.substr(1));
+  const auto row = read ? read_row(value) : std::nullopt;
+  if (!row) {
+    note_unreadable("row", key);
+    return true;
+  }
+  const auto known = kept_.find(read->queue.id);
+  if (known != kept_.end()) {
+    known->second->rows.emplace_back(read->row, *row);
+  } else if (std::exchange(garbage_queue_, read->queue.id) != read->queue.id) {
+    // Of a session that ended while a message for it was on its way to the disk.
+    erase_queue(garbage_, read->queue);
+  }
+  return true;
+}
+
+// What was sent, or may have been, must be here: the session goes on with its packet ids. What only waits need not.
+void Restore::choose_rows(Kept& kept) {
+  kept.first_spilled = kept.rows.size();
+  if (kept.session == nullptr) return;
+  const OverflowPolicy overflow = kept.session->policy->queue.overflow;
+  if (overflow == OverflowPolicy::kDropOld || overflow == OverflowPolicy::kConflate) return;
+  std::uint64_t newest_sent = 0;
+  for (const PacketIdsRecord::Sent& sent : kept.ids.sent) newest_sent = std::max(newest_sent, sent.sequence);
+  while (kept.first_spilled != 0) {
+    const auto& [begin, row] = kept.rows[kept.first_spilled - 1];
+    if (row.has_ids || begin < kept.ids.waiting_from || begin <= newest_sent) break;
+    --kept.first_spilled;
+  }
+}
+
+std::vector<std::pair<std::string, std::string>> Restore::rows_to_read() {
+  std::vector<std::pair<std::string, std::string>> ranges;
+  for (auto& [id, kept] : kept_) {
+    choose_rows(*kept);
+    if (kept->first_spilled == 0) continue;
+    const bool is_all = kept->first_spilled == kept->rows.size();
+    ranges.emplace_back(queue_key(kept->queue, kept->rows.front().first),
+                        is_all ? queue_end_key(kept->queue)
+                               : queue_key(kept->queue, kept->rows[kept->first_spilled].first));
+  }
+  std::sort(ranges.begin(), ranges.end());
+  return ranges;
+}
+
+void Restore::spill_rest(Kept& kept) {
+  if (kept.session == nullptr) return;
+  StoredSession& stored = *kept.session->stored;
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < kept.rows.size(); ++i) {
+    const auto& [begin, row] = kept.rows[i];
+    stored.next_sequence = std::max({stored.next_sequence, begin + 1, row.last_sequence + 1});
+    if (i < kept.first_spilled) continue;
+    stored.rows.push_back(begin);
+    count += row.count;
+    bytes += row.bytes;
+  }
+  if (count == 0) return;
+  const std::uint64_t first = kept.rows[kept.first_spilled].first;
+  const auto gone = static_cast<std::uint64_t>(
+      std::distance(stored.gone.lower_bound(first), stored.gone.end()));
+  count -= std::min(count, gone);
+  kept.session->outbox.set_spilled(count, bytes, first);
+  WorkerState& worker = *kept.session->worker;
+  worker.ledger().routed += count;
+  worker.ledger().waiting += static_cast<std::int64_t>(count);
+  found_.messages += count;
+}
+
+void Restore::queue_row(std::string_view key, std::string_view value) {
   const auto read = read_queue_key(key);
   auto entries = read ? read_queue_value(value, node_.store_clock()) : std::nullopt;
   if (!entries) return note_unreadable("message", key);
@@ -188,12 +262,8 @@ void Restore::queue_row(std::string_view key, std::string_view value) {
     queue_ = read->queue.id;
     const auto known = kept_.find(queue_);
     queue_of_ = known == kept_.end() ? nullptr : known->second.get();
-    if (queue_of_ != nullptr) {
-      for (const PacketIdsRecord::Sent& sent : queue_of_->ids.sent) sent_.emplace(sent.sequence, sent);
-    } else {
-      // A session that ended while a message for it was on its way to the disk.
-      garbage_.erase_range(Table::kQueues, queue_key(read->queue, 0), queue_end_key(read->queue));
-    }
+    if (queue_of_ == nullptr) return note_unreadable("message", key);
+    for (const PacketIdsRecord::Sent& sent : queue_of_->ids.sent) sent_.emplace(sent.sequence, sent);
   }
   if (queue_of_ == nullptr) return;
   QueueRows& rows = queue_of_->group != nullptr ? queue_of_->group->stored()->rows : queue_of_->session->stored->rows;
@@ -301,6 +371,7 @@ void Restore::start_time(Kept& kept, Changes& changes) {
   queue_of_ = &kept;
   for (const PacketIdsRecord::Sent& sent : kept.ids.sent) sent_.emplace(sent.sequence, sent);
   finish_queue();
+  spill_rest(kept);
   if (kept.was_connected) {
     session.will_due = session.will ? worker.now + Duration::seconds(session.will->delay_s) : kNever;
     changes.put(Table::kSessions, session_key(session.shard, session.client_id, 'h'),

@@ -40,8 +40,14 @@ class Restore {
   Restore(Node& node, std::span<Worker* const> workers, std::span<const ListenerPolicy* const> listeners);
   ~Restore();
 
-  // In this order: all rows of kSessions, of kQueues, of kRetained, then finish().
+  // In this order: all rows of kSessions; those of kMeta from begin_of_rows() on; those of kQueues that
+  // rows_to_read() names; all of kRetained; then finish().
   void session_row(std::string_view key, std::string_view value);
+  static std::string begin_of_rows() { return std::string(1, kRowKind); }
+  // False: the rest of the table is about something else.
+  bool meta_row(std::string_view key, std::string_view value);
+  // From, and up to without. Of a long queue only what is in flight; the rest stays where it is.
+  std::vector<std::pair<std::string, std::string>> rows_to_read();
   void queue_row(std::string_view key, std::string_view value);
   void retained_row(std::string_view topic, std::string_view value);
   // Starts the time of what was interrupted. `changes`: what the store must learn before the workers start.
@@ -54,6 +60,9 @@ class Restore {
     PacketIdsRecord ids;
     GroupRecord group_record;
     bool was_connected = false;
+    QueueName queue;
+    std::vector<std::pair<std::uint64_t, RowRecord>> rows;
+    std::size_t first_spilled = 0;  // of `rows`; those from here on stay with the store
   };
   struct Group {
     QueueId queue = 0;
@@ -69,6 +78,8 @@ class Restore {
   bool put_will(std::string_view value);
   bool put_group_row(const SessionKey& key, std::string_view value);
   void make_groups();
+  void choose_rows(Kept& kept);
+  void spill_rest(Kept& kept);
   void put_entry(Kept& kept, std::uint64_t row, QueueEntry entry);
   void finish_queue();
   void put_in_flight(Session& session, const PacketIdsRecord::Sent& sent, QueueEntry entry);
@@ -90,6 +101,7 @@ class Restore {
   std::map<std::uint64_t, PacketIdsRecord::Sent> sent_;
   std::map<std::uint64_t, QueueEntry> in_flight_;
   std::uint64_t last_sequence_ = 0;
+  QueueId garbage_queue_ = 0;
   Changes garbage_;
 };
 

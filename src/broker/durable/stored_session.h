@@ -27,6 +27,8 @@ struct StoredSession {
   // Of messages that left the outbox from its middle.
   std::set<std::uint64_t> gone;
   std::int64_t answer_ms = 0;  // how long its client takes to acknowledge, smoothed
+  bool is_loading = false;     // of what its outbox has spilled
+  bool is_to_spill = false;    // in the list of Journal
   bool has_will = false;      // in the store
   bool is_touched = false;    // its packet ids are to be written
   bool is_conflated = false;  // the outbox may be out of order of the sequences

@@ -213,7 +213,8 @@ bool take_over(WorkerState& worker, Connection& connection) {
 // A session that outlives its connection is kept; one that does not is forgotten, if it was.
 void store_session(WorkerState& worker, Session& session, const Will* will) {
   if (!worker.journal.is_on()) return;
-  if (!session.is_clean()) {
+  // What the store alone has would be gone with it: then it stays until the session ends.
+  if (!session.is_clean() || session.outbox.spilled() != nullptr) {
     worker.journal.keep(session, will);
   } else if (session.stored) {
     worker.journal.forget_session(session);

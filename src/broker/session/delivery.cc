@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "broker/routing/group_member.h"
+#include "broker/worker.h"
 #include "broker/worker_state.h"
 #include "mqtt/writer.h"
 
@@ -199,6 +200,7 @@ void append(WorkerState& worker, Session& session, Delivery delivery) {
   delivery.enqueued = worker.now;
   ++worker.ledger().waiting;
   if (delivery.is_kept) worker.journal.add(session, delivery, {});
+  if (delivery.is_kept && session.connection == nullptr) worker.journal.spill_later(session);
   session.outbox.push(std::move(delivery));
 }
 
@@ -206,7 +208,10 @@ void append(WorkerState& worker, Session& session, Delivery delivery) {
 mqtt::ReasonCode overflow(WorkerState& worker, Session& session, Delivery delivery) {
   const QueueLimits& limits = session.policy->queue;
   delivery.enqueued = worker.now;
-  const OverflowPolicy policy = delivery.qos == Qos::kAtMostOnce ? OverflowPolicy::kDropNew : limits.overflow;
+  OverflowPolicy policy = delivery.qos == Qos::kAtMostOnce ? OverflowPolicy::kDropNew : limits.overflow;
+  // What the store alone holds stays as it is.
+  const bool is_changing = policy == OverflowPolicy::kDropOld || policy == OverflowPolicy::kConflate;
+  if (is_changing && session.outbox.spilled() != nullptr) policy = OverflowPolicy::kDropNew;
   switch (policy) {
     case OverflowPolicy::kConflate:
       if (delivery.is_kept && session.outbox.holds_topic(delivery.message->topic())) {
@@ -253,7 +258,7 @@ bool is_expired(const WorkerState& worker, const Session& session, const Deliver
 mqtt::ReasonCode enqueue(WorkerState& worker, Session& session, Delivery delivery) {
   const QueueLimits& limits = session.policy->queue;
   // What is too old makes room before anything younger is lost.
-  while (!session.outbox.empty() && session.outbox.is_full(limits, delivery.message->size()) &&
+  while (session.outbox.has_front() && session.outbox.is_full(limits, delivery.message->size()) &&
          is_expired(worker, session, session.outbox.front())) {
     --worker.ledger().waiting;
     drop(worker, session, session.outbox.pop(), DropReason::kExpired);
@@ -364,9 +369,66 @@ bool send_ready(WorkerState& worker, Session& session, RetainedReplay& replay,
   return true;
 }
 
+// Fewer than these in front of what the store alone has, and the next are read.
+constexpr std::size_t kLoadedMin = 64;
+constexpr std::size_t kLoadBytes = 256 * 1024;
+
+void on_loaded(WorkerState& worker, Session& session, const Result<StoredEntries>& rows) {
+  session.stored->is_loading = false;
+  const Outbox::Spilled* spilled = session.outbox.spilled();
+  if (spilled == nullptr) return;
+  if (!rows) {
+    log::warn("messages that wait cannot be read, and are tried again", {{"client", session.client_id}, {"why", rows.error().message}});
+    worker.timers.arm(session.timer, worker.now + Duration::seconds(1));
+    return;
+  }
+  const std::uint64_t before = spilled->count;
+  for (const auto& [key, value] : *rows) {
+    auto entries = read_queue_value(value, worker.node.store_clock());
+    if (!entries) break;
+    for (QueueEntry& entry : *entries) {
+      spilled = session.outbox.spilled();
+      const bool is_next = spilled != nullptr && spilled->count != 0 && entry.sequence >= spilled->first_sequence &&
+                           !session.stored->gone.contains(entry.sequence);
+      if (is_next) session.outbox.load(delivery_of(std::move(entry)));
+    }
+  }
+  spilled = session.outbox.spilled();
+  if (spilled != nullptr && spilled->count == before) {
+    const std::uint64_t missing = session.outbox.end_spilled();
+    worker.ledger().waiting -= static_cast<std::int64_t>(missing);
+    worker.ledger().dropped[static_cast<std::size_t>(DropReason::kSessionEnded)] += missing;
+    log::error("the store does not have all messages that wait for a client; \"nightjar store verify\" says more",
+               {{"client", session.client_id}, {"missing", std::to_string(missing)}});
+  }
+  if (session.connection == nullptr) return worker.journal.spill_later(session);
+  worker.pump_later(session);
+}
+
+// Reads on in what the outbox has spilled; the session is pumped again then.
+void load(WorkerState& worker, Session& session) {
+  StoredSession& stored = *session.stored;
+  if (stored.is_loading) return;
+  stored.is_loading = true;
+  const std::uint64_t first = session.outbox.spilled()->first_sequence;
+  const auto behind = std::upper_bound(stored.rows.begin(), stored.rows.end(), first);
+  const std::uint64_t row = behind == stored.rows.begin() ? first : *std::prev(behind);
+  worker.node.ports().store.read(
+      worker.index, Table::kQueues, queue_key(stored.queue, row), queue_end_key(stored.queue), kLoadBytes,
+      [client_id = session.client_id, queue = stored.queue.id](Worker& face, Result<StoredEntries> rows) {
+        WorkerState& here = face.state();
+        Session* found = here.find_session(client_id);
+        if (found == nullptr || !found->stored || found->stored->queue.id != queue) return;
+        on_loaded(here, *found, rows);
+      });
+}
+
 // Sends what waits in the outbox up to `last_place`. False if window or room ran out.
 bool pump_outbox(WorkerState& worker, Session& session, std::uint64_t last_place) {
-  while (!session.outbox.empty() && session.outbox.front().place <= last_place) {
+  while (!session.outbox.empty()) {
+    if (session.outbox.spilled() != nullptr && session.outbox.loaded() < kLoadedMin) load(worker, session);
+    if (!session.outbox.has_front()) return false;
+    if (session.outbox.front().place > last_place) break;
     const Delivery& first = session.outbox.front();
     const bool is_too_late = is_expired(worker, session, first);
     if (!is_too_late) {

@@ -18,6 +18,10 @@ void drop_messages(WorkerState& worker, Session& session) {
     --worker.ledger().waiting;
     drop(worker, session, waiting, DropReason::kSessionEnded);
   });
+  if (const Outbox::Spilled* spilled = session.outbox.spilled()) {
+    worker.ledger().waiting -= static_cast<std::int64_t>(spilled->count);
+    worker.ledger().dropped[static_cast<std::size_t>(DropReason::kSessionEnded)] += spilled->count;
+  }
   for (InFlight::Entry* entry : session.in_flight.in_order()) {
     if (entry->state != InFlight::State::kPublished) continue;
     --worker.ledger().in_flight;
@@ -63,6 +67,7 @@ void connection_ended(WorkerState& worker, Session& session) {
   }
   if (session.will_due <= worker.now) publish_will(worker, session);
   worker.journal.put_session(session);
+  worker.journal.spill_later(session);
   arm_offline_timer(worker, session);
 }
 
@@ -72,7 +77,7 @@ void arm_offline_timer(WorkerState& worker, Session& session) {
 }
 
 void on_session_timer(WorkerState& worker, Session& session) {
-  if (session.connection != nullptr) return;
+  if (session.connection != nullptr) return worker.pump_later(session);  // a read failed
   if (session.ends_at <= worker.now) {
     ++worker.counters.sessions_expired;
     log::info("session expired", {{"client", session.client_id}});

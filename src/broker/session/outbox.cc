@@ -1,6 +1,7 @@
 #include "broker/session/outbox.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace nightjar::broker {
 namespace {
@@ -114,6 +115,10 @@ void Outbox::push(Delivery delivery) {
   bytes_ += delivery.message->size();
   delivery.place = ++last_place_;
   if (!waiting_) waiting_ = std::make_unique<Queue>();
+  if (waiting_->spilled) {
+    waiting_->spilled->behind.push_back(std::move(delivery));
+    return;
+  }
   waiting_->deliveries.push_back(std::move(delivery));
   if (waiting_->by_topic) enter(*waiting_->by_topic, waiting_->deliveries.back());
 }
@@ -123,8 +128,48 @@ Delivery Outbox::pop() {
   waiting_->deliveries.pop_front();
   bytes_ -= delivery.message->size();
   leave(delivery);
-  if (waiting_->deliveries.empty()) waiting_.reset();
+  close_gap();
+  if (size() == 0) waiting_.reset();
   return delivery;
+}
+
+// Without anything spilled, what was pushed since is all there is.
+void Outbox::close_gap() {
+  if (!waiting_->spilled || waiting_->spilled->count != 0) return;
+  const std::unique_ptr<Spilled> spilled = std::move(waiting_->spilled);
+  DeliveryQueue& deliveries = waiting_->deliveries;
+  if (deliveries.empty()) return deliveries.swap(spilled->behind);
+  deliveries.insert(deliveries.end(), std::make_move_iterator(spilled->behind.begin()),
+                    std::make_move_iterator(spilled->behind.end()));
+}
+
+void Outbox::set_spilled(std::uint64_t count, std::uint64_t bytes, std::uint64_t first_sequence) {
+  if (count == 0) return;
+  if (!waiting_) waiting_ = std::make_unique<Queue>();
+  waiting_->spilled = std::make_unique<Spilled>();
+  waiting_->spilled->count = count;
+  waiting_->spilled->bytes = bytes;
+  waiting_->spilled->first_sequence = first_sequence;
+  bytes_ += bytes;
+}
+
+void Outbox::load(Delivery delivery) {
+  Spilled& spilled = *waiting_->spilled;
+  --spilled.count;
+  spilled.bytes -= std::min<std::uint64_t>(spilled.bytes, delivery.message->size());
+  spilled.first_sequence = delivery.sequence + 1;
+  delivery.place = 0;  // it was pushed before everything that anybody waits for
+  waiting_->deliveries.push_back(std::move(delivery));
+  close_gap();
+}
+
+std::uint64_t Outbox::end_spilled() {
+  const std::uint64_t missing = waiting_->spilled->count;
+  bytes_ -= std::min<std::size_t>(bytes_, waiting_->spilled->bytes);
+  waiting_->spilled->count = waiting_->spilled->bytes = 0;
+  close_gap();
+  if (size() == 0) waiting_.reset();
+  return missing;
 }
 
 void Outbox::index_topics() {
@@ -167,7 +212,8 @@ std::vector<Delivery> Outbox::take_group(const GroupKey& group) {
   auto& queue = waiting_->deliveries;
   queue.erase(std::remove_if(queue.begin(), queue.end(), belongs), queue.end());
   waiting_->by_topic.reset();  // rare enough to be made again
-  if (waiting_->deliveries.empty()) waiting_.reset();
+  close_gap();
+  if (size() == 0) waiting_.reset();
   return taken;
 }
 

@@ -103,9 +103,24 @@ class Outbox {
  public:
   // What push did.
   enum class Push : std::uint8_t { kQueued, kFull };
+  // Of a client that is away, what the store has need not be held here too. It lies behind what was loaded again
+  // and in front of what was pushed since.
+  struct Spilled {
+    std::uint64_t count = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t first_sequence = 0;  // none of them is below
+    DeliveryQueue behind;
+  };
 
   [[nodiscard]] bool empty() const { return !waiting_; }
-  [[nodiscard]] std::size_t size() const { return waiting_ ? waiting_->deliveries.size() : 0; }
+  [[nodiscard]] std::size_t size() const {
+    return waiting_ ? waiting_->deliveries.size() + spilled_count() + behind_count() : 0;
+  }
+  // The first one is here.
+  [[nodiscard]] bool has_front() const { return waiting_ && !waiting_->deliveries.empty(); }
+  // Those that are here in front of the spilled ones.
+  [[nodiscard]] std::size_t loaded() const { return waiting_ ? waiting_->deliveries.size() : 0; }
+  [[nodiscard]] const Spilled* spilled() const { return waiting_ ? waiting_->spilled.get() : nullptr; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   // Delivery::place of the message pushed last; 0 before the first.
   [[nodiscard]] std::uint64_t last_place() const { return last_place_; }
@@ -113,6 +128,16 @@ class Outbox {
   [[nodiscard]] bool is_full(const QueueLimits& limits, std::size_t size) const;
 
   void push(Delivery delivery);
+  // Lets go of what is kept and durable, as far as it stands in a row from the front. True if something that is kept
+  // is left. Not together with conflate().
+  template <typename IsDurable>
+  bool spill(IsDurable is_durable);
+  // So many messages from `first_sequence` on are with the store only.
+  void set_spilled(std::uint64_t count, std::uint64_t bytes, std::uint64_t first_sequence);
+  // The next of the spilled ones is here again.
+  void load(Delivery delivery);
+  // There are no more, whatever was counted; returns how many were missing.
+  std::uint64_t end_spilled();
   [[nodiscard]] Delivery& front() { return waiting_->deliveries.front(); }
   Delivery pop();
   // Replaces the newest waiting message of the same topic; gives the old one back, or an empty delivery if
@@ -126,6 +151,8 @@ class Outbox {
   void for_each(Visit visit) const {
     if (!waiting_) return;
     for (const Delivery& waiting : waiting_->deliveries) visit(waiting);
+    if (!waiting_->spilled) return;
+    for (const Delivery& waiting : waiting_->spilled->behind) visit(waiting);
   }
   // Until `visit` answers false.
   template <typename Visit>
@@ -139,6 +166,8 @@ class Outbox {
   void forget_parts() {
     if (!waiting_) return;
     for (Delivery& waiting : waiting_->deliveries) waiting.part = 0;
+    if (!waiting_->spilled) return;
+    for (Delivery& waiting : waiting_->spilled->behind) waiting.part = 0;
   }
   void forget_stored() {
     if (!waiting_) return;
@@ -154,13 +183,47 @@ class Outbox {
   void leave(const Delivery& gone);
   [[nodiscard]] Delivery& at_place(std::uint64_t place);
 
+  [[nodiscard]] std::size_t spilled_count() const { return waiting_->spilled ? waiting_->spilled->count : 0; }
+  [[nodiscard]] std::size_t behind_count() const {
+    return waiting_->spilled ? waiting_->spilled->behind.size() : 0;
+  }
+  void close_gap();
+
   struct Queue {
     DeliveryQueue deliveries;
+    std::unique_ptr<Spilled> spilled;
     std::unique_ptr<TopicIndex> by_topic;  // from the first conflate() on
   };
   std::unique_ptr<Queue> waiting_;  // none while empty
   std::size_t bytes_ = 0;
   std::uint64_t last_place_ = 0;
 };
+
+template <typename IsDurable>
+bool Outbox::spill(IsDurable is_durable) {
+  if (!waiting_) return false;
+  if (!waiting_->spilled) {
+    waiting_->spilled = std::make_unique<Spilled>();
+    waiting_->spilled->behind.swap(waiting_->deliveries);
+  }
+  Spilled& spilled = *waiting_->spilled;
+  const auto take = [&spilled](const Delivery& gone) {
+    ++spilled.count;
+    spilled.bytes += gone.message->size();
+  };
+  // What was loaded is where it was.
+  if (!waiting_->deliveries.empty()) spilled.first_sequence = waiting_->deliveries.front().sequence;
+  for (const Delivery& loaded : waiting_->deliveries) take(loaded);
+  waiting_->deliveries.clear();
+  while (!spilled.behind.empty() && spilled.behind.front().is_kept && is_durable(spilled.behind.front())) {
+    if (spilled.count == 0) spilled.first_sequence = spilled.behind.front().sequence;
+    take(spilled.behind.front());
+    spilled.behind.pop_front();
+  }
+  waiting_->by_topic.reset();
+  const bool is_something_left = !spilled.behind.empty() && spilled.behind.front().is_kept;
+  close_gap();
+  return is_something_left;
+}
 
 }  // namespace nightjar::broker
