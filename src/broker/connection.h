@@ -155,10 +155,10 @@ class Connection {
   std::uint32_t pending_pubacks = 0;  // among them
   std::uint64_t next_ack_place = 1;
   std::unique_ptr<std::vector<PendingSuback>> pending_subacks;
-  std::uint32_t waits = 0;       // in the list of Journal
-  CommitNumber waits_until = 0;  // the last one it waits for
+  std::uint32_t waits = 0;         // in the list of Journal
+  CommitNumber waits_until = 0;    // the last one it waits for
   std::unique_ptr<Close> leaving;  // DISCONNECT has come, and acknowledgements are still to leave
-  CommitNumber opening = 0;      // kOpening: CONNACK waits for it
+  CommitNumber opening = 0;        // kOpening: CONNACK waits for it
   bool is_session_present = false;
   std::unique_ptr<protocol::FilterWork> filter_work;  // nothing is read until it is done
   std::uint32_t last_operation = 0;                   // PendingSuback::operation

@@ -15,8 +15,8 @@ using FilterSteps = std::int64_t;
 // Two milliseconds, for new SUBSCRIBE and UNSUBSCRIBE packets, for those that go on, and for ended sessions
 // each.
 inline constexpr FilterSteps kFilterStepsPerTurn = 8192;
-// Looking filters with wildcards up among the retained messages: topics visited, about a quarter of a microsecond
-// each, and as much as this for the look itself. Those behind them wait for their replay.
+// Looking filters with wildcards up among the retained messages: topics visited, about a quarter of a
+// microsecond each, and as much as this for the look itself. Those behind them wait for their replay.
 inline constexpr std::int64_t kRetainedVisitsPerTurn = 8192;
 inline constexpr std::int64_t kVisitsOfALook = 4;
 // What one of several in the same turn gets before the next.

@@ -20,8 +20,8 @@ class Mailer {
   Mailer(Peers& peers, WorkerIndex self, std::uint16_t workers)
       : peers_(peers), self_(self), outgoing_(workers) {}
 
-  // Mail to oneself is taken by take_own() in the same turn. What the mail makes the receiver store belongs to
-  // `commit`, if there is one; the batch takes it along.
+  // Mail to oneself is taken by take_own() in the same turn. What the mail makes the receiver store belongs
+  // to `commit`, if there is one; the batch takes it along.
   void post(WorkerIndex to, Mail mail, const std::shared_ptr<Commit>& commit = nullptr) {
     batch(to, commit).mail.push_back(std::move(mail));
   }

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "broker/ids.h"
 #include "broker/durable/records.h"
+#include "broker/ids.h"
 #include "broker/policy.h"
 #include "broker/ports.h"
 #include "broker/retained/retained_messages.h"
@@ -58,7 +58,8 @@ class Node {
 
   // ---- what is kept ----
 
-  // Before the workers start: the run of the broker, counted over restarts, and its clock against the store's.
+  // Before the workers start: the run of the broker, counted over restarts, and its clock against the
+  // store's.
   void begin_run(std::uint64_t incarnation, StoreClock clock) {
     incarnation_ = incarnation;
     store_clock_ = clock;

@@ -291,10 +291,8 @@ void ShardMoves::hold(WorkerState& worker, ShardId shard, const DeliverMail& mai
                       std::span<const FilterId> filters) {
   std::vector<Held>& held = arriving_[shard].deliveries;
   if (!held.empty() && held.back().mark == worker.route_mark) return;
-  held.push_back({worker.route_mark,
-                  mail,
-                  {filters.begin(), filters.end()},
-                  worker.journal.keep_part_open()});
+  held.push_back(
+      {worker.route_mark, mail, {filters.begin(), filters.end()}, worker.journal.keep_part_open()});
   held.back().mail.report = {};
 }
 

@@ -71,7 +71,7 @@ class ShardMoves {
     WorkerIndex to;
     boost::unordered_flat_map<FilterId, std::string> filters;
     std::uint32_t fences_missing = 0;
-    int stored = 0;  // sessions and groups that are kept
+    int stored = 0;                        // sessions and groups that are kept
     std::vector<CommitPoint> not_durable;  // of the shard's changes: the new owner waits for these as well
   };
   struct Held {

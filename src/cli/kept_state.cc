@@ -39,7 +39,9 @@ std::optional<std::string_view> view(const std::optional<std::string>& text) {
 // The workers act within turns, though no thread of theirs runs yet.
 class Turns {
  public:
-  explicit Turns(std::span<broker::Worker* const> workers, MonoTime now) : workers_(workers), now_(now) { begin(); }
+  explicit Turns(std::span<broker::Worker* const> workers, MonoTime now) : workers_(workers), now_(now) {
+    begin();
+  }
   ~Turns() {
     for (broker::Worker* worker : workers_) {
       worker->end_turn();
@@ -114,9 +116,10 @@ Result<broker::Restored> restore(store::RocksStore& store, broker::Node& node,
   broker::Changes changes;
   broker::Restored found = restore.finish(changes);
   if (found.unreadable != 0) {
-    return fail(fmt::format("{} {} of the store cannot be read, the first is {}; \"nightjar store verify\" lists them, "
-                            "and \"nightjar store repair\" puts them aside",
-                            found.unreadable, found.unreadable == 1 ? "entry" : "entries", found.first_unreadable));
+    return fail(fmt::format(
+        "{} {} of the store cannot be read, the first is {}; \"nightjar store verify\" lists them, "
+        "and \"nightjar store repair\" puts them aside",
+        found.unreadable, found.unreadable == 1 ? "entry" : "entries", found.first_unreadable));
   }
   NJ_CHECK(store.apply(changes));
   return found;

@@ -1,5 +1,5 @@
-// What outlives a start: opens the store of a data directory and brings back what it holds. Used by the main thread,
-// before the workers start.
+// What outlives a start: opens the store of a data directory and brings back what it holds. Used by the main
+// thread, before the workers start.
 #pragma once
 
 #include <filesystem>
@@ -20,8 +20,8 @@ namespace nightjar::cli {
 Result<std::unique_ptr<store::RocksStore>> open_store(const std::filesystem::path& data_dir,
                                                       config::Durability durability);
 
-// Fills the node and its workers. Fails if a row is damaged: what would be lost without it is for the operator to
-// decide.
+// Fills the node and its workers. Fails if a row is damaged: what would be lost without it is for the
+// operator to decide.
 Result<broker::Restored> restore(store::RocksStore& store, broker::Node& node,
                                  std::span<broker::Worker* const> workers,
                                  std::span<const broker::ListenerPolicy* const> listeners);

@@ -57,18 +57,21 @@ std::string try_commands(const StartFacts& facts) {
 
 void report_durability(const StartFacts& facts) {
   if (facts.loses_on_restart) {
-    log::warn(fmt::format(
-        "data directory {}; durability = \"memory\": sessions, queued and retained messages are in memory only, a "
-        "restart loses them",
-        facts.data_dir.string()));
+    log::warn(
+        fmt::format("data directory {}; durability = \"memory\": sessions, queued and retained messages are "
+                    "in memory only, a "
+                    "restart loses them",
+                    facts.data_dir.string()));
     return;
   }
   const broker::Restored& found = facts.restored;
   log::info(fmt::format("data directory {}; what is acknowledged survives {}", facts.data_dir.string(),
-                        facts.durability == config::Durability::kFsync ? "a power cut"
-                                                                       : "the end of the process, not a power cut"));
-  log::info(fmt::format("came back: {} sessions with {} subscriptions and {} messages, {} retained messages, {} wills",
-                        found.sessions, found.subscriptions, found.messages, found.retained, found.wills));
+                        facts.durability == config::Durability::kFsync
+                            ? "a power cut"
+                            : "the end of the process, not a power cut"));
+  log::info(fmt::format(
+      "came back: {} sessions with {} subscriptions and {} messages, {} retained messages, {} wills",
+      found.sessions, found.subscriptions, found.messages, found.retained, found.wills));
 }
 
 }  // namespace

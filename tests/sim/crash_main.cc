@@ -1,4 +1,5 @@
-// nightjar_crash_sim [--seeds N] [--first S] [--steps E]: runs seeds S to S+N-1 of crashes.h and prints what broke.
+// nightjar_crash_sim [--seeds N] [--first S] [--steps E]: runs seeds S to S+N-1 of crashes.h and prints what
+// broke.
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -9,7 +10,7 @@
 int main(int argc, char** argv) {
   std::uint64_t seeds = 100;
   std::uint64_t first = 1;
-  int steps = 4000;
+  nightjar::sim::CrashPlan plan;
   for (int i = 1; i < argc; i += 2) {
     const std::string_view name = argv[i];
     const std::uint64_t value = i + 1 < argc ? std::strtoull(argv[i + 1], nullptr, 10) : 0;
@@ -18,16 +19,21 @@ int main(int argc, char** argv) {
     } else if (name == "--first") {
       first = value;
     } else if (name == "--steps") {
-      steps = static_cast<int>(value);
+      plan.steps = static_cast<int>(value);
+    } else if (name == "--workers") {
+      plan.workers_max = static_cast<std::uint16_t>(value);
+    } else if (name == "--trace") {
+      plan.is_traced = value != 0;
     } else {
-      fmt::print("usage: nightjar_crash_sim [--seeds N] [--first S] [--steps E]\n");
+      fmt::print("usage: nightjar_crash_sim [--seeds N] [--first S] [--steps E] [--workers W] [--trace 1]\n");
       return 2;
     }
   }
   std::uint64_t failed = 0;
   nightjar::sim::CrashCounts counts;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
-    const auto broken = nightjar::sim::run_crashes({.seed = seed, .steps = steps}, counts);
+    plan.seed = seed;
+    const auto broken = nightjar::sim::run_crashes(plan, counts);
     if (!broken) continue;
     ++failed;
     fmt::print("seed {}: {}\n", seed, *broken);

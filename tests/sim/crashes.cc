@@ -28,11 +28,15 @@ using testing::World;
 
 constexpr int kPublishers = 4;
 constexpr int kWindow = 6;
-const std::uint64_t kW = std::getenv("NJ_W") ? std::strtoull(std::getenv("NJ_W"), nullptr, 10) : 3;
 constexpr int kFinalRounds = 400;
 
-const bool kTrace = std::getenv("NJ_TRACE") != nullptr;
-#define TRACE(...) if (kTrace) fmt::print(__VA_ARGS__)
+// One line for each packet and each blow, for who looks for the cause of a failure.
+bool is_tracing = false;
+template <typename... Values>
+void trace(fmt::format_string<Values...> text, Values&&... values) {
+  if (is_tracing) fmt::print(text, std::forward<Values>(values)...);
+}
+
 struct Failure {
   std::string what;
 };
@@ -48,7 +52,7 @@ class Device {
   [[nodiscard]] bool is_linked() const { return client_ && client_->is_linked() && !client_->is_closed(); }
   void lose_world() { client_.reset(); }
   void drop() {
-    TRACE("{} drops\n", id);
+    trace("{} drops\n", id);
     if (client_) client_->drop_link();
     client_.reset();
   }
@@ -59,7 +63,8 @@ class Device {
     options.worker = static_cast<std::uint16_t>(random_() % world.worker_count());
     options.receive_maximum = static_cast<std::uint16_t>(1 + random_() % 8);
     client_->connect(options);
-    TRACE("{} connects rm {} sessions {} expired {}\n", id, *options.receive_maximum, world.counters().sessions, world.counters().sessions_expired);
+    trace("{} connects rm {} sessions {} expired {}\n", id, *options.receive_maximum,
+          world.counters().sessions, world.counters().sessions_expired);
     is_open_ = false;
   }
   // Reads one packet and acts on it. False if there was none.
@@ -69,11 +74,12 @@ class Device {
     const PacketType type = client_->log.back();
     if (type == PacketType::kPublish) {
       const Received& got = client_->received.back();
-      TRACE("{} <- PUBLISH q{} id {} dup {} '{}'\n", id, static_cast<int>(got.qos), got.packet_id.value, got.dup, got.payload);
+      trace("{} <- PUBLISH q{} id {} dup {} '{}'\n", id, static_cast<int>(got.qos), got.packet_id.value,
+            got.dup, got.payload);
     } else if (!client_->acks.empty() && type >= PacketType::kPuback && type <= PacketType::kPubcomp) {
-      TRACE("{} <- {} {}\n", id, to_string(type), client_->acks.back().packet_id.value);
+      trace("{} <- {} {}\n", id, to_string(type), client_->acks.back().packet_id.value);
     } else {
-      TRACE("{} <- {} present {}\n", id, to_string(type), client_->session_present);
+      trace("{} <- {} present {}\n", id, to_string(type), client_->session_present);
     }
     if (type == PacketType::kConnack) {
       if (client_->connack_code != mqtt::ReasonCode::kSuccess) return true;  // another connection was later
@@ -124,7 +130,7 @@ class Publisher final : public Device {
   [[nodiscard]] Qos qos() const { return qos_; }
 
   const int number;
-  int next = 1;             // number of the next message
+  int next = 1;                // number of the next message
   std::set<int> acknowledged;  // PUBACK or PUBREC has come
   bool is_done = false;
 
@@ -158,7 +164,7 @@ class Publisher final : public Device {
     outstanding_.erase(sent);
   }
   void send(const Outstanding& message, bool dup) {
-    TRACE("{} -> PUBLISH id {} dup {} {}\n", id, message.id.value, dup, message.number);
+    trace("{} -> PUBLISH id {} dup {} {}\n", id, message.id.value, dup, message.number);
     client().publish(fmt::format("t/{}", number), fmt::format("{} {}", number, message.number),
                      {.qos = qos_, .dup = dup, .packet_id = message.id.value});
   }
@@ -180,7 +186,8 @@ using Publishers = std::vector<std::unique_ptr<Publisher>>;
 
 class Subscriber final : public Device {
  public:
-  Subscriber(std::string name, std::string filter, Qos qos, const Publishers& publishers, std::mt19937_64& random)
+  Subscriber(std::string name, std::string filter, Qos qos, const Publishers& publishers,
+             std::mt19937_64& random)
       : Device(std::move(name), random), filter_(std::move(filter)), qos_(qos), publishers_(publishers) {}
 
   void act() override {
@@ -191,7 +198,7 @@ class Subscriber final : public Device {
     }
     while (!answers_.empty() && (is_prompt || below(3) != 0)) {
       client().acknowledge(answers_.front().first, answers_.front().second);
-      TRACE("{} -> {} {}\n", id, to_string(answers_.front().first), answers_.front().second.value);
+      trace("{} -> {} {}\n", id, to_string(answers_.front().first), answers_.front().second.value);
       answers_.pop_front();
     }
   }
@@ -199,7 +206,7 @@ class Subscriber final : public Device {
 
   bool is_prompt = false;  // answers at once
   bool is_subscribed = false;
-  std::map<int, int> from;                 // publisher: its first message that must arrive
+  std::map<int, int> from;                  // publisher: its first message that must arrive
   std::map<int, std::vector<int>> arrived;  // publisher: numbers in order of arrival
 
  private:
@@ -253,7 +260,7 @@ class Crashes {
                        add_subscriber("g2", "$share/g/t/#", Qos::kExactlyOnce)});
     groups_.push_back({add_subscriber("h1", "$share/h/t/#", Qos::kAtLeastOnce),
                        add_subscriber("h2", "$share/h/t/#", Qos::kAtLeastOnce)});
-    workers_ = static_cast<std::uint16_t>(1 + below(kW));
+    workers_ = static_cast<std::uint16_t>(1 + below(plan_.workers_max));
     start();
   }
 
@@ -278,17 +285,19 @@ class Crashes {
                                          .is_chaotic = true,
                                          .node = {.shards = 8, .sys_interval = Duration{0}},
                                          .store = &store_});
-    TRACE("restored {} messages {} sessions {} now {}\n", world_->restored().messages, world_->restored().sessions, world_->restored().first_unreadable, world_->now().ms);
-    if (world_->restored().unreadable != 0) throw Failure{"unreadable: " + world_->restored().first_unreadable};
+    trace("restored {} messages {} sessions {} now {}\n", world_->restored().messages,
+          world_->restored().sessions, world_->restored().first_unreadable, world_->now().ms);
+    if (world_->restored().unreadable != 0)
+      throw Failure{"unreadable: " + world_->restored().first_unreadable};
   }
 
   void crash() {
     ++counts_.crashes;
     world_->crash();
-    TRACE("---- crash\n");
+    trace("---- crash\n");
     for (Device* device : devices_) device->lose_world();
     world_.reset();
-    if (below(4) == 0) workers_ = static_cast<std::uint16_t>(1 + below(kW));
+    if (below(4) == 0) workers_ = static_cast<std::uint16_t>(1 + below(plan_.workers_max));
     start();
   }
 
@@ -299,13 +308,17 @@ class Crashes {
     if (dice < 30) return device.drop();
     if (dice < 40) {
       if (!world_->has_moves()) {
-        TRACE("move\n");
-        world_->move_shard({static_cast<std::uint16_t>(below(8))}, static_cast<std::uint16_t>(below(workers_)));
+        trace("move\n");
+        world_->move_shard({static_cast<std::uint16_t>(below(8))},
+                           static_cast<std::uint16_t>(below(workers_)));
       }
       return;
     }
     if (dice < 150) return world_->jump(Duration{static_cast<std::int64_t>(below(4))});
-    if (dice < 350) { if (store_.write()) TRACE("written\n"); return; }
+    if (dice < 350) {
+      if (store_.write()) trace("written\n");
+      return;
+    }
     if (dice < 700) return world_->turn(static_cast<std::uint16_t>(below(workers_)));
     if (!device.is_linked()) return device.connect(*world_);
     if (dice < 850) return device.act();
@@ -329,12 +342,13 @@ class Crashes {
       }
       for (Device* device : devices_) device->act();
       world_->advance(Duration{5});
-      const bool is_idle =
-          std::all_of(publishers_.begin(), publishers_.end(), [](const auto& each) { return each->is_idle(); });
+      const bool is_idle = std::all_of(publishers_.begin(), publishers_.end(),
+                                       [](const auto& each) { return each->is_idle(); });
       if (round > 20 && !has_moved && is_idle) return;
     }
     for (const auto& publisher : publishers_) {
-      if (!publisher->is_idle()) throw Failure{publisher->id + " waits for an acknowledgement that does not come"};
+      if (!publisher->is_idle())
+        throw Failure{publisher->id + " waits for an acknowledgement that does not come"};
     }
     throw Failure{"it does not come to rest"};
   }
@@ -346,7 +360,8 @@ class Crashes {
     }
     for (const auto& group : groups_) check(group);
     for (std::uint16_t worker = 0; worker < workers_; ++worker) {
-      if (world_->worker(worker).counters().ledger.imbalance() != 0) throw Failure{"the ledger is not balanced"};
+      if (world_->worker(worker).counters().ledger.imbalance() != 0)
+        throw Failure{"the ledger is not balanced"};
     }
     if (!store_.rows(broker::Table::kQueues).empty()) check_rows();
   }
@@ -370,24 +385,28 @@ class Crashes {
           publisher->qos() == Qos::kExactlyOnce && members.front()->qos() == Qos::kExactlyOnce;
       for (const int each : publisher->acknowledged) {
         if (each >= first && times[each] == 0)
-          throw Failure{fmt::format("{}: message {} of publisher {} was acknowledged and is lost", name, each, number)};
+          throw Failure{
+              fmt::format("{}: message {} of publisher {} was acknowledged and is lost", name, each, number)};
       }
       for (const auto& [each, count] : times) {
         counts_.delivered += static_cast<std::uint64_t>(count);
         if (is_once && count > 1)
-          throw Failure{fmt::format("{}: message {} of publisher {} came {} times", name, each, number, count)};
+          throw Failure{
+              fmt::format("{}: message {} of publisher {} came {} times", name, each, number, count)};
       }
     }
   }
 
-  static void check_order(const std::string& name, int publisher, int first, const std::vector<int>& arrived) {
+  static void check_order(const std::string& name, int publisher, int first,
+                          const std::vector<int>& arrived) {
     int newest = 0;
     std::set<int> seen;
     for (const int each : arrived) {
       // What was sent before the subscription may be sent again behind it.
       if (each < first || !seen.insert(each).second) continue;
       if (each < newest)
-        throw Failure{fmt::format("{}: message {} of publisher {} came behind {}", name, each, publisher, newest)};
+        throw Failure{
+            fmt::format("{}: message {} of publisher {} came behind {}", name, each, publisher, newest)};
       newest = each;
     }
   }
@@ -397,7 +416,8 @@ class Crashes {
     world_->advance(Duration::seconds(1));
     crash();
     if (world_->restored().messages != 0)
-      throw Failure{fmt::format("{} messages come back though all were acknowledged", world_->restored().messages)};
+      throw Failure{
+          fmt::format("{} messages come back though all were acknowledged", world_->restored().messages)};
   }
 
   const CrashPlan plan_;
@@ -415,6 +435,7 @@ class Crashes {
 }  // namespace
 
 std::optional<std::string> run_crashes(const CrashPlan& plan, CrashCounts& counts) {
+  is_tracing = plan.is_traced;
   try {
     Crashes crashes(plan, counts);
     crashes.run();

@@ -1,5 +1,6 @@
-// Crashes under a seed: publishers and subscribers whose sessions are kept, a broker that dies at any instant and is
-// started again on what its store had made durable, and a ledger of what was acknowledged against what arrived.
+// Crashes under a seed: publishers and subscribers whose sessions are kept, a broker that dies at any instant
+// and is started again on what its store had made durable, and a ledger of what was acknowledged against what
+// arrived.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,8 @@ namespace nightjar::sim {
 struct CrashPlan {
   std::uint64_t seed = 1;
   int steps = 4000;
+  std::uint16_t workers_max = 3;
+  bool is_traced = false;
 };
 
 struct CrashCounts {

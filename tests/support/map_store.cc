@@ -57,8 +57,9 @@ void MapStore::read(broker::WorkerIndex asker, broker::Table table, std::string 
     found.emplace_back(*row);
     bytes += row->second.size();
   }
-  peers_->post(asker, asker, broker::task_batch([then = std::move(then), found = std::move(found)](
-                                                    broker::Worker& worker) mutable { then(worker, std::move(found)); }));
+  peers_->post(asker, asker,
+               broker::task_batch([then = std::move(then), found = std::move(found)](
+                                      broker::Worker& worker) mutable { then(worker, std::move(found)); }));
 }
 
 void MapStore::apply(const broker::Changes& changes) {

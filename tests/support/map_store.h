@@ -1,5 +1,5 @@
-// A Store in memory that survives the World it serves: commits become durable when the test says so, and a crash
-// forgets those that are not. One thread.
+// A Store in memory that survives the World it serves: commits become durable when the test says so, and a
+// crash forgets those that are not. One thread.
 #pragma once
 
 #include <array>
@@ -25,8 +25,8 @@ class MapStore final : public broker::Store {
   }
   [[nodiscard]] bool is_busy() const override { return false; }
   [[nodiscard]] bool is_refusing() const override { return is_refusing_; }
-  void read(broker::WorkerIndex asker, broker::Table table, std::string from, std::string to, std::size_t bytes_max,
-            broker::ReadDone then) override;
+  void read(broker::WorkerIndex asker, broker::Table table, std::string from, std::string to,
+            std::size_t bytes_max, broker::ReadDone then) override;
 
   void start(broker::Peers& peers, broker::RetainedReader reader);
   // Makes durable what is ready; false if nothing was.
@@ -38,7 +38,9 @@ class MapStore final : public broker::Store {
   bool is_held = false;
   // As if the disk were full.
   void set_refusing(bool is_refusing) { is_refusing_ = is_refusing; }
-  [[nodiscard]] const Rows& rows(broker::Table table) const { return tables_[static_cast<std::size_t>(table)]; }
+  [[nodiscard]] const Rows& rows(broker::Table table) const {
+    return tables_[static_cast<std::size_t>(table)];
+  }
   void apply(const broker::Changes& changes);
   [[nodiscard]] std::size_t writes() const { return writes_; }  // commits that were not empty
   [[nodiscard]] bool is_running() const { return peers_ != nullptr; }

@@ -128,7 +128,8 @@ class World final : private broker::Peers, private broker::Entropy {
   [[nodiscard]] bool has_moves() const;
   // Runs something within a turn of a worker, as an answer of a port comes.
   void run_on(std::uint16_t worker, const std::function<void()>& work);
-  // The process is gone at this instant: what is not durable is lost. Nothing but the end of this World follows.
+  // The process is gone at this instant: what is not durable is lost. Nothing but the end of this World
+  // follows.
   void crash();
   // What came back from the store at the start.
   [[nodiscard]] const broker::Restored& restored() const { return restored_; }

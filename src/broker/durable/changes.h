@@ -1,5 +1,5 @@
-// Changes of the store's tables, in the order in which they are to be applied: one run of bytes, cheap to append
-// to and to hand over. What the keys and values mean is in records.h. Lives on one thread at a time.
+// Changes of the store's tables, in the order in which they are to be applied: one run of bytes, cheap to
+// append to and to hand over. What the keys and values mean is in records.h. Lives on one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -65,8 +65,8 @@ class Changes {
     Table table;
   };
   void append(Change::Kind kind, Table table, std::string_view key, std::string_view value) {
-    const Header header{static_cast<std::uint32_t>(key.size()), static_cast<std::uint32_t>(value.size()), kind,
-                        table};
+    const Header header{static_cast<std::uint32_t>(key.size()), static_cast<std::uint32_t>(value.size()),
+                        kind, table};
     std::byte* at = bytes_.prepare(sizeof(header) + key.size() + value.size());
     std::memcpy(at, &header, sizeof(header));
     at += sizeof(header);

@@ -1,6 +1,6 @@
-// What becomes durable together, or not at all: the changes of one turn of one worker, its origin, and those that
-// other workers make because of what the origin sent them in that turn. Each worker has a part of its own, which
-// it alone writes until it has handed it in; the store reads the commit when all parts are in.
+// What becomes durable together, or not at all: the changes of one turn of one worker, its origin, and those
+// that other workers make because of what the origin sent them in that turn. Each worker has a part of its
+// own, which it alone writes until it has handed it in; the store reads the commit when all parts are in.
 #pragma once
 
 #include <atomic>
@@ -36,8 +36,8 @@ class Commit {
     workers_.fetch_or(bit(worker), std::memory_order_relaxed);
     open_parts_.fetch_add(1, std::memory_order_relaxed);
   }
-  // By the origin, before it hands in its part: this commit must not be durable before that one, because it holds
-  // what came out of it. Such points lie in what the origin has heard of, so they never form a circle.
+  // By the origin, before it hands in its part: this commit must not be durable before that one, because it
+  // holds what came out of it. Such points lie in what the origin has heard of, so they never form a circle.
   void depend(const CommitPoint& earlier) { earlier_.push_back(earlier); }
   [[nodiscard]] const std::vector<CommitPoint>& earlier() const { return earlier_; }
   // By each worker that has a part, once. True for the last one, who tells the store.

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "broker/connection.h"
-#include "mqtt/writer.h"
 #include "broker/worker_state.h"
+#include "mqtt/writer.h"
 #include "tests/support/scenario.h"
 
 namespace nightjar::testing {
@@ -26,7 +26,8 @@ constexpr ConnectOptions kClean{};
 struct Machine {
   explicit Machine(std::uint16_t worker_count = 2) : workers(worker_count) { start(); }
   void start() {
-    world.emplace(WorldOptions{.workers = workers, .node = {.shards = 16, .sys_interval = Duration{0}}, .store = &store});
+    world.emplace(WorldOptions{
+        .workers = workers, .node = {.shards = 16, .sys_interval = Duration{0}}, .store = &store});
   }
   void crash() {
     world->crash();
@@ -34,7 +35,9 @@ struct Machine {
     start();
   }
   // The client of an earlier broker with a link to this one.
-  Client again(const std::string& id, const ConnectOptions& options = kKept) { return joined(*world, id, options); }
+  Client again(const std::string& id, const ConnectOptions& options = kKept) {
+    return joined(*world, id, options);
+  }
 
   MapStore store;
   std::uint16_t workers;
@@ -300,7 +303,8 @@ TEST(Durable, ASessionThatEndsWithItsConnectionIsNotKept) {
 
 TEST(Durable, TimeGoesOnForASession) {
   Machine machine;
-  Client client = subscribed(machine, "client", "a", Qos::kAtLeastOnce, {.clean_start = false, .session_expiry_s = 100});
+  Client client =
+      subscribed(machine, "client", "a", Qos::kAtLeastOnce, {.clean_start = false, .session_expiry_s = 100});
   client.drop_link();
   machine.world->advance(Duration::seconds(60));
   machine.crash();
@@ -404,7 +408,8 @@ TEST(Durable, TheBacklogOfAnAbsentClientIsWithTheStoreOnly) {
     Client client = subscribed(machine, "client", "a", Qos::kExactlyOnce);
     client.drop_link();
     Client publisher = joined(*machine.world, "publisher", kClean);
-    for (int i = 0; i < 10; ++i) publish_numbers(publisher, i * 50 + 1, i * 50 + 50, i % 2 == 0 ? Qos::kAtLeastOnce : Qos::kExactlyOnce);
+    for (int i = 0; i < 10; ++i)
+      publish_numbers(publisher, i * 50 + 1, i * 50 + 50, i % 2 == 0 ? Qos::kAtLeastOnce : Qos::kExactlyOnce);
     publisher.run();
     if (crashes) machine.crash();
     const broker::Node& node = machine.world->node();
@@ -444,7 +449,8 @@ TEST(Durable, ABacklogThatIsLeftInTheMiddleGoesOnThere) {
   back.connect(narrow);
   back.run();
   EXPECT_EQ(payloads(back), numbers(1, 30));
-  for (const Received& got : std::vector<Received>{back.received}) back.acknowledge(PacketType::kPuback, got.packet_id);
+  for (const Received& got : std::vector<Received>{back.received})
+    back.acknowledge(PacketType::kPuback, got.packet_id);
   back.run();
   EXPECT_EQ(payloads(back), numbers(1, 60));
   back.drop_link();

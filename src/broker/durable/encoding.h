@@ -1,5 +1,5 @@
-// Numbers and texts as bytes in a stored record, and back. What is read comes from a disk: the reader never leaves
-// its bytes, and says at the end whether they were what they should be. Plain values.
+// Numbers and texts as bytes in a stored record, and back. What is read comes from a disk: the reader never
+// leaves its bytes, and says at the end whether they were what they should be. Plain values.
 #pragma once
 
 #include <cstdint>

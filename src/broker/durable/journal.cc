@@ -16,12 +16,12 @@ namespace {
 // How long a message waits for its receivers' acknowledgements before it is written. A commit of nothing but
 // such messages is none that the disk has to see.
 constexpr Duration kElisionTime{2};
-// While acknowledgements keep coming, what is missing is on its way through sockets and queues of a flood: then it
-// is worth waiting longer. Receivers that take longer than the second are not waited for at all.
+// While acknowledgements keep coming, what is missing is on its way through sockets and queues of a flood:
+// then it is worth waiting longer. Receivers that take longer than the second are not waited for at all.
 constexpr Duration kElisionTimeMax{60};
 constexpr std::int64_t kPromptMs = 40;
-// Packet ids that nobody waits for are written this much later at the latest: what a crash forgets of them makes
-// a QoS 1 message come twice.
+// Packet ids that nobody waits for are written this much later at the latest: what a crash forgets of them
+// makes a QoS 1 message come twice.
 constexpr Duration kTouchTime{20};
 constexpr Duration kTimeInterval = Duration::seconds(60);
 // Messages of a client that is away which are held in memory all the same: a short absence costs no reading.
@@ -187,13 +187,14 @@ void Journal::add(Session& session, Delivery& delivery, mqtt::PacketId id) {
   Part& present = part(delivery.part);
   delivery.sequence = stored.next_sequence++;
   delivery.slot = static_cast<std::uint32_t>(present.pending.size());
-  add_pending(present, stored.queue, stored.rows, delivery.sequence).entry = {.sequence = delivery.sequence,
-                                              .message = delivery.message,
-                                              .qos = delivery.qos,
-                                              .retain = delivery.retain,
-                                              .id = id,
-                                              .enqueued = now_,
-                                              .subscription_ids = delivery.subscription_ids};
+  add_pending(present, stored.queue, stored.rows, delivery.sequence).entry = {
+      .sequence = delivery.sequence,
+      .message = delivery.message,
+      .qos = delivery.qos,
+      .retain = delivery.retain,
+      .id = id,
+      .enqueued = now_,
+      .subscription_ids = delivery.subscription_ids};
   const bool may_be_elided =
       id.value != 0 && delivery.qos == mqtt::Qos::kAtLeastOnce && stored.answer_ms <= kPromptMs;
   if (!may_be_elided) present.is_awaited = true;
@@ -235,9 +236,8 @@ void Journal::depend(const CommitPoint& earlier) {
 
 void Journal::note_gone(Session& session, const Delivery& delivery) {
   StoredSession& stored = *session.stored;
-  const bool is_from_middle =
-      session.outbox.has_front() &&
-      (stored.is_conflated || delivery.sequence > session.outbox.front().sequence);
+  const bool is_from_middle = session.outbox.has_front() &&
+                              (stored.is_conflated || delivery.sequence > session.outbox.front().sequence);
   if (is_from_middle) stored.gone.insert(delivery.sequence);
 }
 
@@ -273,10 +273,10 @@ CommitPoint Journal::add(SharedGroup& group, Place place, const MessageRef& mess
     if (stored.named.number == 0) stored.named = present.commit->at();
   }
   add_pending(present, stored.queue, stored.rows, place.row).entry = {.sequence = place.sequence,
-                                                      .message = message,
-                                                      .qos = message->qos(),
-                                                      .enqueued = enqueued,
-                                                      .subscription_ids = {}};
+                                                                      .message = message,
+                                                                      .qos = message->qos(),
+                                                                      .enqueued = enqueued,
+                                                                      .subscription_ids = {}};
   present.is_awaited = true;
   return present.commit->at();
 }
@@ -429,7 +429,8 @@ void Journal::spill() {
 void Journal::write_packet_ids_of(Session& session) {
   StoredSession& stored = *session.stored;
   PacketIdsRecord record{.waiting_from = stored.next_sequence, .last_id = session.in_flight.last_id().value};
-  if (const Outbox::Spilled* spilled = session.outbox.spilled()) record.waiting_from = spilled->first_sequence;
+  if (const Outbox::Spilled* spilled = session.outbox.spilled())
+    record.waiting_from = spilled->first_sequence;
   session.outbox.for_each_while([&](const Delivery& waiting) {
     if (waiting.sequence != 0) record.waiting_from = std::min(record.waiting_from, waiting.sequence);
     return waiting.sequence == 0 || stored.is_conflated;  // in order of the sequences, the first is the least
@@ -456,7 +457,8 @@ void Journal::write_group_of(SharedGroup& group, Changes& changes) {
   const GroupRecord record = group.next_record();
   const GroupKey& key = group.key();
   changes.put(Table::kSessions, group_record_key(key.shard, key.text, record.version), write_group(record));
-  reclaim(group.stored()->queue, group.stored()->rows, record.live.empty() ? UINT64_MAX : record.live.front());
+  reclaim(group.stored()->queue, group.stored()->rows,
+          record.live.empty() ? UINT64_MAX : record.live.front());
 }
 
 void Journal::write_at_once(SharedGroup& group) {
@@ -524,7 +526,8 @@ void Journal::write_pending(Part& part) {
     std::size_t next = first;
     do {
       writer.add(sorted_[next++]->entry);
-    } while (next < sorted_.size() && sorted_[next]->queue.id == queue.id && value_.size() < kQueueValueBytesMax);
+    } while (next < sorted_.size() && sorted_[next]->queue.id == queue.id &&
+             value_.size() < kQueueValueBytesMax);
     changes.put(Table::kQueues, queue_key(queue, sorted_[first]->row), value_);
     RowRecord row;
     for (std::size_t i = first; i < next; ++i) {

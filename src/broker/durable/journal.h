@@ -1,9 +1,9 @@
-// What one worker makes durable. Within a turn it gathers changes; at the end of the turn they go to the store as
-// one commit, together with what other workers change because of mail that the turn sent them. What waits for a
-// commit (acknowledgements, QoS 2 messages) goes on when the store has it.
+// What one worker makes durable. Within a turn it gathers changes; at the end of the turn they go to the
+// store as one commit, together with what other workers change because of mail that the turn sent them. What
+// waits for a commit (acknowledgements, QoS 2 messages) goes on when the store has it.
 //
-// A QoS 1 message that is in flight to a connected receiver waits a moment for its acknowledgement first: when
-// that comes the message need not be written at all (rules: 2).
+// A QoS 1 message that is in flight to a connected receiver waits a moment for its acknowledgement first:
+// when that comes the message need not be written at all (rules: 2).
 //
 // Everything is a no-op while is_on() is false. Lives on one worker.
 #pragma once
@@ -89,8 +89,8 @@ class Journal {
 
   // ---- mail ----
 
-  // The commit to send along with mail whose messages may have to be stored by `to`; nullptr if nothing is kept
-  // there.
+  // The commit to send along with mail whose messages may have to be stored by `to`; nullptr if nothing is
+  // kept there.
   std::shared_ptr<Commit> join(WorkerIndex to);
   // What add() takes between the two belongs to another worker's commit.
   void begin_part(std::shared_ptr<Commit> commit);

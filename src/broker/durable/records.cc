@@ -248,8 +248,8 @@ void write_packet_ids(const PacketIdsRecord& record, std::string& out) {
     std::size_t count = 1;
     while (first + count < record.sent.size()) {
       const PacketIdsRecord::Sent& next = record.sent[first + count];
-      const bool follows = next.sequence == start.sequence + count && next.id.value == start.id.value + count &&
-                           next.is_released == start.is_released;
+      const bool follows = next.sequence == start.sequence + count &&
+                           next.id.value == start.id.value + count && next.is_released == start.is_released;
       if (!follows) break;
       ++count;
     }
@@ -283,7 +283,8 @@ std::optional<PacketIdsRecord> read_packet_ids(std::string_view value) {
       const std::uint64_t sequence = reader.number();
       const std::uint64_t id = reader.number();
       const bool is_released = reader.u8() != 0;
-      if (id == 0 || count > kIds || id + count > kIds || record.sent.size() + count > kIds) return (void)reader.bad();
+      if (id == 0 || count > kIds || id + count > kIds || record.sent.size() + count > kIds)
+        return (void)reader.bad();
       for (std::uint64_t i = 0; i < count; ++i) {
         record.sent.push_back({sequence + i, {static_cast<std::uint16_t>(id + i)}, is_released});
       }
@@ -362,29 +363,30 @@ Delivery delivery_of(QueueEntry entry) {
 }
 
 std::optional<std::vector<QueueEntry>> read_queue_value(std::string_view value, const StoreClock& clock) {
-  return read_value<std::vector<QueueEntry>>(value, [&clock](RecordReader& reader, std::vector<QueueEntry>& all) {
-    reader.number();  // origin, incarnation, number: for who applies the changes of others
-    reader.number();
-    reader.number();
-    std::uint64_t sequence = 0;
-    while (reader.is_good() && !reader.at_end()) {
-      QueueEntry& entry = all.emplace_back();
-      entry.sequence = sequence += reader.number();
-      const std::uint8_t bits = reader.u8();
-      entry.qos = read_qos(reader, bits & 3);
-      entry.retain = (bits & 4) != 0;
-      entry.id = {reader.number_as<std::uint16_t>()};
-      entry.enqueued = clock.ours(reader.number());
-      for (std::size_t left = count_of(reader); left != 0; --left) {
-        const auto id = reader.number_as<std::uint32_t>();
-        if (id == 0) return (void)reader.bad();
-        entry.subscription_ids.push_back(id);
-      }
-      const std::string_view topic = reader.text();
-      if (topic.size() > 0xFFFF) return (void)reader.bad();
-      entry.message = read_message(reader, topic, clock);
-    }
-  });
+  return read_value<std::vector<QueueEntry>>(
+      value, [&clock](RecordReader& reader, std::vector<QueueEntry>& all) {
+        reader.number();  // origin, incarnation, number: for who applies the changes of others
+        reader.number();
+        reader.number();
+        std::uint64_t sequence = 0;
+        while (reader.is_good() && !reader.at_end()) {
+          QueueEntry& entry = all.emplace_back();
+          entry.sequence = sequence += reader.number();
+          const std::uint8_t bits = reader.u8();
+          entry.qos = read_qos(reader, bits & 3);
+          entry.retain = (bits & 4) != 0;
+          entry.id = {reader.number_as<std::uint16_t>()};
+          entry.enqueued = clock.ours(reader.number());
+          for (std::size_t left = count_of(reader); left != 0; --left) {
+            const auto id = reader.number_as<std::uint32_t>();
+            if (id == 0) return (void)reader.bad();
+            entry.subscription_ids.push_back(id);
+          }
+          const std::string_view topic = reader.text();
+          if (topic.size() > 0xFFFF) return (void)reader.bad();
+          entry.message = read_message(reader, topic, clock);
+        }
+      });
 }
 
 std::string row_key(const QueueName& queue, std::uint64_t row) { return kRowKind + queue_key(queue, row); }

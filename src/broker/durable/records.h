@@ -1,5 +1,5 @@
-// What the keys and values of the store's tables mean: docs/formats/store.md says it byte by byte. Writing never
-// fails; reading answers std::nullopt for bytes that no broker of this format wrote. Pure.
+// What the keys and values of the store's tables mean: docs/formats/store.md says it byte by byte. Writing
+// never fails; reading answers std::nullopt for bytes that no broker of this format wrote. Pure.
 //
 //   kSessions  SHARD 'c' CLIENT-ID 0 'h'            SessionRecord
 //              SHARD 'c' CLIENT-ID 0 'p'            PacketIdsRecord
@@ -7,9 +7,9 @@
 //              SHARD 'c' CLIENT-ID 0 'w'            Will
 //              SHARD 'g' $SHARE/NAME/FILTER 0 'h' VERSION   GroupRecord; the highest version counts
 //              SHARD 'g' $SHARE/NAME/FILTER 0 'q'   the QueueId of the group
-//   kQueues    SHARD QUEUE ROW                      entries; ROW is the sequence of the first, or an unused one
-//   kMeta      'i' SHARD QUEUE ROW                  RowRecord: what a start must know of a row
-//   kRetained  TOPIC                                the message
+//   kQueues    SHARD QUEUE ROW                      entries; ROW is the sequence of the first, or an unused
+//   one kMeta      'i' SHARD QUEUE ROW                  RowRecord: what a start must know of a row kRetained
+//   TOPIC                                the message
 //
 // Times are milliseconds of the store's own clock (see StoreClock), so that nothing depends on the date.
 #pragma once
@@ -42,13 +42,12 @@ struct QueueName {
   QueueId id = 0;
 };
 
-// Where the rows of one queue begin, in order, from the first that may still count. The entries of a row are younger
-// than those of the rows before it, or are in none of these.
+// Where the rows of one queue begin, in order, from the first that may still count. The entries of a row are
+// younger than those of the rows before it, or are in none of these.
 using QueueRows = boost::container::deque<std::uint64_t>;
 
-
-// The present process's clock against the store's: that one stands still while no broker runs on a machine that
-// was booted anew, so that an unset date or a long outage expires nothing.
+// The present process's clock against the store's: that one stands still while no broker runs on a machine
+// that was booted anew, so that an unset date or a long outage expires nothing.
 struct StoreClock {
   std::int64_t offset_ms = 0;  // store's minus ours
   [[nodiscard]] std::uint64_t store(MonoTime at) const {
@@ -93,9 +92,9 @@ struct SessionRecord {
   QueueId queue = 0;
   std::uint32_t expiry_s = 0;
   std::string user_name;
-  std::string listener;         // whose policy it has
-  MonoTime left = kNever;       // when the connection ended; kNever while there is one
-  MonoTime will_due = kNever;   // of a will that waits for its delay
+  std::string listener;        // whose policy it has
+  MonoTime left = kNever;      // when the connection ended; kNever while there is one
+  MonoTime will_due = kNever;  // of a will that waits for its delay
 };
 std::string write_session(const SessionRecord& record, const StoreClock& clock);
 std::optional<SessionRecord> read_session(std::string_view value, const StoreClock& clock);
@@ -119,11 +118,11 @@ struct PacketIdsRecord {
     mqtt::PacketId id{};
     bool is_released = false;  // PUBREL was or is to be sent; the message is with the client
   };
-  std::uint64_t waiting_from = 0;            // entries from here on wait, but for those in `gone` and `sent`
-  std::uint16_t last_id = 0;                 // given to a message that was sent
-  std::vector<std::uint64_t> gone;           // in order, not below waiting_from
-  std::vector<Sent> sent;                    // in order of sending
-  std::vector<std::uint16_t> incoming;       // QoS 2 ids received and not released, in order
+  std::uint64_t waiting_from = 0;       // entries from here on wait, but for those in `gone` and `sent`
+  std::uint16_t last_id = 0;            // given to a message that was sent
+  std::vector<std::uint64_t> gone;      // in order, not below waiting_from
+  std::vector<Sent> sent;               // in order of sending
+  std::vector<std::uint16_t> incoming;  // QoS 2 ids received and not released, in order
 };
 void write_packet_ids(const PacketIdsRecord& record, std::string& out);
 std::optional<PacketIdsRecord> read_packet_ids(std::string_view value);
@@ -148,8 +147,8 @@ struct QueueEntry {
   MonoTime enqueued{};
   SubscriptionIds subscription_ids;
 };
-// One value for entries of one queue, in the order of their sequences. `made_by`: whose change this is, and the
-// run of the broker, for those who apply changes of others.
+// One value for entries of one queue, in the order of their sequences. `made_by`: whose change this is, and
+// the run of the broker, for those who apply changes of others.
 class QueueValueWriter {
  public:
   QueueValueWriter(std::string& out, CommitPoint made_by, std::uint64_t incarnation, const StoreClock& clock);
@@ -168,7 +167,7 @@ struct RowRecord {
   std::uint64_t count = 0;
   std::uint64_t bytes = 0;          // topics, properties and payloads
   std::uint64_t last_sequence = 0;  // the highest
-  bool has_ids = false;     // some were sent at once
+  bool has_ids = false;             // some were sent at once
 };
 inline constexpr char kRowKind = 'i';
 std::string row_key(const QueueName& queue, std::uint64_t row);

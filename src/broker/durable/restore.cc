@@ -15,16 +15,15 @@ namespace nightjar::broker {
 
 Restore::Restore(Node& node, std::span<Worker* const> workers,
                  std::span<const ListenerPolicy* const> listeners)
-    : node_(node),
-      workers_(workers.begin(), workers.end()),
-      listeners_(listeners.begin(), listeners.end()) {}
+    : node_(node), workers_(workers.begin(), workers.end()), listeners_(listeners.begin(), listeners.end()) {}
 Restore::~Restore() = default;
 
 WorkerState& Restore::owner(ShardId shard) { return workers_[node_.owner_of(shard).value]->state(); }
 
 const ListenerPolicy& Restore::policy_of(std::string_view listener) const {
-  const auto same = std::find_if(listeners_.begin(), listeners_.end(),
-                                 [listener](const ListenerPolicy* policy) { return policy->name == listener; });
+  const auto same =
+      std::find_if(listeners_.begin(), listeners_.end(),
+                   [listener](const ListenerPolicy* policy) { return policy->name == listener; });
   return same == listeners_.end() ? *listeners_.front() : **same;
 }
 
@@ -62,8 +61,7 @@ bool Restore::put_session(const SessionKey& key, std::string_view value) {
   const auto record = read_session(value, node_.store_clock());
   if (!record || node_.shard_of(key.name) != key.shard || kept_.contains(record->queue)) return false;
   WorkerState& worker = owner(key.shard);
-  Session& session =
-      *open_session(worker, std::string(key.name), false, policy_of(record->listener)).session;
+  Session& session = *open_session(worker, std::string(key.name), false, policy_of(record->listener)).session;
   session.expiry_s = record->expiry_s;
   session.user_name = record->user_name;
   session.will_due = record->will_due;
@@ -166,8 +164,8 @@ void Restore::make_groups() {
       continue;
     }
     WorkerState& worker = owner(shard);
-    SharedGroup& made = worker.groups.make(
-        worker, std::make_shared<const GroupKey>(shared.share_name, shared.filter, shard));
+    SharedGroup& made =
+        worker.groups.make(worker, std::make_shared<const GroupKey>(shared.share_name, shared.filter, shard));
     made.restore({shard, group.queue}, group.record);
     node_.count_stored(worker.index, 1);
     auto kept = std::make_unique<Kept>();
@@ -199,7 +197,8 @@ bool Restore::meta_row(std::string_view key, std::string_view value) {
   return true;
 }
 
-// What was sent, or may have been, must be here: the session goes on with its packet ids. What only waits need not.
+// What was sent, or may have been, must be here: the session goes on with its packet ids. What only waits
+// need not.
 void Restore::choose_rows(Kept& kept) {
   kept.first_spilled = kept.rows.size();
   if (kept.session == nullptr) return;
@@ -220,9 +219,9 @@ std::vector<std::pair<std::string, std::string>> Restore::rows_to_read() {
     choose_rows(*kept);
     if (kept->first_spilled == 0) continue;
     const bool is_all = kept->first_spilled == kept->rows.size();
-    ranges.emplace_back(queue_key(kept->queue, kept->rows.front().first),
-                        is_all ? queue_end_key(kept->queue)
-                               : queue_key(kept->queue, kept->rows[kept->first_spilled].first));
+    ranges.emplace_back(
+        queue_key(kept->queue, kept->rows.front().first),
+        is_all ? queue_end_key(kept->queue) : queue_key(kept->queue, kept->rows[kept->first_spilled].first));
   }
   std::sort(ranges.begin(), ranges.end());
   return ranges;
@@ -243,8 +242,8 @@ void Restore::spill_rest(Kept& kept) {
   }
   if (count == 0) return;
   const std::uint64_t first = kept.rows[kept.first_spilled].first;
-  const auto gone = static_cast<std::uint64_t>(
-      std::distance(stored.gone.lower_bound(first), stored.gone.end()));
+  const auto gone =
+      static_cast<std::uint64_t>(std::distance(stored.gone.lower_bound(first), stored.gone.end()));
   count -= std::min(count, gone);
   kept.session->outbox.set_spilled(count, bytes, first);
   WorkerState& worker = *kept.session->worker;
@@ -266,7 +265,8 @@ void Restore::queue_row(std::string_view key, std::string_view value) {
     for (const PacketIdsRecord::Sent& sent : queue_of_->ids.sent) sent_.emplace(sent.sequence, sent);
   }
   if (queue_of_ == nullptr) return;
-  QueueRows& rows = queue_of_->group != nullptr ? queue_of_->group->stored()->rows : queue_of_->session->stored->rows;
+  QueueRows& rows =
+      queue_of_->group != nullptr ? queue_of_->group->stored()->rows : queue_of_->session->stored->rows;
   rows.push_back(read->row);
   last_sequence_ = std::max(last_sequence_, read->row);
   for (QueueEntry& entry : *entries) put_entry(*queue_of_, read->row, std::move(entry));
@@ -324,15 +324,15 @@ void Restore::put_in_flight(Session& session, const PacketIdsRecord::Sent& sent,
     ++session.worker->ledger().routed;
     ++session.worker->ledger().in_flight;
   }
-  session.in_flight.restore(
-      sent.id, sent.is_released ? InFlight::State::kReleased : InFlight::State::kPublished,
-      {.message = sent.is_released ? MessageRef{} : std::move(entry.message),
-       .qos = has_message ? entry.qos : mqtt::Qos::kExactlyOnce,
-       .retain = entry.retain,
-       .enqueued = entry.enqueued,
-       .subscription_ids = std::move(entry.subscription_ids),
-       .is_kept = true,
-       .sequence = sent.sequence});
+  session.in_flight.restore(sent.id,
+                            sent.is_released ? InFlight::State::kReleased : InFlight::State::kPublished,
+                            {.message = sent.is_released ? MessageRef{} : std::move(entry.message),
+                             .qos = has_message ? entry.qos : mqtt::Qos::kExactlyOnce,
+                             .retain = entry.retain,
+                             .enqueued = entry.enqueued,
+                             .subscription_ids = std::move(entry.subscription_ids),
+                             .is_kept = true,
+                             .sequence = sent.sequence});
 }
 
 void Restore::finish_queue() {
@@ -341,7 +341,8 @@ void Restore::finish_queue() {
     const mqtt::PacketId last_id = session.in_flight.last_id();
     for (const auto& [sequence, sent] : sent_) {
       QueueEntry entry;
-      if (const auto found = in_flight_.find(sequence); found != in_flight_.end()) entry = std::move(found->second);
+      if (const auto found = in_flight_.find(sequence); found != in_flight_.end())
+        entry = std::move(found->second);
       put_in_flight(session, sent, std::move(entry));
     }
     const bool was_given_later = !sent_.empty() && queue_of_->ids.sent.empty();

@@ -1,5 +1,6 @@
-// Makes a node's sessions, shared groups and retained messages again out of the store's tables, before the workers
-// start: rows come in the order of their keys, table after table. One thread, which may then act as every worker.
+// Makes a node's sessions, shared groups and retained messages again out of the store's tables, before the
+// workers start: rows come in the order of their keys, table after table. One thread, which may then act as
+// every worker.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -35,8 +36,8 @@ struct Restored {
 
 class Restore {
  public:
-  // `listeners`: the policies that sessions refer to by name, the first for those that are not there any more;
-  // they outlive the node. `workers`: all of them, in order.
+  // `listeners`: the policies that sessions refer to by name, the first for those that are not there any
+  // more; they outlive the node. `workers`: all of them, in order.
   Restore(Node& node, std::span<Worker* const> workers, std::span<const ListenerPolicy* const> listeners);
   ~Restore();
 
@@ -90,7 +91,7 @@ class Restore {
   std::vector<Worker*> workers_;
   std::vector<const ListenerPolicy*> listeners_;
   Restored found_;
-  Kept* present_ = nullptr;          // the session whose rows come
+  Kept* present_ = nullptr;  // the session whose rows come
   std::string present_client_;
   boost::unordered_flat_map<QueueId, std::unique_ptr<Kept>> kept_;
   std::map<std::string, Group, std::less<>> groups_;  // by text

@@ -22,8 +22,9 @@ std::string run_row(std::uint64_t incarnation, std::string_view boot, std::int64
 
 }  // namespace
 
-std::optional<StoreRun> begin_run(std::optional<std::string_view> last_run, std::optional<std::string_view> time_row,
-                                  std::string_view boot, MonoTime now, Changes& changes) {
+std::optional<StoreRun> begin_run(std::optional<std::string_view> last_run,
+                                  std::optional<std::string_view> time_row, std::string_view boot,
+                                  MonoTime now, Changes& changes) {
   StoreRun run{.incarnation = 1, .clock = {kFirstTimeMs - now.ms}};
   if (last_run) {
     RecordReader reader(*last_run);

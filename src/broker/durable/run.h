@@ -1,4 +1,5 @@
-// One run of the broker on a store: how many there were before it, and how its clock stands to the store's. Pure.
+// One run of the broker on a store: how many there were before it, and how its clock stands to the store's.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +20,12 @@ struct StoreRun {
   StoreClock clock;
 };
 
-// The run that begins now. `boot`: names the boot of the machine that `now` counts from. As long as it is the same,
-// the time between two runs counts; otherwise the store's clock goes on where it was last seen (rules: 19).
-// std::nullopt: the rows are damaged.
-std::optional<StoreRun> begin_run(std::optional<std::string_view> run_row, std::optional<std::string_view> time_row,
-                                  std::string_view boot, MonoTime now, Changes& changes);
+// The run that begins now. `boot`: names the boot of the machine that `now` counts from. As long as it is the
+// same, the time between two runs counts; otherwise the store's clock goes on where it was last seen (rules:
+// 19). std::nullopt: the rows are damaged.
+std::optional<StoreRun> begin_run(std::optional<std::string_view> run_row,
+                                  std::optional<std::string_view> time_row, std::string_view boot,
+                                  MonoTime now, Changes& changes);
 
 // The row under kTimeKey.
 void write_time(Changes& changes, const StoreClock& clock, MonoTime now);

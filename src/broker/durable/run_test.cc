@@ -64,7 +64,10 @@ TEST(StoreRun, KnowsNever) {
 
 TEST(StoreRun, DamagedRowsAreNoRun) {
   Changes changes;
-  EXPECT_FALSE(begin_run("\x01\x05" "bo", std::nullopt, "boot", {1}, changes).has_value());
+  EXPECT_FALSE(begin_run("\x01\x05"
+                         "bo",
+                         std::nullopt, "boot", {1}, changes)
+                   .has_value());
   EXPECT_FALSE(begin_run("", std::nullopt, "boot", {1}, changes).has_value());
 }
 

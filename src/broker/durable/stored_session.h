@@ -1,5 +1,5 @@
-// What a session needs beyond itself to be kept by the store. None for a session that ends with its connection.
-// Plain data of the session that owns it; journal.h acts on it.
+// What a session needs beyond itself to be kept by the store. None for a session that ends with its
+// connection. Plain data of the session that owns it; journal.h acts on it.
 #pragma once
 
 #include <boost/container/deque.hpp>
@@ -29,10 +29,10 @@ struct StoredSession {
   std::int64_t answer_ms = 0;  // how long its client takes to acknowledge, smoothed
   bool is_loading = false;     // of what its outbox has spilled
   bool is_to_spill = false;    // in the list of Journal
-  bool has_will = false;      // in the store
-  bool is_touched = false;    // its packet ids are to be written
-  bool is_conflated = false;  // the outbox may be out of order of the sequences
-  std::uint32_t waits = 0;    // in the lists of Journal
+  bool has_will = false;       // in the store
+  bool is_touched = false;     // its packet ids are to be written
+  bool is_conflated = false;   // the outbox may be out of order of the sequences
+  std::uint32_t waits = 0;     // in the lists of Journal
 };
 
 }  // namespace nightjar::broker

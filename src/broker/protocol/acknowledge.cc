@@ -35,16 +35,15 @@ void flush(WorkerState& worker, Connection& connection) {
 }
 
 void leave_when_acknowledged(WorkerState& worker, Connection& connection) {
-  if (connection.leaving && !connection.pending_acks) close_connection(worker, connection, *connection.leaving);
+  if (connection.leaving && !connection.pending_acks)
+    close_connection(worker, connection, *connection.leaving);
 }
 
 }  // namespace
 
 std::uint64_t next_place(Connection& connection) { return connection.next_ack_place++; }
 
-std::size_t unacknowledged_qos1(const Connection& connection) {
-  return connection.pending_pubacks;
-}
+std::size_t unacknowledged_qos1(const Connection& connection) { return connection.pending_pubacks; }
 
 void acknowledge(WorkerState& worker, Connection& connection, std::uint64_t place, mqtt::PacketType type,
                  mqtt::PacketId id, mqtt::ReasonCode code, Confirmed when, std::string_view why) {

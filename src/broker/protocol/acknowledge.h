@@ -1,5 +1,5 @@
-// PUBACK, PUBREC, PUBREL and PUBCOMP. They leave in order of receipt, each when all targets of its message have
-// settled it and what it confirms is durable (rules: 1, 3, 5, 7). Functions of the connection's worker.
+// PUBACK, PUBREC, PUBREL and PUBCOMP. They leave in order of receipt, each when all targets of its message
+// have settled it and what it confirms is durable (rules: 1, 3, 5, 7). Functions of the connection's worker.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ inline constexpr std::string_view kQueueFull = "the queue of a receiver is full 
 // Reserves the next place in the order of acknowledgements.
 std::uint64_t next_place(Connection& connection);
 // `why` explains an error to a 5.0 client: a string literal; without it the name of the code does.
-// The message of `place` was routed: `awaited` reports of other workers are still to come, and `commit` of this
-// worker must be durable.
+// The message of `place` was routed: `awaited` reports of other workers are still to come, and `commit` of
+// this worker must be durable.
 struct Confirmed {
   std::uint32_t awaited = 0;
   CommitNumber commit = 0;
@@ -34,8 +34,8 @@ void acknowledge(WorkerState& worker, Connection& connection, std::uint64_t plac
 void on_committed(WorkerState& worker, Connection& connection);
 // The connection came from a worker whose commits are all durable.
 void on_all_committed(WorkerState& worker, Connection& connection);
-// A PUBREC with an error ends the exchange: the packet id is free again [MQTT-4.3.3-9]. True if that has to be
-// durable before it is said.
+// A PUBREC with an error ends the exchange: the packet id is free again [MQTT-4.3.3-9]. True if that has to
+// be durable before it is said.
 bool free_refused_id(WorkerState& worker, Connection& connection, mqtt::PacketId id);
 // QoS 1 PUBLISH packets received and not acknowledged yet.
 std::size_t unacknowledged_qos1(const Connection& connection);

@@ -249,7 +249,8 @@ void on_connect(WorkerState& worker, Connection& connection, const mqtt::Frame& 
 }
 
 void complete_connect(WorkerState& worker, Connection& connection) {
-  const bool would_be_kept = std::min(connection.connect->expiry_s, connection.policy->session_expiry_max_s) != 0;
+  const bool would_be_kept =
+      std::min(connection.connect->expiry_s, connection.policy->session_expiry_max_s) != 0;
   if (would_be_kept && worker.node.ports().store.is_refusing()) {
     return refuse_connection(worker, connection, ReasonCode::kServerUnavailable,
                              "the session cannot be stored: the disk is full or fails");

@@ -23,10 +23,11 @@ Outcome on_disconnect(WorkerState& worker, Connection& connection, const mqtt::F
   }
   // Only Normal disconnection takes the will back [MQTT-3.14.4-3].
   const bool is_normal = packet->code == mqtt::ReasonCode::kSuccess;
-  const Close close{.code = is_normal ? mqtt::ReasonCode::kSuccess : mqtt::ReasonCode::kDisconnectWithWill,
-                    .why = is_normal ? "the client disconnected" : "the client disconnected and left its will",
-                    .discards_will = is_normal,
-                    .is_expected = true};
+  const Close close{
+      .code = is_normal ? mqtt::ReasonCode::kSuccess : mqtt::ReasonCode::kDisconnectWithWill,
+      .why = is_normal ? "the client disconnected" : "the client disconnected and left its will",
+      .discards_will = is_normal,
+      .is_expected = true};
   // What it has published is acknowledged first, if that only takes a commit.
   if (connection.pending_acks && !worker.node.ports().store.is_refusing()) {
     connection.leaving = std::make_unique<Close>(close);

@@ -99,7 +99,7 @@ struct Published {
   ReasonCode code;
   bool is_routed = false;
   std::uint32_t awaited = 0;
-  std::string_view why{};   // of an error; a literal
+  std::string_view why{};  // of an error; a literal
 };
 
 Published publish(WorkerState& worker, Connection& connection, const mqtt::Publish& packet, Route* known,

@@ -22,8 +22,8 @@ namespace nightjar::broker {
 // A place in a replay: partition and last topic visited. Copyable; 0 and "" at the start.
 struct RetainedCursor {
   std::uint32_t partition = 0;
-  std::string after;     // last topic visited in the partition, exclusive
-  bool started = false;  // `after` counts (a topic may not be empty, but the first call has none)
+  std::string after;       // last topic visited in the partition, exclusive
+  bool started = false;    // `after` counts (a topic may not be empty, but the first call has none)
   std::size_t visits = 0;  // topics looked at so far
 };
 

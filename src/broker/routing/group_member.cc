@@ -78,13 +78,14 @@ void send_back(WorkerState& worker, const Assignment& assignment, MessageRef mes
   ++worker.ledger().handed_over;
   // In the commit that took it from the group, the group gets it back.
   const auto commit = assignment.is_given ? worker.journal.present_commit() : nullptr;
-  post(worker, {.kind = GroupMail::Kind::kReturned,
-                .group = assignment.group,
-                .client_id = assignment.client_id,
-                .member = is_counted ? assignment.member : SessionSerial{},
-                .message = std::move(message),
-                .sequence = assignment.sequence,
-                .was_given = assignment.is_given},
+  post(worker,
+       {.kind = GroupMail::Kind::kReturned,
+        .group = assignment.group,
+        .client_id = assignment.client_id,
+        .member = is_counted ? assignment.member : SessionSerial{},
+        .message = std::move(message),
+        .sequence = assignment.sequence,
+        .was_given = assignment.is_given},
        commit);
 }
 
@@ -165,7 +166,8 @@ void take_assigned(WorkerState& worker, const Assignment& assignment, Publicatio
   if (subscription->identifier != 0) receiver.subscription_ids.push_back(subscription->identifier);
   const bool is_acknowledged = std::min(publication.qos(), receiver.qos) != mqtt::Qos::kAtMostOnce;
   // Else nothing will be acknowledged: the group need not wait.
-  if (!is_acknowledged && assignment.sequence != 0) settle(worker, *session, assignment.group, assignment.sequence);
+  if (!is_acknowledged && assignment.sequence != 0)
+    settle(worker, *session, assignment.group, assignment.sequence);
   deliver(worker, publication, receiver, is_last, is_acknowledged ? &assignment : nullptr);
 }
 
@@ -174,8 +176,8 @@ void on_member_mail(WorkerState& worker, MemberMail mail) {
     ++worker.ledger().taken_over;
     Publication publication{std::move(mail.message)};
     const ShardId shard = worker.node.shard_of(*mail.client_id);
-    const Assignment assignment{mail.group,  mail.client_id,  shard,
-                                mail.member, mail.membership, mail.sequence, mail.is_given};
+    const Assignment assignment{mail.group,      mail.client_id, shard,        mail.member,
+                                mail.membership, mail.sequence,  mail.is_given};
     return take_assigned(worker, assignment, publication, true);
   }
   Session* session = worker.find_session(*mail.client_id);

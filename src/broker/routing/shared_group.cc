@@ -127,7 +127,8 @@ mqtt::ReasonCode SharedGroup::push(WorkerState& worker, Publication& publication
   // At hand, the member's session keeps it in the same commit.
   const bool is_given = gives_away(*member, publication.qos()) && worker.is_at_hand(member->shard);
   if (stored_ && !is_given) {
-    const CommitPoint stored = worker.journal.add(*this, {sequence, sequence}, publication.message(), worker.now);
+    const CommitPoint stored =
+        worker.journal.add(*this, {sequence, sequence}, publication.message(), worker.now);
     note_assigned(worker, sequence, gives_away(*member, publication.qos()), stored);
   }
   assign(worker, *member, publication, sequence, is_last, gives_away(*member, publication.qos()));
@@ -210,7 +211,10 @@ mqtt::ReasonCode SharedGroup::enqueue(WorkerState& worker, const MessageRef& mes
     return limits.overflow == OverflowPolicy::kReject ? mqtt::ReasonCode::kQuotaExceeded
                                                       : mqtt::ReasonCode::kSuccess;
   }
-  Waiting waiting{.sequence = next_sequence_++, .message = message, .enqueued = worker.now, .is_kept = stored_ != nullptr};
+  Waiting waiting{.sequence = next_sequence_++,
+                  .message = message,
+                  .enqueued = worker.now,
+                  .is_kept = stored_ != nullptr};
   if (stored_)
     waiting.stored = worker.journal.add(*this, {waiting.sequence, waiting.sequence}, message, worker.now);
   waiting_.push_back(std::move(waiting));
@@ -265,8 +269,8 @@ void SharedGroup::dispatch(WorkerState& worker) {
 void SharedGroup::assign(WorkerState& worker, Member& member, Publication& publication,
                          std::uint64_t sequence, bool is_last, bool is_given) {
   if (worker.is_at_hand(member.shard)) {
-    const Assignment assignment{key_,          member.client_id,  member.shard, member.serial,
-                                member.membership, sequence, is_given};
+    const Assignment assignment{key_,     member.client_id, member.shard, member.serial, member.membership,
+                                sequence, is_given};
     return take_assigned(worker, assignment, publication, is_last);
   }
   ++worker.ledger().handed_over;

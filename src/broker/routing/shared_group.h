@@ -42,7 +42,7 @@ class SharedGroup {
   struct Stored {
     QueueName queue;
     QueueRows rows;
-    CommitPoint named;  // where the store learned the queue's name
+    CommitPoint named;                     // where the store learned the queue's name
     std::set<std::uint64_t> with_members;  // given out, not settled, and still the group's
     std::uint64_t version = 0;             // of the record written last
     bool is_touched = false;               // its record is to be written

@@ -138,8 +138,8 @@ void store_sent(WorkerState& worker, Session& session, InFlight::Entry& entry) {
   }
 }
 
-// A QoS 2 message of a kept session: its first byte leaves when message and packet id are durable (rules: 3). What
-// comes behind it waits for it.
+// A QoS 2 message of a kept session: its first byte leaves when message and packet id are durable (rules: 3).
+// What comes behind it waits for it.
 void send_when_stored(WorkerState& worker, Session& session, InFlight::Entry& entry) {
   if (entry.delivery.is_kept) store_sent(worker, session, entry);
   ++worker.ledger().in_flight;
@@ -331,7 +331,8 @@ bool pump_unsent(WorkerState& worker, Session& session) {
   auto& unsent = session.stored->unsent;
   while (!unsent.empty() && is_durable(worker, unsent.front())) {
     if (!has_room(*session.connection)) return false;
-    if (InFlight::Entry* entry = session.in_flight.find(unsent.front().id)) send_entry(worker, session, *entry);
+    if (InFlight::Entry* entry = session.in_flight.find(unsent.front().id))
+      send_entry(worker, session, *entry);
     unsent.pop_front();
   }
   return true;
@@ -378,7 +379,8 @@ void on_loaded(WorkerState& worker, Session& session, const Result<StoredEntries
   const Outbox::Spilled* spilled = session.outbox.spilled();
   if (spilled == nullptr) return;
   if (!rows) {
-    log::warn("messages that wait cannot be read, and are tried again", {{"client", session.client_id}, {"why", rows.error().message}});
+    log::warn("messages that wait cannot be read, and are tried again",
+              {{"client", session.client_id}, {"why", rows.error().message}});
     worker.timers.arm(session.timer, worker.now + Duration::seconds(1));
     return;
   }
@@ -388,7 +390,8 @@ void on_loaded(WorkerState& worker, Session& session, const Result<StoredEntries
     if (!entries) break;
     for (QueueEntry& entry : *entries) {
       spilled = session.outbox.spilled();
-      const bool is_next = spilled != nullptr && spilled->count != 0 && entry.sequence >= spilled->first_sequence &&
+      const bool is_next = spilled != nullptr && spilled->count != 0 &&
+                           entry.sequence >= spilled->first_sequence &&
                            !session.stored->gone.contains(entry.sequence);
       if (is_next) session.outbox.load(delivery_of(std::move(entry)));
     }
@@ -398,8 +401,9 @@ void on_loaded(WorkerState& worker, Session& session, const Result<StoredEntries
     const std::uint64_t missing = session.outbox.end_spilled();
     worker.ledger().waiting -= static_cast<std::int64_t>(missing);
     worker.ledger().dropped[static_cast<std::size_t>(DropReason::kSessionEnded)] += missing;
-    log::error("the store does not have all messages that wait for a client; \"nightjar store verify\" says more",
-               {{"client", session.client_id}, {"missing", std::to_string(missing)}});
+    log::error(
+        "the store does not have all messages that wait for a client; \"nightjar store verify\" says more",
+        {{"client", session.client_id}, {"missing", std::to_string(missing)}});
   }
   if (session.connection == nullptr) return worker.journal.spill_later(session);
   worker.pump_later(session);

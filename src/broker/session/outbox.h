@@ -103,8 +103,8 @@ class Outbox {
  public:
   // What push did.
   enum class Push : std::uint8_t { kQueued, kFull };
-  // Of a client that is away, what the store has need not be held here too. It lies behind what was loaded again
-  // and in front of what was pushed since.
+  // Of a client that is away, what the store has need not be held here too. It lies behind what was loaded
+  // again and in front of what was pushed since.
   struct Spilled {
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;
@@ -128,8 +128,8 @@ class Outbox {
   [[nodiscard]] bool is_full(const QueueLimits& limits, std::size_t size) const;
 
   void push(Delivery delivery);
-  // Lets go of what is kept and durable, as far as it stands in a row from the front. True if something that is kept
-  // is left. Not together with conflate().
+  // Lets go of what is kept and durable, as far as it stands in a row from the front. True if something that
+  // is kept is left. Not together with conflate().
   template <typename IsDurable>
   bool spill(IsDurable is_durable);
   // So many messages from `first_sequence` on are with the store only.

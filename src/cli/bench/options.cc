@@ -115,8 +115,9 @@ void add_options(CLI::App& app, BenchOptions& to) {
                  "Unacknowledged messages of a publisher [500 at QoS 1, 20 at QoS 2]")
       ->option_text("N")
       ->check(CLI::Range(1, 32'000));
-  app.add_flag("--keep-sessions", to.keeps_sessions,
-               "Sessions outlive their connections, so that a broker that keeps its promises stores what is for them");
+  app.add_flag(
+      "--keep-sessions", to.keeps_sessions,
+      "Sessions outlive their connections, so that a broker that keeps its promises stores what is for them");
   app.add_option("-d,--duration", to.duration_s, "Measured time [10; capacity: 3, for each rate]")
       ->option_text("SECONDS")
       ->check(CLI::PositiveNumber);
