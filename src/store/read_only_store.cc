@@ -122,6 +122,20 @@ std::string contents_of(const rocksdb::LiveFileMetaData& file) {
                      broker::describe_key(table, file.largestkey));
 }
 
+// A list made from the files does not have the tables without any.
+rocksdb::Status add_empty_tables(const fs::path& at, const rocksdb::DBOptions& settings,
+                                 std::vector<rocksdb::ColumnFamilyDescriptor> tables) {
+  for (auto& table : tables) table.options.disable_auto_compactions = true;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  const auto status = rocksdb::DB::Open(settings, at.string(), tables, &handles, &opened);
+  if (!status.ok()) return status;
+  const std::unique_ptr<rocksdb::DB> database(opened);
+  for (rocksdb::ColumnFamilyHandle* handle : handles)
+    database->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+  return database->Close();
+}
+
 }  // namespace
 
 struct ReadOnlyStore::Opened {
@@ -250,7 +264,10 @@ Result<void> ReadOnlyStore::rebuild(const rocksdb::Status& reason) {
        .why = told(reason),
        .effect = "it is made anew from the files: what was erased shortly before can come back"});
   rocksdb::DBOptions settings = database_settings(options_);
+  settings.paranoid_checks = false;
+  settings.create_missing_column_families = true;
   auto status = rocksdb::RepairDB(scratch_->path.string(), settings, table_settings(options_));
+  if (status.ok()) status = add_empty_tables(scratch_->path, settings, table_settings(options_));
   if (status.ok()) status = open_database(scratch_->path);
   if (status.ok()) return {};
   return fail(fmt::format("nothing of the store in {} can be read: {}", directory_.string(), told(status)));
@@ -299,7 +316,8 @@ class ReadOnlyStore::Pass {
       if (read_known_keys()) continue;
       begin_gap();
       const auto next = first_key_behind();
-      read_islands(position_, next.value_or(std::string(kBehindAllKeys)), kIslandDepth);
+      const auto [from, to] = reach_of_files();
+      read_islands(std::max(position_, from), next.value_or(to), kIslandDepth);
       if (!next) break;
       position_ = *next;
     }
@@ -369,6 +387,19 @@ class ReadOnlyStore::Pass {
     return first;
   }
 
+  // The keys that the table's files can hold; so close that halving what is between them soon tells rows
+  // apart.
+  [[nodiscard]] std::pair<std::string, std::string> reach_of_files() const {
+    std::string from{kBehindAllKeys};
+    std::string to;
+    for (const auto& file : opened_.files()) {
+      if (table_of(file.column_family_name) != table_) continue;
+      from = std::min(from, file.smallestkey);
+      to = std::max(to, file.largestkey);
+    }
+    return {std::move(from), std::move(to)};
+  }
+
   // Rows that can be read between two damaged places, looked for by halving what lies from `from` to `to`.
   void read_islands(const std::string& from, const std::string& to, int depth) {
     const std::string middle = midpoint(from, to);
@@ -377,7 +408,7 @@ class ReadOnlyStore::Pass {
     rows->Seek(slice(middle));
     if (!rows->Valid() || text_of(rows->key()) >= to) {
       read_islands(from, middle, depth - 1);
-      if (!rows->Valid()) read_islands(middle, to, depth - 1);
+      if (!rows->status().ok()) read_islands(middle, to, depth - 1);
       return;
     }
     std::string first;
