@@ -1,23 +1,8 @@
 #include "broker/node.h"
 
+#include "broker/shard_of.h"
+
 namespace nightjar::broker {
-namespace {
-
-// FNV-1a: stable across builds and machines, because the shard of a client id is for good.
-std::uint64_t stable_hash(std::string_view text, std::uint64_t seed = 0xcbf29ce484222325U) {
-  for (const char c : text) seed = (seed ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  return seed;
-}
-
-// The low bits of FNV are weak for short texts; this spreads them.
-std::uint64_t mix(std::uint64_t h) {
-  h ^= h >> 33;
-  h *= 0xff51afd7ed558ccdU;
-  h ^= h >> 33;
-  return h;
-}
-
-}  // namespace
 
 Node::Node(const NodePolicy& policy, const Ports& ports, std::uint16_t workers)
     : policy_(policy),
@@ -38,12 +23,11 @@ Node::Node(const NodePolicy& policy, const Ports& ports, std::uint16_t workers)
 }
 
 ShardId Node::shard_of(std::string_view client_id) const {
-  return {static_cast<std::uint16_t>(mix(stable_hash(client_id)) & (policy_.shards - 1U))};
+  return broker::shard_of(client_id, policy_.shards);
 }
 
 ShardId Node::shard_of_group(std::string_view share_name, std::string_view filter) const {
-  const std::uint64_t hash = stable_hash(filter, stable_hash("/", stable_hash(share_name)));
-  return {static_cast<std::uint16_t>(mix(hash) & (policy_.shards - 1U))};
+  return broker::shard_of_group(share_name, filter, policy_.shards);
 }
 
 RetainedReader Node::retained_reader() {

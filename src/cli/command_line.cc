@@ -7,6 +7,7 @@
 
 #include "broker/ids.h"
 #include "cli/option_error.h"
+#include "mqtt/topic.h"
 
 namespace nightjar::cli {
 namespace {
@@ -44,6 +45,18 @@ constexpr const char* kDoctorExamples =
     "time "
     "or memory.\n"
     "Exit status: 0 no warning, 1 warnings, 2 wrong options, 3 the configuration is wrong.\n\n";
+
+constexpr const char* kStoreExamples =
+    "\nExamples:\n"
+    "  nightjar store verify                          what is damaged, and whose it is\n"
+    "  nightjar store repair                          save the rest; the damaged store is kept aside\n"
+    "  nightjar store stats --data /var/lib/nightjar  how much is in it, and who has the largest queues\n"
+    "  nightjar store dump --client pump-17           all that is kept for one client\n"
+    "  nightjar store dump --topic 'a/#' --json | jq  messages by topic, for programs\n"
+    "  nightjar store backup /backup/monday           also while the broker runs\n"
+    "  nightjar serve --data /backup/monday           a backup is a data directory\n\n"
+    "All but backup want the broker stopped. Nothing but repair changes anything.\n"
+    "Exit status: 0 done and nothing wrong, 1 something is damaged or lost, 2 it could not be done.\n\n";
 
 // CLI11 reports by exception; here that becomes a value, and help or the error is printed.
 template <typename Options>
@@ -122,6 +135,33 @@ Result<DoctorOptions, int> parse_doctor(int argc, const char* const* argv) {
       ->type_name("PID")
       ->check(CLI::PositiveNumber);
   app.add_flag("--json", options.is_json, "Print the findings as one JSON object");
+  return parse(app, argc, argv, options);
+}
+
+Result<StoreOptions, int> parse_store(int argc, const char* const* argv) {
+  StoreOptions options;
+  CLI::App app{"Looks after what a broker keeps: checks, saves, shows and copies it.", "nightjar store"};
+  app.footer(kStoreExamples);
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.add_option("--data", options.data_dir, "Data directory of the broker (default ./data)")->type_name("DIR");
+  app.add_flag("--json", options.is_json, "Print one JSON object; dump: one for each row");
+  app.add_subcommand("verify", "Read everything, and say what is damaged and what is lost by it");
+  app.add_subcommand("repair", "Make a new store of what can be read; the damaged one becomes store.damaged-N");
+  CLI::App* dump = app.add_subcommand("dump", "Print sessions, subscriptions, messages, wills and groups");
+  dump->add_option("--client", options.client_id, "Only what is kept for this client")->type_name("ID");
+  dump->add_option("--topic", options.topic_filter, "Only messages whose topic matches")
+      ->type_name("FILTER")
+      ->check([](const std::string& filter) -> std::string {
+        return mqtt::is_valid_topic_filter(filter) ? "" : "\"" + filter + "\" is no topic filter";
+      });
+  dump->add_flag("--payload", options.has_payloads, "Print payloads, too");
+  app.add_subcommand("stats", "Counts, sizes and the largest queues");
+  app.add_subcommand("backup", "Copy the store to a data directory that a broker can start from")
+      ->add_option("directory", options.target, "Directory to make; it may be there if it is empty")
+      ->type_name("DIR")
+      ->required();
+  app.parse_complete_callback([&] { options.command = app.get_subcommands().front()->get_name(); });
   return parse(app, argc, argv, options);
 }
 

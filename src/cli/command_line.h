@@ -1,4 +1,4 @@
-// The options of `nightjar serve`, `nightjar ctl` and `nightjar doctor`. Help and errors are printed here;
+// The options of `nightjar serve`, `nightjar ctl`, `nightjar doctor` and `nightjar store`. Help and errors are printed here;
 // any thread.
 #pragma once
 
@@ -35,9 +35,21 @@ struct DoctorOptions {
   bool is_json = false;
 };
 
+struct StoreOptions {
+  std::string command;  // verify, repair, dump, stats, backup
+  std::string data_dir = "./data";
+  std::string target;  // backup: the directory to make
+  // dump: only what is of them
+  std::optional<std::string> client_id;
+  std::optional<std::string> topic_filter;
+  bool has_payloads = false;
+  bool is_json = false;
+};
+
 // argv[0] is the subcommand's name. The error is the exit status of a process that is done: 0 after help.
 Result<ServeOptions, int> parse_serve(int argc, const char* const* argv);
 Result<CtlOptions, int> parse_ctl(int argc, const char* const* argv);
 Result<DoctorOptions, int> parse_doctor(int argc, const char* const* argv);
+Result<StoreOptions, int> parse_store(int argc, const char* const* argv);
 
 }  // namespace nightjar::cli

@@ -7,9 +7,11 @@
 #include <optional>
 #include <utility>
 
+#include "base/log.h"
 #include "broker/control.h"
 #include "cli/ask_worker.h"
 #include "cli/stats.h"
+#include "cli/store_backup.h"
 
 namespace nightjar::cli {
 namespace {
@@ -37,8 +39,8 @@ std::string_view text_member(const json::object& object, std::string_view name) 
 
 }  // namespace
 
-ControlCommands::ControlCommands(broker::Node& node, net::MailRoom& mail)
-    : node_(node), mail_(mail), started_(node.ports().clock.now()) {}
+ControlCommands::ControlCommands(broker::Node& node, net::MailRoom& mail, CopyStore copy_store)
+    : node_(node), mail_(mail), copy_store_(std::move(copy_store)), started_(node.ports().clock.now()) {}
 
 std::string ControlCommands::answer(std::string_view request) {
   json::error_code error;
@@ -50,6 +52,7 @@ std::string ControlCommands::answer(std::string_view request) {
   if (command == "kick") return kick(text_member(asked, "client"));
   if (command == "shard-move")
     return move_shard(number_member(asked, "shard"), number_member(asked, "worker"));
+  if (command == "backup") return backup(text_member(asked, "directory"));
   return failure(fmt::format("this broker does not know the command \"{}\"", command));
 }
 
@@ -88,6 +91,16 @@ std::string ControlCommands::move_shard(std::int64_t shard, std::int64_t worker)
   const std::optional<bool> has_begun = asked.wait();
   if (!has_begun) return failure(kNoAnswer);
   return *has_begun ? success() : failure(fmt::format("shard {} is on the move already; try again", shard));
+}
+
+std::string ControlCommands::backup(std::string_view directory) {
+  if (!copy_store_) return failure("this broker keeps nothing: durability = \"memory\"");
+  const std::filesystem::path target{directory};
+  if (!target.is_absolute()) return failure("the directory of a backup must be absolute");
+  const auto made = back_up(target, copy_store_);
+  if (!made) return failure(made.error().message);
+  log::info(fmt::format("backup made in {}", target.string()));
+  return success();
 }
 
 }  // namespace nightjar::cli

@@ -3,18 +3,25 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "broker/node.h"
 #include "cli/stats.h"
 #include "net/mail_room.h"
 
 namespace nightjar::cli {
 
+// Makes a copy of the store in a directory that is not there yet; called on the control thread.
+using CopyStore = std::function<Result<void>(const std::filesystem::path& directory)>;
+
 class ControlCommands {
  public:
-  ControlCommands(broker::Node& node, net::MailRoom& mail);
+  // `copy_store`: empty if the broker keeps nothing.
+  ControlCommands(broker::Node& node, net::MailRoom& mail, CopyStore copy_store);
 
   std::string answer(std::string_view request);
 
@@ -22,9 +29,11 @@ class ControlCommands {
   std::string stats();
   std::string kick(std::string_view client_id);
   std::string move_shard(std::int64_t shard, std::int64_t worker);
+  std::string backup(std::string_view directory);
 
   broker::Node& node_;
   net::MailRoom& mail_;
+  const CopyStore copy_store_;
   ResidentMemory memory_;
   MonoTime started_;
 };

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "cli/command_line.h"
+#include "cli/control_answer.h"
 #include "cli/control_socket.h"
 #include "cli/data_dir.h"
 #include "cli/stats_table.h"
@@ -27,19 +28,9 @@ Result<std::string> ask(const CtlOptions& options) {
   return receive_line(connection, kControlAnswerBytesMax);
 }
 
-// The broker's own words when it refused.
-Result<void> check(const std::string& answer) {
-  json::error_code error;
-  const json::value parsed = json::parse(answer, error);
-  const json::object* object = error ? nullptr : parsed.if_object();
-  const json::value* text = object != nullptr ? object->if_contains("error") : nullptr;
-  if (text != nullptr && text->is_string()) return fail(std::string(text->get_string()));
-  return {};
-}
-
 Result<std::string> run(const CtlOptions& options) {
   NJ_TRY(const std::string answer, ask(options));
-  NJ_CHECK(check(answer));
+  NJ_CHECK(check_answer(answer));
   if (options.is_json) return answer + "\n";
   return options.command == "stats" ? stats_table(answer) : "done\n";
 }

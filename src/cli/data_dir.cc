@@ -40,12 +40,17 @@ std::string access_problem(const fs::path& path, int error) {
       path.string(), status.st_uid, status.st_mode & 07777, ::geteuid(), ::geteuid(), path.string());
 }
 
+fs::path absolute_path(const fs::path& path) {
+  std::error_code error;
+  fs::path absolute = fs::absolute(path, error).lexically_normal();
+  return absolute.has_filename() ? absolute : absolute.parent_path();
+}
+
 }  // namespace
 
 Result<DataDir> DataDir::open(const fs::path& path) {
   std::error_code error;
-  fs::path absolute = fs::absolute(path, error).lexically_normal();
-  if (!absolute.has_filename()) absolute = absolute.parent_path();
+  fs::path absolute = absolute_path(path);
   const bool is_new = fs::create_directories(absolute, error);
   if (error == std::errc::permission_denied) return fail(access_problem(absolute.parent_path(), EACCES));
   if (error) {
@@ -54,13 +59,29 @@ Result<DataDir> DataDir::open(const fs::path& path) {
   }
   // What clients store is nobody else's business.
   if (is_new) fs::permissions(absolute, fs::perms::owner_all, error);
+  return lock(std::move(absolute), "stop it, or give this one its own directory with --data");
+}
+
+Result<DataDir> DataDir::open_existing(const fs::path& path) {
+  fs::path absolute = absolute_path(path);
+  std::error_code error;
+  if (!fs::is_directory(absolute, error)) {
+    return fail(
+        fmt::format("there is no data directory {}: give the broker's with --data", absolute.string()));
+  }
+  return lock(
+      std::move(absolute),
+      "stop it first; \"nightjar store backup DIR\" copies what it holds while it runs, and the copy can be "
+      "looked at with --data DIR");
+}
+
+// `instead`: what to do when another process has it.
+Result<DataDir> DataDir::lock(fs::path absolute, std::string_view instead) {
   net::Fd lock{::open((absolute / kLockName).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   if (!lock) return fail(access_problem(absolute, errno));
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return fail(
-        fmt::format("the data directory {} is in use by {}; stop it, or give this one its own directory with "
-                    "--data",
-                    absolute.string(), read_holder(lock.get())));
+    return fail(fmt::format("the data directory {} is in use by {}; {}", absolute.string(),
+                            read_holder(lock.get()), instead));
   }
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
@@ -68,6 +89,11 @@ Result<DataDir> DataDir::open(const fs::path& path) {
         fmt::format("cannot write to the data directory {}: {}", absolute.string(), std::strerror(errno)));
   }
   return DataDir(std::move(absolute), std::move(lock));
+}
+
+bool broker_serves(const fs::path& path) {
+  const net::Fd lock{::open((path / kLockName).c_str(), O_RDWR | O_CLOEXEC)};
+  return lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0;
 }
 
 DataDir::DataDir(fs::path path, net::Fd lock) : path_(std::move(path)), lock_(std::move(lock)) {}

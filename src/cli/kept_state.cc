@@ -7,11 +7,11 @@
 #include <string>
 
 #include "broker/durable/run.h"
+#include "cli/data_dir.h"
 
 namespace nightjar::cli {
 namespace {
 
-constexpr char kStoreName[] = "store";
 // Rows between two turns of the workers, so that what the subscription tree replaces is freed on the way.
 constexpr std::size_t kRowsPerTurn = 10'000;
 

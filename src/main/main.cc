@@ -11,6 +11,7 @@
 #include "cli/doctor.h"
 #include "cli/pub.h"
 #include "cli/serve.h"
+#include "cli/store.h"
 #include "cli/sub.h"
 #include "config/suggest.h"
 
@@ -21,6 +22,7 @@ using nightjar::cli::run_ctl;
 using nightjar::cli::run_doctor;
 using nightjar::cli::run_pub;
 using nightjar::cli::run_serve;
+using nightjar::cli::run_store;
 using nightjar::cli::run_sub;
 
 struct Command {
@@ -35,6 +37,7 @@ constexpr std::array kCommands{
     Command{"sub", "subscribe and print messages", run_sub},
     Command{"bench", "measure this or any other MQTT broker", run_bench},
     Command{"ctl", "look into a running broker, kick clients", run_ctl},
+    Command{"store", "check, repair, show and back up what a broker keeps", run_store},
     Command{"doctor", "check what on this machine limits a broker", run_doctor},
 };
 
@@ -46,6 +49,7 @@ Examples:
   nightjar pub -t home/door -m open     publish one message
   nightjar bench p2p                    how fast messages go through a broker
   nightjar ctl stats                    counters, loss ledger, sessions, memory
+  nightjar store backup /backup/today   copy all that is kept, while the broker runs
   nightjar doctor --connections 100000  what stands against that many clients here
 
 "nightjar COMMAND --help" describes each command.

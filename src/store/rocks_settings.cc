@@ -151,7 +151,8 @@ tl::unexpected<Error> store_error(const std::filesystem::path& directory, const 
     return fail(
         fmt::format("the disk with the store in {} is full ({}): free some space", directory.string(), said));
   }
-  if (status.IsCorruption()) {
+  // A file that is gone is damage as well.
+  if (status.IsCorruption() || status.IsPathNotFound()) {
     return fail(
         fmt::format("the store in {} is damaged ({}): \"nightjar store verify\" says what is lost, "
                     "\"nightjar store repair\" saves the rest",

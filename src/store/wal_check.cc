@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 #include <rocksdb/env.h>
-#include <rocksdb/file_checksum.h>
 
 #include <algorithm>
 #include <array>
@@ -24,6 +23,8 @@
 #include <utility>
 #include <vector>
 
+#include "store/file_bytes.h"
+
 namespace nightjar::store {
 namespace {
 
@@ -31,27 +32,6 @@ constexpr std::size_t kBlockBytes = 32 * 1024;
 constexpr std::size_t kFragmentHeaderBytes = 7;
 constexpr std::size_t kRecordHeaderBytes = 12;
 enum class FragmentType : std::uint8_t { kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
-
-template <typename Number>
-Number read_little_endian(std::string_view from) {
-  Number number = 0;
-  for (std::size_t i = sizeof(Number); i-- != 0;) {
-    number = static_cast<Number>((number << 8) | static_cast<std::uint8_t>(from[i]));
-  }
-  return number;
-}
-
-// RocksDB's own CRC-32C, which uses the processor's instruction.
-std::uint32_t masked_crc(std::string_view bytes) {
-  static const auto kFactory = rocksdb::GetFileChecksumGenCrc32cFactory();
-  const auto generator = kFactory->CreateFileChecksumGenerator({});
-  generator->Update(bytes.data(), bytes.size());
-  generator->Finalize();
-  std::string big_endian = generator->GetChecksum();
-  std::reverse(big_endian.begin(), big_endian.end());
-  const auto crc = read_little_endian<std::uint32_t>(big_endian);
-  return ((crc >> 15) | (crc << 17)) + 0xa282ead8U;
-}
 
 struct Fragment {
   FragmentType type;
@@ -70,9 +50,11 @@ std::optional<Fragment> fragment_at(std::string_view from) {
   return Fragment{static_cast<FragmentType>(type), from.substr(kFragmentHeaderBytes, length)};
 }
 
-// Follows the records of all logs of a store, oldest log first.
+// Follows the records of all logs of a store, oldest log first. With `behind` it goes on after the first
+// damage and puts there what it finds.
 class LogWalk {
  public:
+  explicit LogWalk(std::vector<std::string>* behind = nullptr) : behind_(behind) {}
   void begin_file(std::string name) {
     file_ = std::move(name);
     block_at_ = 0;
@@ -109,12 +91,20 @@ class LogWalk {
     if (begins == open_record_.has_value()) note_damage(at);
     if (begins) open_record_ = OpenRecord{.at = at};
     if (!open_record_) return {};  // the rest of a record whose beginning is damaged
-    const std::size_t wanted = kRecordHeaderBytes - open_record_->header.size();
-    open_record_->header += fragment.bytes.substr(0, wanted);
+    std::string& contents = open_record_->contents;
+    // Where damage is only looked for, the beginning is enough.
+    const std::size_t wanted =
+        behind_ != nullptr ? fragment.bytes.size() : kRecordHeaderBytes - contents.size();
+    contents += fragment.bytes.substr(0, wanted);
     if (fragment.type != FragmentType::kFull && fragment.type != FragmentType::kLast) return {};
-    const OpenRecord whole = std::move(*open_record_);
+    OpenRecord whole = std::move(*open_record_);
     open_record_.reset();
-    return record(whole.header);
+    const auto judged = is_behind_ ? Result<void>{} : record(whole.contents);
+    if (behind_ == nullptr) return judged;
+    is_behind_ |= !judged;
+    if (is_behind_ && whole.contents.size() >= kRecordHeaderBytes)
+      behind_->push_back(std::move(whole.contents));
+    return {};
   }
 
   Result<void> record(std::string_view header) {
@@ -137,7 +127,7 @@ class LogWalk {
 
   struct OpenRecord {
     std::uint64_t at = 0;
-    std::string header = {};  // the first bytes of the contents
+    std::string contents = {};  // or their first bytes
   };
 
   std::string file_;
@@ -146,6 +136,8 @@ class LogWalk {
   std::optional<OpenRecord> open_record_;
   std::optional<std::uint64_t> next_;  // sequence number that follows
   bool is_first_record_ = true;
+  std::vector<std::string>* const behind_;
+  bool is_behind_ = false;
 };
 
 Result<void> walk_file(rocksdb::Env& env, const std::filesystem::path& path, LogWalk& walk) {
@@ -180,9 +172,8 @@ std::optional<std::uint64_t> log_number(std::string_view name) {
   return number;
 }
 
-}  // namespace
-
-Result<void> check_wal(rocksdb::Env& env, const std::filesystem::path& directory, std::uint64_t first_log) {
+Result<void> walk_logs(rocksdb::Env& env, const std::filesystem::path& directory, std::uint64_t first_log,
+                       LogWalk& walk) {
   std::vector<std::string> names;
   if (const auto listed = env.GetChildren(directory.string(), &names); !listed.ok()) {
     return fail(fmt::format("cannot read {}: {}", directory.string(), listed.ToString()));
@@ -192,9 +183,24 @@ Result<void> check_wal(rocksdb::Env& env, const std::filesystem::path& directory
     const auto number = log_number(name);
     if (number && *number >= first_log) logs.emplace(*number, name);
   }
-  LogWalk walk;
   for (const auto& [number, name] : logs) NJ_CHECK(walk_file(env, directory / name, walk));
   return {};
+}
+
+}  // namespace
+
+Result<void> check_wal(rocksdb::Env& env, const std::filesystem::path& directory, std::uint64_t first_log) {
+  LogWalk walk;
+  return walk_logs(env, directory, first_log, walk);
+}
+
+Result<std::vector<std::string>> records_behind_damage(rocksdb::Env& env,
+                                                       const std::filesystem::path& directory,
+                                                       std::uint64_t first_log) {
+  std::vector<std::string> behind;
+  LogWalk walk(&behind);
+  NJ_CHECK(walk_logs(env, directory, first_log, walk));
+  return behind;
 }
 
 }  // namespace nightjar::store

@@ -9,6 +9,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -21,5 +23,11 @@ namespace nightjar::store {
 // Reads the logs in `directory` with number `first_log` and up, which nobody writes meanwhile; those before
 // are done with and may be there in part. An error says what is damaged and where.
 Result<void> check_wal(rocksdb::Env& env, const std::filesystem::path& directory, std::uint64_t first_log);
+
+// For who wants to know what damage costs: the contents of the records that are whole and that nobody reads,
+// because they lie behind the first damaged place or hole. Each is a batch of changes as RocksDB writes it.
+Result<std::vector<std::string>> records_behind_damage(rocksdb::Env& env,
+                                                       const std::filesystem::path& directory,
+                                                       std::uint64_t first_log);
 
 }  // namespace nightjar::store

@@ -88,6 +88,8 @@ std::vector<std::uint64_t> read_growing(RecordReader& reader) {
       reader.bad();
       return {};
     }
+    // Growing step by step could take twice the memory for a long run.
+    if (count > numbers.size()) numbers.reserve(numbers.size() + count);
     for (std::uint64_t i = 0; i < count; ++i) numbers.push_back(next++);
   }
   return numbers;

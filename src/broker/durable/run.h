@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/clock.h"
@@ -27,7 +28,17 @@ std::optional<StoreRun> begin_run(std::optional<std::string_view> run_row,
                                   std::optional<std::string_view> time_row, std::string_view boot,
                                   MonoTime now, Changes& changes);
 
-// The row under kTimeKey.
+// The row under kRunKey: how a run began.
+struct RunRow {
+  std::uint64_t incarnation = 0;
+  std::string boot;
+  std::int64_t offset_ms = 0;  // of its clock, as in StoreClock
+};
+std::string write_run(const RunRow& row);
+std::optional<RunRow> read_run(std::string_view row);
+
+// The row under kTimeKey: milliseconds of the store's clock.
+std::optional<std::int64_t> read_time(std::string_view row);
 void write_time(Changes& changes, const StoreClock& clock, MonoTime now);
 
 }  // namespace nightjar::broker

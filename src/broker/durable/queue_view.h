@@ -1,0 +1,29 @@
+// Which entries of one queue still count: rows are erased as a whole, and later than their entries are done
+// with. Pure; read-only, for who looks at a store that no broker serves.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "broker/durable/records.h"
+
+namespace nightjar::broker {
+
+enum class EntryState : std::uint8_t {
+  kWaiting,
+  kInFlight,  // sent and not acknowledged
+  kDone       // acknowledged, dropped or released; nobody gets it again
+};
+
+class QueueView {
+ public:
+  explicit QueueView(const PacketIdsRecord& record);
+  explicit QueueView(const GroupRecord& record);
+  [[nodiscard]] EntryState state_of(const QueueEntry& entry) const;
+
+ private:
+  std::uint64_t waiting_from_ = 0;  // below it only what is an exception counts
+  std::map<std::uint64_t, EntryState> exceptions_;
+};
+
+}  // namespace nightjar::broker
