@@ -7,7 +7,7 @@ from codec import V5, V311
 from publisher import Publisher
 from registrar import Registrar
 from subscriber import Subscriber
-from visitors import Churner, Visitors
+from visitors import Churner, Passers, Visitors
 from wills import WillClient
 
 BACKLOG_MAX = 5000  # messages for one listener at which publishing pauses: half of what the broker lets wait
@@ -95,6 +95,7 @@ class Cast:
         self.visitors = [Visitors(world, f"visitor-{number}", filters) for number in range(4)]
         self.churner = Churner(world, "churner", V5, listen("churner", "crash/publisher-5/#", 2), receive_maximum=50)
         self.registrars = [Registrar(world, "registrar-0", V5), Registrar(world, "registrar-1", V311)]
+        self.passers = [Passers(world, "passer-0", V5), Passers(world, "passer-1", V311)]
         self.is_surging = False  # all windows are to be full
         self._pacer = None
 
@@ -104,7 +105,8 @@ class Cast:
             each.start()
         if not await until(lambda: all(each.has_subscribed for each in self.subscribers), bound_s):
             return False
-        for each in [*self.wills, *self.visitors, self.churner, *self.registrars, *self.publishers, *self.writers]:
+        for each in [*self.wills, *self.visitors, self.churner, *self.registrars, *self.passers, *self.publishers,
+                     *self.writers]:
             each.start()
         self._pacer = spawn(self._pace())
         return True
@@ -141,7 +143,7 @@ class Cast:
         Whether all this came about in time."""
         world, ledger = self.world, self.world.ledger
         world.is_load_over = True
-        for each in [*self.visitors, self.churner, *self.registrars]:
+        for each in [*self.visitors, self.churner, *self.registrars, *self.passers]:
             await each.settle()
         for each in self.wills:
             await each.stop()
