@@ -5,8 +5,9 @@ import asyncio
 from client import Flaps, spawn, until
 from codec import V5, V311
 from publisher import Publisher
+from registrar import Registrar
 from subscriber import Subscriber
-from visitors import Churner, Visitors
+from visitors import Churner, Passers, Visitors
 from wills import WillClient
 
 BACKLOG_MAX = 5000  # messages for one listener at which publishing pauses: half of what the broker lets wait
@@ -93,6 +94,8 @@ class Cast:
         filters = [f"crash/publisher-{number}/#" for number in range(len(PUBLISHERS))]
         self.visitors = [Visitors(world, f"visitor-{number}", filters) for number in range(4)]
         self.churner = Churner(world, "churner", V5, listen("churner", "crash/publisher-5/#", 2), receive_maximum=50)
+        self.registrars = [Registrar(world, "registrar-0", V5), Registrar(world, "registrar-1", V311)]
+        self.passers = [Passers(world, "passer-0", V5), Passers(world, "passer-1", V311)]
         self.is_surging = False  # all windows are to be full
         self._pacer = None
 
@@ -102,7 +105,8 @@ class Cast:
             each.start()
         if not await until(lambda: all(each.has_subscribed for each in self.subscribers), bound_s):
             return False
-        for each in [*self.wills, *self.visitors, self.churner, *self.publishers, *self.writers]:
+        for each in [*self.wills, *self.visitors, self.churner, *self.registrars, *self.passers, *self.publishers,
+                     *self.writers]:
             each.start()
         self._pacer = spawn(self._pace())
         return True
@@ -139,7 +143,7 @@ class Cast:
         Whether all this came about in time."""
         world, ledger = self.world, self.world.ledger
         world.is_load_over = True
-        for each in [*self.visitors, self.churner]:
+        for each in [*self.visitors, self.churner, *self.registrars, *self.passers]:
             await each.settle()
         for each in self.wills:
             await each.stop()
@@ -154,19 +158,20 @@ class Cast:
         return True
 
     def _is_unsettled(self):
-        return (any(each.unfinished() for each in [*self.publishers, *self.writers, *self.sessions()])
+        return (any(each.unfinished() for each in self._exchangers())
                 or any(each.missing() for each in self.world.ledger.listeners))
 
-    def sessions(self):
-        """Every subscriber there is now."""
-        return [*self.subscribers, *(each.current for each in self.visitors), self.churner]
+    def _exchangers(self):
+        return [*self.publishers, *self.writers, *self.subscribers, *(each.current for each in self.visitors),
+                self.churner, *self.registrars]
 
     async def leave(self):
-        for each in [*self.publishers, *self.writers, *self.subscribers, *self.visitors, self.churner]:
+        for each in [*self.publishers, *self.writers, *self.subscribers, *self.visitors, self.churner,
+                     *self.registrars]:
             await each.stop()
 
     def note_unfinished(self):
-        for each in [*self.publishers, *self.writers, *self.sessions()]:
+        for each in self._exchangers():
             if each.unfinished():
                 each.note("unfinished", f"{each.unfinished()} exchanges")
 

@@ -8,6 +8,7 @@ follows from it, check.py says. All times come from one clock, read where an eve
 
 import array
 import bisect
+import itertools
 import time
 from collections import Counter, namedtuple
 
@@ -50,6 +51,7 @@ class Period:
         self.asked_at = asked_at
         self.granted_at = self.bound_until = self.gone_at = NEVER
         self.expected = []  # messages first sent after the grant, in order
+        self.settled = 0  # how many of these, from the first on, have arrived: they need not be looked at again
 
     def explains(self, message):
         return message.sent_at <= self.gone_at and message.done_at >= self.asked_at
@@ -78,9 +80,15 @@ class Listener:
 
     def missing(self):
         """Messages that must have arrived by now and did not."""
-        return [message for period in self.periods for message in period.expected
-                if message.acked_at < period.bound_until and not message.is_void
-                and message not in self.arrival_counts]
+        found = []
+        for period in self.periods:
+            expected = period.expected
+            while period.settled < len(expected) and expected[period.settled] in self.arrival_counts:
+                period.settled += 1
+            found += [message for message in itertools.islice(expected, period.settled, None)
+                      if message.acked_at < period.bound_until and not message.is_void
+                      and message not in self.arrival_counts]
+        return found
 
 
 def matches(topic_filter, topic):
@@ -166,19 +174,20 @@ class Ledger:
         period = listener.open_period
         if period.granted_at == NEVER:
             period.granted_at = self.clock()
-            self._audiences.clear()
+            self._audience_changes(listener)
 
     def unbind(self, listener, keeps_past=True):
         """The subscription is about to be given up: what is acknowledged from now on may be missing; without
         `keeps_past` also what was acknowledged before, for a broker may throw away a queue that nobody wants."""
         if listener.open_period is not None:
             listener.open_period.bound_until = self.clock() if keeps_past else self.started_at
-            self._audiences.clear()
+            self._audience_changes(listener)
 
     def gone(self, listener):
         """The end of the subscription was acknowledged: what is sent from now on must not come."""
         if listener.open_period is not None:
             listener.open_period.gone_at = self.clock()
+            self._audience_changes(listener)
         listener.backlog = 0
 
     def arrived(self, listener, message):
@@ -196,6 +205,10 @@ class Ledger:
                 if listener.open_period is not None and listener.open_period.granted_at < NEVER
                 and listener.open_period.bound_until == NEVER and matches(listener.topic_filter, topic)]
         return found
+
+    def _audience_changes(self, listener):
+        for topic in [topic for topic in self._audiences if matches(listener.topic_filter, topic)]:
+            del self._audiences[topic]
 
     # --- retained messages
 

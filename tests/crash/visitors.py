@@ -2,12 +2,13 @@
 
 import asyncio
 
-from client import spawn, until
+from client import Client, spawn, until
 from codec import V5, V311, wire
 from subscriber import Subscriber
 
 BACKLOG_TO_RETURN_AT = 2500  # messages: well below the broker's queue limit
 PAUSE_S = 1.0  # at most, before somebody subscribes: about the life of a broker, so often just before its end
+PASS_S = 0.005  # about as long as a commit takes
 AWAY_KILLS_MAX = 4
 STAYS_TO_THE_END = 0.2  # share of visitors that return only when all kills are over, or when much waits for them
 
@@ -81,6 +82,35 @@ async def subscribe_at_last(session):
     while not session.has_subscribed:
         await session.connect_at_last()
         await until(lambda: session.has_subscribed or session.link is None)
+
+
+class Passers:
+    """One client after the other that begins a session, leaves at once and comes back to it: CONNACK of a session that
+    is milliseconds old must hold."""
+
+    def __init__(self, world, name, version):
+        self.world, self.name, self.version = world, name, version
+        self.dice = world.dice(name)
+        self._task = None
+
+    def start(self):
+        self._task = spawn(self._live())
+
+    async def _live(self):
+        number = 0
+        while not self.world.is_load_over:
+            number += 1
+            session = Client(self.world, f"{self.name}-{number}", self.version)
+            await session.connect_at_last()
+            await asyncio.sleep(PASS_S)
+            await session.leave(abruptly=self.dice.random() < 0.5)
+            await session.connect_at_last()  # which looks whether the session is there
+            await session.leave(abruptly=False)
+            await session.end_session()
+            self.world.ledger.counts["sessions begun and ended at once"] += 1
+
+    async def settle(self):
+        await self._task
 
 
 class Churner(Subscriber):
