@@ -144,10 +144,12 @@ Result<StoreOptions, int> parse_store(int argc, const char* const* argv) {
   app.footer(kStoreExamples);
   app.fallthrough();
   app.require_subcommand(1);
-  app.add_option("--data", options.data_dir, "Data directory of the broker (default ./data)")->type_name("DIR");
+  app.add_option("--data", options.data_dir, "Data directory of the broker (default ./data)")
+      ->type_name("DIR");
   app.add_flag("--json", options.is_json, "Print one JSON object; dump: one for each row");
   app.add_subcommand("verify", "Read everything, and say what is damaged and what is lost by it");
-  app.add_subcommand("repair", "Make a new store of what can be read; the damaged one becomes store.damaged-N");
+  app.add_subcommand("repair",
+                     "Make a new store of what can be read; the damaged one becomes store.damaged-N");
   CLI::App* dump = app.add_subcommand("dump", "Print sessions, subscriptions, messages, wills and groups");
   dump->add_option("--client", options.client_id, "Only what is kept for this client")->type_name("ID");
   dump->add_option("--topic", options.topic_filter, "Only messages whose topic matches")

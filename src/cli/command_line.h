@@ -1,5 +1,5 @@
-// The options of `nightjar serve`, `nightjar ctl`, `nightjar doctor` and `nightjar store`. Help and errors are printed here;
-// any thread.
+// The options of `nightjar serve`, `nightjar ctl`, `nightjar doctor` and `nightjar store`. Help and errors
+// are printed here; any thread.
 #pragma once
 
 #include <cstdint>

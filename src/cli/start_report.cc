@@ -69,9 +69,9 @@ void report_durability(const StartFacts& facts) {
                         facts.durability == config::Durability::kFsync
                             ? "a power cut"
                             : "the end of the process, not a power cut"));
-  log::info(fmt::format(
-      "came back: {} sessions with {} subscriptions and {} messages, {} retained messages, {} wills",
-      found.sessions, found.subscriptions, found.messages, found.retained, found.wills));
+  log::info(
+      fmt::format("came back: sessions {}, subscriptions {}, messages {}, retained messages {}, wills {}",
+                  found.sessions, found.subscriptions, found.messages, found.retained, found.wills));
 }
 
 }  // namespace

@@ -50,8 +50,10 @@ std::optional<StoreRun> begin_run(std::optional<std::string_view> last_run,
     run.incarnation = last->incarnation + 1;
     run.clock.offset_ms = last->boot == boot ? last->offset_ms : *last_seen - now.ms;
   }
-  changes.put(Table::kMeta, kRunKey,
-              write_run({.incarnation = run.incarnation, .boot = std::string(boot), .offset_ms = run.clock.offset_ms}));
+  changes.put(
+      Table::kMeta, kRunKey,
+      write_run(
+          {.incarnation = run.incarnation, .boot = std::string(boot), .offset_ms = run.clock.offset_ms}));
   write_time(changes, run.clock, now);
   return run;
 }

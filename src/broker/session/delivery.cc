@@ -387,7 +387,11 @@ void on_loaded(WorkerState& worker, Session& session, const Result<StoredEntries
   const std::uint64_t before = spilled->count;
   for (const auto& [key, value] : *rows) {
     auto entries = read_queue_value(value, worker.node.store_clock());
-    if (!entries) break;
+    if (!entries) {
+      log::error("messages that wait for a client are damaged; \"nightjar store verify\" says more",
+                 {{"client", session.client_id}});
+      continue;
+    }
     for (QueueEntry& entry : *entries) {
       spilled = session.outbox.spilled();
       const bool is_next = spilled != nullptr && spilled->count != 0 &&
@@ -417,14 +421,16 @@ void load(WorkerState& worker, Session& session) {
   const std::uint64_t first = session.outbox.spilled()->first_sequence;
   const auto behind = std::upper_bound(stored.rows.begin(), stored.rows.end(), first);
   const std::uint64_t row = behind == stored.rows.begin() ? first : *std::prev(behind);
-  worker.node.ports().store.read(
-      worker.index, Table::kQueues, queue_key(stored.queue, row), queue_end_key(stored.queue), kLoadBytes,
-      [client_id = session.client_id, queue = stored.queue.id](Worker& face, Result<StoredEntries> rows) {
-        WorkerState& here = face.state();
-        Session* found = here.find_session(client_id);
-        if (found == nullptr || !found->stored || found->stored->queue.id != queue) return;
-        on_loaded(here, *found, rows);
-      });
+  worker.node.ports().store.read(worker.index, Table::kQueues, queue_key(stored.queue, row),
+                                 queue_end_key(stored.queue), kLoadBytes,
+                                 [client_id = session.client_id, queue = stored.queue.id](
+                                     Worker& face, const Result<StoredEntries>& rows) {
+                                   WorkerState& here = face.state();
+                                   Session* found = here.find_session(client_id);
+                                   if (found == nullptr || !found->stored || found->stored->queue.id != queue)
+                                     return;
+                                   on_loaded(here, *found, rows);
+                                 });
 }
 
 // Sends what waits in the outbox up to `last_place`. False if window or room ran out.
