@@ -1,11 +1,14 @@
 #include "broker/mailer.h"
 
+#include <utility>
+
 namespace nightjar::broker {
 
 MailBatch& Mailer::batch(WorkerIndex to, const std::shared_ptr<Commit>& commit) {
   std::unique_ptr<MailBatch>& slot = outgoing_[to.value];
   // A batch belongs to one commit: mail of another one follows in a batch of its own.
-  if (slot && commit && slot->commit && slot->commit != commit) peers_.post(self_, to, std::move(slot));
+  if (slot && commit && slot->commit && slot->commit != commit)
+    peers_.post(self_, to, std::exchange(slot, nullptr));
   if (!slot) slot = empty_batch();
   if (commit && !slot->commit) {
     commit->add_part(to);

@@ -214,8 +214,9 @@ void ShardMoves::release_if_durable(WorkerState& worker, ShardId shard) {
                      .old_owner = self_,
                      .new_owner = departing.to,
                      .state = nullptr};
+  const WorkerIndex to = departing.to;
   complete_departure(worker, shard);
-  worker.mailer.post(complete.new_owner, std::move(complete));
+  worker.mailer.post(to, std::move(complete));
 }
 
 void ShardMoves::look(WorkerState& worker) {

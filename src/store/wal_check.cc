@@ -99,7 +99,7 @@ class LogWalk {
     if (fragment.type != FragmentType::kFull && fragment.type != FragmentType::kLast) return {};
     OpenRecord whole = std::move(*open_record_);
     open_record_.reset();
-    const auto judged = is_behind_ ? Result<void>{} : record(whole.contents);
+    auto judged = is_behind_ ? Result<void>{} : record(whole.contents);
     if (behind_ == nullptr) return judged;
     is_behind_ |= !judged;
     if (is_behind_ && whole.contents.size() >= kRecordHeaderBytes)
