@@ -35,6 +35,9 @@ using broker::Table;
 constexpr std::string_view kBehindAllKeys = "\xff\xff\xff\xff";
 // Halvings of the key space between two readable rows, to find others there: at most 127 looks for each gap.
 constexpr int kIslandDepth = 7;
+// Between a key that cannot be read and one that can, until nothing lies between them: bits that keys may
+// share.
+constexpr int kHalvings = 128;
 // Keys that are asked one by one before reading goes on as usual.
 constexpr std::size_t kKeysAtOnce = 1000;
 constexpr int kBlobReference = 0x11;  // KeyVersion::type
@@ -315,9 +318,10 @@ class ReadOnlyStore::Pass {
     while (!read_on() && !is_ended_) {
       if (read_known_keys()) continue;
       begin_gap();
-      const auto next = first_key_behind();
       const auto [from, to] = reach_of_files();
-      read_islands(std::max(position_, from), next.value_or(to), kIslandDepth);
+      const std::string begin = std::max(position_, from);
+      const auto next = first_key_behind(begin);
+      read_islands(begin, next.value_or(to), kIslandDepth);
       if (!next) break;
       position_ = *next;
     }
@@ -379,11 +383,31 @@ class ReadOnlyStore::Pass {
   }
 
   // The first key of those that can be read in one go up to the end of the table.
-  std::optional<std::string> first_key_behind() {
+  std::optional<std::string> first_key_behind(const std::string& from) {
     std::optional<std::string> first;
     const auto rows = opened_.rows(table_);
     for (rows->SeekToLast(); rows->Valid() && text_of(rows->key()) >= position_; rows->Prev())
       first = rows->key().ToString();
+    if (first) *first = first_of_run(from, *std::move(first));
+    return first;
+  }
+
+  // Going back, RocksDB looks one row ahead and misses the first one behind damage. `first`: a row of that
+  // run.
+  std::string first_of_run(std::string lost, std::string first) {
+    std::string readable = first;
+    const auto rows = opened_.rows(table_);
+    for (int left = kHalvings; left != 0; --left) {
+      const std::string middle = midpoint(lost, readable);
+      if (middle <= lost || middle >= readable) break;
+      rows->Seek(slice(middle));
+      if (!rows->Valid()) {
+        lost = middle;
+        continue;
+      }
+      readable = middle;
+      if (text_of(rows->key()) < first) first = rows->key().ToString();
+    }
     return first;
   }
 
@@ -411,11 +435,11 @@ class ReadOnlyStore::Pass {
       if (!rows->status().ok()) read_islands(middle, to, depth - 1);
       return;
     }
-    std::string first;
-    for (; rows->Valid() && text_of(rows->key()) >= from; rows->Prev()) first = rows->key().ToString();
+    const std::string first = first_of_run(from, rows->key().ToString());
     read_islands(from, first, depth - 1);
     for (rows->Seek(slice(first)); rows->Valid() && text_of(rows->key()) < to && !is_ended_; rows->Next())
       see(text_of(rows->key()), text_of(rows->value()));
+    if (rows->Valid()) return;  // it goes on without a gap
     begin_gap();
     read_islands(position_, to, depth - 1);
   }

@@ -146,6 +146,11 @@ TEST_F(ReadOnlyStoreTest, ADamagedBlockCostsTheRowsInItAndNoOthers) {
   EXPECT_LT(rows.size(), 1000U);
   EXPECT_TRUE(rows.contains(*unread[0].after) && rows.contains(*unread[0].before));
   EXPECT_THAT(unread[0].why, HasSubstr("checksum"));
+  // Blocks are 16 KiB, so no readable row beside the gap is missing.
+  const auto lost = static_cast<std::size_t>(std::stoi(unread[0].before->substr(6)) -
+                                             std::stoi(unread[0].after->substr(6)) - 1);
+  EXPECT_EQ(rows.size() + lost, 1000U);
+  EXPECT_LE(lost, 16U * 1024 / 500);
   const auto damage = store->check_files();
   ASSERT_EQ(damage.size(), 1U);
   EXPECT_EQ(damage[0].file, file.filename());

@@ -183,9 +183,9 @@ bool Audit::detail(const SessionKey& key, std::string_view value) {
       describe_key(Table::kSessions, session_key(key.shard, key.name, key.kind, key.detail));
   const std::string why{kNotOfThisFormat};
   if (key.kind == 'p') {
-    const auto record = read_packet_ids(value);
+    auto record = read_packet_ids(value);
     if (!record) return find(what, why, "messages that were delivered already can come again");
-    present_->view = QueueView(*record);
+    present_->view = QueueView(std::move(*record));
     return true;
   }
   if (key.kind == 's') {
@@ -249,8 +249,6 @@ void Audit::begin_queue(const QueueName& queue) {
   queue_owner_ = known == owners_.end() ? nullptr : known->second.get();
   last_sequence_ = 0;
   if (queue_owner_ == nullptr) ++seen_.leftover_queues;
-  view_.reset();
-  if (queue_owner_ != nullptr) view_.emplace(queue_owner_->view);
 }
 
 bool Audit::queue_row(std::string_view key, std::string_view value) {
@@ -269,7 +267,7 @@ bool Audit::queue_row(std::string_view key, std::string_view value) {
   for (const QueueEntry& entry : *entries) {
     last_sequence_ = std::max(last_sequence_, entry.sequence);
     saw(entry.enqueued);
-    if (queue_owner_ == nullptr || view_->state_of(entry) == EntryState::kDone) continue;
+    if (queue_owner_ == nullptr || queue_owner_->view.state_of(entry) == EntryState::kDone) continue;
     ++queue_owner_->messages;
     queue_owner_->bytes += entry.message->size();
     ++seen_.messages;

@@ -137,7 +137,6 @@ class Audit {
   // The queue whose rows come.
   std::optional<QueueName> queue_;
   Owner* queue_owner_ = nullptr;
-  std::optional<QueueView> view_;
   std::uint64_t last_sequence_ = 0;
   std::optional<LostRows> lost_rows_;
   std::optional<Finding> gap_;  // within that queue; how much it held shows with the next row
