@@ -19,6 +19,7 @@
 
 #include "broker/durable/describe.h"
 #include "store/blob_value.h"
+#include "store/mend_properties.h"
 #include "store/rocks_settings.h"
 #include "store/silent_output.h"
 #include "store/stop_at_gap.h"
@@ -125,6 +126,12 @@ std::string contents_of(const rocksdb::LiveFileMetaData& file) {
                      broker::describe_key(table, file.largestkey));
 }
 
+bool is_mended(const fs::path& file, const rocksdb::Status& refusal) {
+  if (!mend_properties(file, refusal.ToString())) return false;
+  rocksdb::SstFileReader reader{rocksdb::Options()};
+  return reader.Open(file.string()).ok();
+}
+
 // A list made from the files does not have the tables without any.
 rocksdb::Status add_empty_tables(const fs::path& at, const rocksdb::DBOptions& settings,
                                  std::vector<rocksdb::ColumnFamilyDescriptor> tables) {
@@ -217,6 +224,8 @@ rocksdb::Status ReadOnlyStore::open_database(const fs::path& at) {
   rocksdb::DBOptions settings = database_settings(options_);
   // Not to refuse because of a file that some rows do not need.
   settings.paranoid_checks = false;
+  // It is made of notes about the file, which may be what is damaged.
+  settings.verify_sst_unique_id_in_manifest = false;
   // The log's gap ends its reading, not RocksDB, which would then refuse tables that are ahead of the log.
   settings.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
   settings.wal_filter = &opened_->log;
@@ -278,32 +287,41 @@ Result<void> ReadOnlyStore::rebuild(const rocksdb::Status& reason) {
 
 // A file without its index, or that is gone, would stand in the way of the others.
 Result<void> ReadOnlyStore::leave_out_unusable_files() {
-  std::vector<std::string> unusable;
+  std::vector<std::pair<rocksdb::LiveFileMetaData, rocksdb::Status>> refused;
   for (const auto& file : opened_->files()) {
     rocksdb::SstFileReader reader{rocksdb::Options()};
-    const auto status = reader.Open(file.db_path + file.name);
-    if (status.ok()) continue;
-    damage_.push_back({.file = file.name.substr(1),
-                       .why = told(status),
-                       .effect = fmt::format(
-                           "it cannot be used: its {} are lost, and what it changed or erased is as before",
-                           contents_of(file))});
-    unusable.push_back(std::to_string(file.file_number));
+    if (const auto status = reader.Open(file.db_path + file.name); !status.ok())
+      refused.emplace_back(file, status);
   }
-  if (unusable.empty()) return {};
+  if (refused.empty()) return {};
   opened_.reset();
   NJ_CHECK(make_scratch());
-  const std::string at = "--db=" + scratch_->path.string();
-  const auto tables = table_settings(options_);
-  for (const std::string& number : unusable) {
-    const std::array arguments{"ldb", at.c_str(), "unsafe_remove_sst_file", number.c_str()};
-    const SilentOutput silent;
-    rocksdb::LDBCommandRunner::RunCommand(static_cast<int>(arguments.size()), arguments.data(),
-                                          rocksdb::Options(), rocksdb::LDBOptions(), &tables);
+  for (const auto& [file, status] : refused) {
+    FileDamage damage{.file = file.name.substr(1), .why = told(status), .effect = {}};
+    if (is_mended(scratch_->path.string() + file.name, status)) {
+      damage.effect = "its rows are not concerned";
+    } else {
+      damage.effect =
+          fmt::format("it cannot be used: its {} are lost, and what it changed or erased is as before",
+                      contents_of(file));
+      leave_out(file);
+    }
+    damage_.push_back(std::move(damage));
   }
   const auto status = open_database(scratch_->path);
   if (status.ok()) return {};
   return fail(fmt::format("nothing of the store in {} can be read: {}", directory_.string(), told(status)));
+}
+
+void ReadOnlyStore::leave_out(const rocksdb::LiveFileMetaData& file) {
+  const std::string at = "--db=" + scratch_->path.string();
+  const std::string number = std::to_string(file.file_number);
+  const std::array arguments{"ldb", at.c_str(), "unsafe_remove_sst_file", number.c_str()};
+  const auto tables = table_settings(options_);
+  const SilentOutput silent;
+  // Should it fail, the rows of the table cannot be read, and reading says so.
+  rocksdb::LDBCommandRunner::RunCommand(static_cast<int>(arguments.size()), arguments.data(),
+                                        rocksdb::Options(), rocksdb::LDBOptions(), &tables);
 }
 
 // ---- reading around damage ----

@@ -254,6 +254,7 @@ void Audit::begin_queue(const QueueName& queue) {
 bool Audit::queue_row(std::string_view key, std::string_view value) {
   const auto read = read_queue_key(key);
   if (!read) return find(describe_key(Table::kQueues, key), "its key is none of a queue", "it is lost");
+  end_lost_row(*read);
   if (!queue_ || queue_->id != read->queue.id) begin_queue(read->queue);
   const auto entries = read_queue_value(value, clock_);
   if (!entries) {
@@ -294,10 +295,19 @@ void Audit::unread(Table table, const UnreadRows& rows) {
   const std::string why = fmt::format("{} ({})", kCannotBeRead, rows.why);
   const auto key = table == Table::kQueues ? read_queue_key(*rows.key) : std::nullopt;
   if (!key) return (void)find(describe_key(table, *rows.key), why, "it is lost");
-  if (lost_rows_ && lost_rows_->queue == key->queue.id && lost_rows_->why == why)
-    return (void)++lost_rows_->count;
-  finish_lost_rows();
-  lost_rows_ = LostRows{.queue = key->queue.id, .first = key->row, .count = 1, .why = why};
+  end_lost_row(*key);
+  if (!lost_rows_ || lost_rows_->queue != key->queue.id || lost_rows_->why != why) {
+    finish_lost_rows();
+    lost_rows_ = LostRows{.queue = key->queue.id, .first = key->row, .count = 0, .why = why, .open = {}};
+  }
+  ++lost_rows_->count;
+  lost_rows_->open = key->row;
+}
+
+// The entries of a row are younger than its number and older than the next one's.
+void Audit::end_lost_row(const QueueKey& next) {
+  if (!lost_rows_ || !lost_rows_->open || lost_rows_->queue != next.queue.id) return;
+  lost_rows_->messages_max += next.row - *std::exchange(lost_rows_->open, {});
 }
 
 // Rows of one queue that cannot be read, which readable ones may lie between.
@@ -305,7 +315,9 @@ void Audit::finish_lost_rows() {
   if (!lost_rows_) return;
   find(fmt::format("{} of messages for {}, the first with number {}", counted(lost_rows_->count, "row"),
                    owner_of(lost_rows_->queue), lost_rows_->first),
-       lost_rows_->why, "they are lost");
+       lost_rows_->why,
+       lost_rows_->open ? "they are lost"
+                        : fmt::format("{} at most are lost", counted(lost_rows_->messages_max, "message")));
   lost_rows_.reset();
 }
 
