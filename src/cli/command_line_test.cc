@@ -24,6 +24,10 @@ auto doctor(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "doctor");
   return parse_doctor(static_cast<int>(arguments.size()), arguments.data());
 }
+auto store(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "store");
+  return parse_store(static_cast<int>(arguments.size()), arguments.data());
+}
 
 TEST(ServeOptions, AreOptional) {
   const auto options = serve({});
@@ -126,6 +130,28 @@ TEST(DoctorOptions, AreOptionalAndNonsenseIsRefused) {
   EXPECT_EQ(doctor({"--help"}).error(), 0);
   EXPECT_EQ(doctor({"--connections", "0"}).error(), 1);
   EXPECT_THAT(complaint(doctor, {"--conections", "5"}), HasSubstr("did you mean \"--connections\"?"));
+}
+
+TEST(StoreOptions, AreTakenBeforeAndAfterTheCommand) {
+  const auto dump = store({"--data", "/d", "dump", "--client", "pump", "--topic", "a/#", "--payload", "--json"});
+  ASSERT_TRUE(dump.has_value());
+  EXPECT_EQ(dump->command, "dump");
+  EXPECT_EQ(dump->data_dir, "/d");
+  EXPECT_EQ(dump->client_id, "pump");
+  EXPECT_EQ(dump->topic_filter, "a/#");
+  EXPECT_TRUE(dump->has_payloads && dump->is_json);
+  const auto backup = store({"backup", "/b", "--data", "/d"});
+  ASSERT_TRUE(backup.has_value());
+  EXPECT_EQ(backup->target, "/b");
+  EXPECT_EQ(store({"verify"})->data_dir, "./data");
+}
+
+TEST(StoreOptions, NonsenseIsRefused) {
+  EXPECT_EQ(store({}).error(), 1);
+  EXPECT_EQ(store({"backup"}).error(), 1);
+  EXPECT_EQ(store({"--help"}).error(), 0);
+  EXPECT_THAT(complaint(store, {"dump", "--topic", "a/#/b"}), HasSubstr("\"a/#/b\" is no topic filter"));
+  EXPECT_EQ(store({"destroy"}).error(), 1);
 }
 
 }  // namespace

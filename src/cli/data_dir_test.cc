@@ -81,5 +81,20 @@ TEST_F(DataDirTest, MissingRightsNameUserModeAndFix) {
   EXPECT_THAT(data.error().message, AllOf(HasSubstr("with mode 0500"), HasSubstr("chown")));
 }
 
+TEST_F(DataDirTest, WhoLooksAfterItMakesNothingAndIsToldHowToGoOn) {
+  EXPECT_THAT(DataDir::open_existing(root).error().message, HasSubstr("there is no data directory " + root.string()));
+  EXPECT_FALSE(fs::exists(root));
+  const auto broker = DataDir::open(root);
+  EXPECT_THAT(DataDir::open_existing(root).error().message,
+              AllOf(HasSubstr(std::to_string(::getpid())), HasSubstr("stop it first"), HasSubstr("nightjar store backup")));
+  EXPECT_TRUE(broker_serves(root));
+}
+
+TEST_F(DataDirTest, NobodyServesWhatNobodyLocks) {
+  EXPECT_FALSE(broker_serves(root));
+  { const auto broker = DataDir::open(root); }
+  EXPECT_FALSE(broker_serves(root));
+}
+
 }  // namespace
 }  // namespace nightjar::cli

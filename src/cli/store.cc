@@ -28,6 +28,12 @@ using OpenedStore = Result<std::unique_ptr<store::ReadOnlyStore>>;
 
 int status_of(const Examination& seen) { return seen.findings.empty() ? kNothingWrong : kSomethingWrong; }
 
+// What to do next, behind the report, which may be read by a program.
+void note(const std::string& text) {
+  std::fflush(stdout);
+  fmt::print(stderr, "{}\n", text);
+}
+
 bool keep_nothing(Table, std::string_view, std::string_view) { return true; }
 
 Result<int> verify(const StoreOptions& options) {
@@ -36,7 +42,7 @@ Result<int> verify(const StoreOptions& options) {
   const Examination seen = examine(*store, Depth::kFiles, keep_nothing);
   fmt::print("{}", options.is_json ? findings_json(seen) : findings_text(seen));
   if (!seen.findings.empty()) {
-    fmt::print(stderr, "\"nightjar store repair --data {}\" saves what can be read\n", data.path().string());
+    note(fmt::format("\"nightjar store repair --data {}\" saves what can be read", data.path().string()));
   }
   return status_of(seen);
 }
@@ -46,10 +52,10 @@ Result<int> repair_store(const StoreOptions& options) {
   NJ_TRY(const Repaired repaired, repair(data.store()));
   fmt::print("{}", options.is_json ? findings_json(repaired.found) : findings_text(repaired.found));
   if (repaired.damaged.empty()) {
-    fmt::print(stderr, "nothing is wrong with the store in {}; nothing was done\n", data.path().string());
+    note(fmt::format("nothing is wrong with the store in {}; nothing was done", data.path().string()));
   } else {
-    fmt::print(stderr, "a new store is in {}; \"nightjar serve --data {}\" starts from it\n",
-               data.store().string(), data.path().string());
+    note(fmt::format("a new store is in {}; \"nightjar serve --data {}\" starts from it", data.store().string(),
+                     data.path().string()));
   }
   return status_of(repaired.found);
 }
@@ -73,7 +79,7 @@ Result<int> dump(const StoreOptions& options) {
         [&is_whole](const broker::UnreadRows&) { is_whole = false; });
   }
   if (is_whole) return kNothingWrong;
-  fmt::print(stderr, "some rows cannot be read: \"nightjar store verify\" says which\n");
+  note("some rows cannot be read: \"nightjar store verify\" says which");
   return kSomethingWrong;
 }
 
@@ -82,8 +88,7 @@ Result<int> stats(const StoreOptions& options) {
   NJ_TRY(const auto store, store::ReadOnlyStore::open(data.store(), {}));
   const Examination seen = examine(*store, Depth::kRows, keep_nothing);
   fmt::print("{}", options.is_json ? inventory_json(seen) : inventory_text(data.store().string(), seen));
-  if (!seen.findings.empty())
-    fmt::print(stderr, "something is damaged: \"nightjar store verify\" says what\n");
+  if (!seen.findings.empty()) note("something is damaged: \"nightjar store verify\" says what");
   return status_of(seen);
 }
 

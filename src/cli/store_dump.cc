@@ -118,6 +118,8 @@ void StoreDump::row(Table table, std::string_view key, std::string_view value) {
 }
 
 bool StoreDump::meta_row(std::string_view key, std::string_view value) {
+  // What is noted of a row of messages is in that row too.
+  if (key.starts_with(broker::kRowKind)) return broker::read_row(value).has_value();
   Line line(wishes_.is_json, "meta");
   line.text("key", key);
   if (key == broker::kRunKey) {
@@ -155,13 +157,12 @@ bool StoreDump::client_row(const broker::SessionKey& key, std::string_view value
     return true;
   }
   if (key.kind == 'p') {
-    const auto record = broker::read_packet_ids(value);
+    auto record = broker::read_packet_ids(value);
     if (!record) return false;
-    if (const auto owner = owners_.find(present_queue_);
-        owner != owners_.end() && owner->second.name == key.name) {
-      owner->second.view = broker::QueueView(*record);
-    }
     if (is_wanted) print_packet_ids(key.name, *record);
+    const auto owner = owners_.find(present_queue_);
+    if (owner != owners_.end() && owner->second.name == key.name)
+      owner->second.view = broker::QueueView(std::move(*record));
     return true;
   }
   if (key.kind == 's') {

@@ -37,7 +37,10 @@ class NewStore {
   }
   // False when the disk takes no more.
   bool put(Table table, std::string_view key, std::string_view value) {
+    // What is noted of the rows of messages follows from those that are left.
+    if (table == Table::kMeta && key.starts_with(broker::kRowKind)) return true;
     changes_.put(table, key, value);
+    if (table == Table::kQueues) note_row(key, value);
     return changes_.size_bytes() < kBatchBytes || write(store::Database::Until::kWithTheSystem);
   }
   Result<void> finish(const broker::Changes& mending) {
@@ -52,6 +55,12 @@ class NewStore {
 
  private:
   explicit NewStore(std::unique_ptr<store::Database> database) : database_(std::move(database)) {}
+  void note_row(std::string_view key, std::string_view value) {
+    const auto at = broker::read_queue_key(key);
+    const auto entries = broker::read_queue_value(value, {});
+    if (!at || !entries) return;
+    changes_.put(Table::kMeta, broker::row_key(at->queue, at->row), broker::write_row(broker::row_of(*entries)));
+  }
   bool write(store::Database::Until until) {
     store::Database::Batch batch(*database_, changes_.size_bytes());
     batch.add(changes_, {});

@@ -19,6 +19,7 @@
 
 #include "broker/durable/describe.h"
 #include "store/blob_value.h"
+#include "store/mend_properties.h"
 #include "store/rocks_settings.h"
 #include "store/silent_output.h"
 #include "store/stop_at_gap.h"
@@ -35,6 +36,9 @@ using broker::Table;
 constexpr std::string_view kBehindAllKeys = "\xff\xff\xff\xff";
 // Halvings of the key space between two readable rows, to find others there: at most 127 looks for each gap.
 constexpr int kIslandDepth = 7;
+// Between a key that cannot be read and one that can, until nothing lies between them: bits that keys may
+// share.
+constexpr int kHalvings = 128;
 // Keys that are asked one by one before reading goes on as usual.
 constexpr std::size_t kKeysAtOnce = 1000;
 constexpr int kBlobReference = 0x11;  // KeyVersion::type
@@ -120,6 +124,12 @@ std::string contents_of(const rocksdb::LiveFileMetaData& file) {
   return fmt::format("rows of the table {}, from {} to {}", broker::name_of(table),
                      broker::describe_key(table, file.smallestkey),
                      broker::describe_key(table, file.largestkey));
+}
+
+bool is_mended(const fs::path& file, const rocksdb::Status& refusal) {
+  if (!mend_properties(file, refusal.ToString())) return false;
+  rocksdb::SstFileReader reader{rocksdb::Options()};
+  return reader.Open(file.string()).ok();
 }
 
 // A list made from the files does not have the tables without any.
@@ -214,6 +224,8 @@ rocksdb::Status ReadOnlyStore::open_database(const fs::path& at) {
   rocksdb::DBOptions settings = database_settings(options_);
   // Not to refuse because of a file that some rows do not need.
   settings.paranoid_checks = false;
+  // It is made of notes about the file, which may be what is damaged.
+  settings.verify_sst_unique_id_in_manifest = false;
   // The log's gap ends its reading, not RocksDB, which would then refuse tables that are ahead of the log.
   settings.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
   settings.wal_filter = &opened_->log;
@@ -275,32 +287,41 @@ Result<void> ReadOnlyStore::rebuild(const rocksdb::Status& reason) {
 
 // A file without its index, or that is gone, would stand in the way of the others.
 Result<void> ReadOnlyStore::leave_out_unusable_files() {
-  std::vector<std::string> unusable;
+  std::vector<std::pair<rocksdb::LiveFileMetaData, rocksdb::Status>> refused;
   for (const auto& file : opened_->files()) {
     rocksdb::SstFileReader reader{rocksdb::Options()};
-    const auto status = reader.Open(file.db_path + file.name);
-    if (status.ok()) continue;
-    damage_.push_back({.file = file.name.substr(1),
-                       .why = told(status),
-                       .effect = fmt::format(
-                           "it cannot be used: its {} are lost, and what it changed or erased is as before",
-                           contents_of(file))});
-    unusable.push_back(std::to_string(file.file_number));
+    if (const auto status = reader.Open(file.db_path + file.name); !status.ok())
+      refused.emplace_back(file, status);
   }
-  if (unusable.empty()) return {};
+  if (refused.empty()) return {};
   opened_.reset();
   NJ_CHECK(make_scratch());
-  const std::string at = "--db=" + scratch_->path.string();
-  const auto tables = table_settings(options_);
-  for (const std::string& number : unusable) {
-    const std::array arguments{"ldb", at.c_str(), "unsafe_remove_sst_file", number.c_str()};
-    const SilentOutput silent;
-    rocksdb::LDBCommandRunner::RunCommand(static_cast<int>(arguments.size()), arguments.data(),
-                                          rocksdb::Options(), rocksdb::LDBOptions(), &tables);
+  for (const auto& [file, status] : refused) {
+    FileDamage damage{.file = file.name.substr(1), .why = told(status), .effect = {}};
+    if (is_mended(scratch_->path.string() + file.name, status)) {
+      damage.effect = "its rows are not concerned";
+    } else {
+      damage.effect =
+          fmt::format("it cannot be used: its {} are lost, and what it changed or erased is as before",
+                      contents_of(file));
+      leave_out(file);
+    }
+    damage_.push_back(std::move(damage));
   }
   const auto status = open_database(scratch_->path);
   if (status.ok()) return {};
   return fail(fmt::format("nothing of the store in {} can be read: {}", directory_.string(), told(status)));
+}
+
+void ReadOnlyStore::leave_out(const rocksdb::LiveFileMetaData& file) {
+  const std::string at = "--db=" + scratch_->path.string();
+  const std::string number = std::to_string(file.file_number);
+  const std::array arguments{"ldb", at.c_str(), "unsafe_remove_sst_file", number.c_str()};
+  const auto tables = table_settings(options_);
+  const SilentOutput silent;
+  // Should it fail, the rows of the table cannot be read, and reading says so.
+  rocksdb::LDBCommandRunner::RunCommand(static_cast<int>(arguments.size()), arguments.data(),
+                                        rocksdb::Options(), rocksdb::LDBOptions(), &tables);
 }
 
 // ---- reading around damage ----
@@ -315,9 +336,10 @@ class ReadOnlyStore::Pass {
     while (!read_on() && !is_ended_) {
       if (read_known_keys()) continue;
       begin_gap();
-      const auto next = first_key_behind();
       const auto [from, to] = reach_of_files();
-      read_islands(std::max(position_, from), next.value_or(to), kIslandDepth);
+      const std::string begin = std::max(position_, from);
+      const auto next = first_key_behind(begin);
+      read_islands(begin, next.value_or(to), kIslandDepth);
       if (!next) break;
       position_ = *next;
     }
@@ -379,11 +401,31 @@ class ReadOnlyStore::Pass {
   }
 
   // The first key of those that can be read in one go up to the end of the table.
-  std::optional<std::string> first_key_behind() {
+  std::optional<std::string> first_key_behind(const std::string& from) {
     std::optional<std::string> first;
     const auto rows = opened_.rows(table_);
     for (rows->SeekToLast(); rows->Valid() && text_of(rows->key()) >= position_; rows->Prev())
       first = rows->key().ToString();
+    if (first) *first = first_of_run(from, *std::move(first));
+    return first;
+  }
+
+  // Going back, RocksDB looks one row ahead and misses the first one behind damage. `first`: a row of that
+  // run.
+  std::string first_of_run(std::string lost, std::string first) {
+    std::string readable = first;
+    const auto rows = opened_.rows(table_);
+    for (int left = kHalvings; left != 0; --left) {
+      const std::string middle = midpoint(lost, readable);
+      if (middle <= lost || middle >= readable) break;
+      rows->Seek(slice(middle));
+      if (!rows->Valid()) {
+        lost = middle;
+        continue;
+      }
+      readable = middle;
+      if (text_of(rows->key()) < first) first = rows->key().ToString();
+    }
     return first;
   }
 
@@ -411,11 +453,11 @@ class ReadOnlyStore::Pass {
       if (!rows->status().ok()) read_islands(middle, to, depth - 1);
       return;
     }
-    std::string first;
-    for (; rows->Valid() && text_of(rows->key()) >= from; rows->Prev()) first = rows->key().ToString();
+    const std::string first = first_of_run(from, rows->key().ToString());
     read_islands(from, first, depth - 1);
     for (rows->Seek(slice(first)); rows->Valid() && text_of(rows->key()) < to && !is_ended_; rows->Next())
       see(text_of(rows->key()), text_of(rows->value()));
+    if (rows->Valid()) return;  // it goes on without a gap
     begin_gap();
     read_islands(position_, to, depth - 1);
   }

@@ -19,7 +19,8 @@
 
 namespace rocksdb {
 class Status;
-}
+struct LiveFileMetaData;
+}  // namespace rocksdb
 
 namespace nightjar::store {
 
@@ -72,6 +73,7 @@ class ReadOnlyStore {
   rocksdb::Status open_database(const std::filesystem::path& at);
   Result<void> rebuild(const rocksdb::Status& reason);
   Result<void> leave_out_unusable_files();
+  void leave_out(const rocksdb::LiveFileMetaData& file);
   Result<void> make_scratch();
   [[nodiscard]] std::string told(const rocksdb::Status& status) const;
 

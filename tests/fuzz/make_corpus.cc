@@ -1,5 +1,5 @@
 // Writes the corpora of the fuzz targets, most of them from the packet cases: make_corpus DIR
-// makes DIR/reader, DIR/connection, DIR/properties and DIR/topic_filter; files that are there already are
+// makes DIR/reader, DIR/connection, DIR/properties, DIR/records and DIR/topic_filter; files that are there already are
 // left or replaced.
 #include <cstdio>
 #include <filesystem>
@@ -7,6 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "broker/durable/records.h"
+#include "broker/durable/run.h"
+#include "broker/shard_of.h"
 #include "mqtt/packet_cases.h"
 #include "mqtt/reader.h"
 
@@ -169,6 +172,64 @@ void write_topic_filters(const std::filesystem::path& directory) {
   }
 }
 
+// The input of `records`: table, size of the key, key, value.
+void write_row(const std::filesystem::path& directory, std::string_view name, broker::Table table, const std::string& key,
+               const std::string& value) {
+  write(directory, name, std::string{static_cast<char>(table), static_cast<char>(key.size())} + key + value);
+}
+
+broker::MessageRef stored_message(std::string_view payload) {
+  broker::Message::Parts parts;
+  parts.topic = "plant/pump";
+  parts.payload = as_bytes(payload);
+  parts.properties = as_bytes(std::string_view{"\x01\x01", 2});
+  parts.qos = Qos::kExactlyOnce;
+  parts.expires = MonoTime{70'000};
+  parts.origin = 0x0123456789ABCDEF;
+  return broker::Message::make(parts);
+}
+
+void write_queue_rows(const std::filesystem::path& directory, broker::ShardId shard, const broker::StoreClock& clock) {
+  std::string value;
+  broker::QueueValueWriter entries(value, {broker::WorkerIndex{1}, 300}, 2, clock);
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    broker::QueueEntry entry;
+    entry.sequence = 500 + i;
+    entry.message = stored_message(i == 1 ? "" : "on");
+    entry.qos = Qos::kAtLeastOnce;
+    entry.retain = i == 2;
+    entry.id = {static_cast<std::uint16_t>(i)};
+    entry.enqueued = MonoTime{60'000};
+    if (i == 0) entry.subscription_ids.push_back(268'435'455);
+    entries.add(entry);
+  }
+  write_row(directory, "entries", broker::Table::kQueues, broker::queue_key({shard, 7}, 500), value);
+  broker::write_retained(*stored_message("on"), clock, value);
+  write_row(directory, "retained", broker::Table::kRetained, "plant/pump", value);
+}
+
+void write_records(const std::filesystem::path& directory) {
+  using broker::Table;
+  const broker::StoreClock clock{.offset_ms = 5};
+  const broker::ShardId shard = broker::shard_of("pump", 64);
+  const auto session = [&](std::string_view name, char kind, const std::string& value, std::string_view detail = {}) {
+    write_row(directory, name, Table::kSessions, broker::session_key(shard, "pump", kind, detail), value);
+  };
+  session("session", 'h', broker::write_session({.queue = 7, .expiry_s = 600, .user_name = "ann", .listener = "tls"}, clock));
+  session("session-away", 'h', broker::write_session({.queue = 1, .left = MonoTime{9}, .will_due = MonoTime{99}}, clock));
+  session("subscription", 's', broker::write_subscription({.identifier = 300, .qos = Qos::kExactlyOnce, .no_local = true}), "a/+/#");
+  session("subscription-shared", 's', broker::write_subscription({.retain_as_published = true}), "$share/g/a");
+  session("will", 'w', broker::write_will({.topic = "gone", .payload = "bye", .has_expiry = true, .expiry_s = 60, .delay_s = 5}));
+  std::string ids;
+  broker::write_packet_ids({.waiting_from = 500, .last_id = 12, .gone = {501, 502, 510}, .sent = {{498, {11}, true}, {499, {12}, false}}, .incoming = {1, 2, 9}}, ids);
+  session("packet-ids", 'p', ids);
+  write_row(directory, "group", Table::kSessions, broker::group_record_key(shard, "$share/g/a", 3),
+            broker::write_group({.version = 3, .next_sequence = 40, .live = {30, 31, 38}}));
+  write_row(directory, "group-queue", Table::kSessions, broker::group_queue_key(shard, "$share/g/a"), broker::write_group_queue(8));
+  write_row(directory, "run", Table::kMeta, std::string(broker::kRunKey), broker::write_run({.incarnation = 3, .boot = "b", .offset_ms = -5}));
+  write_queue_rows(directory, shard, clock);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -181,5 +242,6 @@ int main(int argc, char** argv) {
   write_connections(corpus / "connection");
   write_property_lists(corpus / "properties");
   write_topic_filters(corpus / "topic_filter");
+  write_records(corpus / "records");
   return 0;
 }

@@ -98,6 +98,11 @@ bool Audit::row(Table table, std::string_view key, std::string_view value) {
 }
 
 bool Audit::meta_row(std::string_view key, std::string_view value) {
+  if (key.starts_with(kRowKind)) {
+    const auto at = read_queue_key(key.substr(1));
+    if (at && read_row(value)) return true;
+    return find("what is noted of a row of messages", std::string(kNotOfThisFormat), "it is noted anew");
+  }
   if (key == kRunKey) {
     const auto run = read_run(value);
     if (!run)
@@ -183,9 +188,9 @@ bool Audit::detail(const SessionKey& key, std::string_view value) {
       describe_key(Table::kSessions, session_key(key.shard, key.name, key.kind, key.detail));
   const std::string why{kNotOfThisFormat};
   if (key.kind == 'p') {
-    const auto record = read_packet_ids(value);
+    auto record = read_packet_ids(value);
     if (!record) return find(what, why, "messages that were delivered already can come again");
-    present_->view = QueueView(*record);
+    present_->view = QueueView(std::move(*record));
     return true;
   }
   if (key.kind == 's') {
@@ -249,13 +254,12 @@ void Audit::begin_queue(const QueueName& queue) {
   queue_owner_ = known == owners_.end() ? nullptr : known->second.get();
   last_sequence_ = 0;
   if (queue_owner_ == nullptr) ++seen_.leftover_queues;
-  view_.reset();
-  if (queue_owner_ != nullptr) view_.emplace(queue_owner_->view);
 }
 
 bool Audit::queue_row(std::string_view key, std::string_view value) {
   const auto read = read_queue_key(key);
   if (!read) return find(describe_key(Table::kQueues, key), "its key is none of a queue", "it is lost");
+  end_lost_row(*read);
   if (!queue_ || queue_->id != read->queue.id) begin_queue(read->queue);
   const auto entries = read_queue_value(value, clock_);
   if (!entries) {
@@ -269,7 +273,7 @@ bool Audit::queue_row(std::string_view key, std::string_view value) {
   for (const QueueEntry& entry : *entries) {
     last_sequence_ = std::max(last_sequence_, entry.sequence);
     saw(entry.enqueued);
-    if (queue_owner_ == nullptr || view_->state_of(entry) == EntryState::kDone) continue;
+    if (queue_owner_ == nullptr || queue_owner_->view.state_of(entry) == EntryState::kDone) continue;
     ++queue_owner_->messages;
     queue_owner_->bytes += entry.message->size();
     ++seen_.messages;
@@ -296,10 +300,19 @@ void Audit::unread(Table table, const UnreadRows& rows) {
   const std::string why = fmt::format("{} ({})", kCannotBeRead, rows.why);
   const auto key = table == Table::kQueues ? read_queue_key(*rows.key) : std::nullopt;
   if (!key) return (void)find(describe_key(table, *rows.key), why, "it is lost");
-  if (lost_rows_ && lost_rows_->queue == key->queue.id && lost_rows_->why == why)
-    return (void)++lost_rows_->count;
-  finish_lost_rows();
-  lost_rows_ = LostRows{.queue = key->queue.id, .first = key->row, .count = 1, .why = why};
+  end_lost_row(*key);
+  if (!lost_rows_ || lost_rows_->queue != key->queue.id || lost_rows_->why != why) {
+    finish_lost_rows();
+    lost_rows_ = LostRows{.queue = key->queue.id, .first = key->row, .count = 0, .why = why, .open = {}};
+  }
+  ++lost_rows_->count;
+  lost_rows_->open = key->row;
+}
+
+// The entries of a row are younger than its number and older than the next one's.
+void Audit::end_lost_row(const QueueKey& next) {
+  if (!lost_rows_ || !lost_rows_->open || lost_rows_->queue != next.queue.id) return;
+  lost_rows_->messages_max += next.row - *std::exchange(lost_rows_->open, {});
 }
 
 // Rows of one queue that cannot be read, which readable ones may lie between.
@@ -307,7 +320,9 @@ void Audit::finish_lost_rows() {
   if (!lost_rows_) return;
   find(fmt::format("{} of messages for {}, the first with number {}", counted(lost_rows_->count, "row"),
                    owner_of(lost_rows_->queue), lost_rows_->first),
-       lost_rows_->why, "they are lost");
+       lost_rows_->why,
+       lost_rows_->open ? "they are lost"
+                        : fmt::format("{} at most are lost", counted(lost_rows_->messages_max, "message")));
   lost_rows_.reset();
 }
 

@@ -93,7 +93,10 @@ class Audit {
     std::uint64_t first = 0;
     std::uint64_t count = 0;
     std::string why;
+    std::optional<std::uint64_t> open;  // a row whose end is not known yet
+    std::uint64_t messages_max = 0;     // in the others
   };
+  void end_lost_row(const QueueKey& next);
 
   bool meta_row(std::string_view key, std::string_view value);
   bool session_row(std::string_view key, std::string_view value);
@@ -137,7 +140,6 @@ class Audit {
   // The queue whose rows come.
   std::optional<QueueName> queue_;
   Owner* queue_owner_ = nullptr;
-  std::optional<QueueView> view_;
   std::uint64_t last_sequence_ = 0;
   std::optional<LostRows> lost_rows_;
   std::optional<Finding> gap_;  // within that queue; how much it held shows with the next row

@@ -188,6 +188,20 @@ TEST_F(AuditTest, LostRowsOfOneQueueAreOneFinding) {
                           "(gone): they are lost"));
 }
 
+TEST_F(AuditTest, LostRowsWithRowsBehindThemSayHowManyMessages) {
+  run();
+  session("a", 7);
+  audit.unread(Table::kQueues,
+               {.after = {}, .before = {}, .key = queue_key({shard("a"), 7}, 3), .why = "gone"});
+  queue("a", 7, 10, entries(10, 2));
+  audit.unread(Table::kQueues,
+               {.after = {}, .before = {}, .key = queue_key({shard("a"), 7}, 12), .why = "gone"});
+  queue("a", 7, 15, entries(15, 1));
+  EXPECT_THAT(findings(),
+              ElementsAre(HasSubstr("2 rows of messages for client \"a\", the first with number 3: cannot "
+                                    "be read (gone): 10 messages at most are lost")));
+}
+
 TEST_F(AuditTest, ChangesThatAreLostAreSaidByOwner) {
   run();
   session("a", 7);

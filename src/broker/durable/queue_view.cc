@@ -1,21 +1,24 @@
 #include "broker/durable/queue_view.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace nightjar::broker {
 
-QueueView::QueueView(const PacketIdsRecord& record) : waiting_from_(record.waiting_from) {
-  for (const std::uint64_t sequence : record.gone) exceptions_[sequence] = EntryState::kDone;
+QueueView::QueueView(PacketIdsRecord record)
+    : waiting_from_(record.waiting_from), exceptions_(std::move(record.gone)) {
   for (const PacketIdsRecord::Sent& sent : record.sent) {
-    exceptions_[sent.sequence] = sent.is_released ? EntryState::kDone : EntryState::kInFlight;
+    sent_[sent.sequence] = sent.is_released ? EntryState::kDone : EntryState::kInFlight;
   }
 }
 
-QueueView::QueueView(const GroupRecord& record) : waiting_from_(record.next_sequence) {
-  for (const std::uint64_t sequence : record.live) exceptions_[sequence] = EntryState::kWaiting;
-}
+QueueView::QueueView(GroupRecord record)
+    : waiting_from_(record.next_sequence), exceptions_(std::move(record.live)) {}
 
 EntryState QueueView::state_of(const QueueEntry& entry) const {
-  if (const auto found = exceptions_.find(entry.sequence); found != exceptions_.end()) return found->second;
-  if (entry.sequence < waiting_from_) return EntryState::kDone;
+  if (const auto found = sent_.find(entry.sequence); found != sent_.end()) return found->second;
+  const bool is_exception = std::binary_search(exceptions_.begin(), exceptions_.end(), entry.sequence);
+  if ((entry.sequence < waiting_from_) != is_exception) return EntryState::kDone;
   return entry.id.value == 0 ? EntryState::kWaiting : EntryState::kInFlight;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "broker/durable/records.h"
 
@@ -17,13 +18,14 @@ enum class EntryState : std::uint8_t {
 
 class QueueView {
  public:
-  explicit QueueView(const PacketIdsRecord& record);
-  explicit QueueView(const GroupRecord& record);
+  explicit QueueView(PacketIdsRecord record);
+  explicit QueueView(GroupRecord record);
   [[nodiscard]] EntryState state_of(const QueueEntry& entry) const;
 
  private:
-  std::uint64_t waiting_from_ = 0;  // below it only what is an exception counts
-  std::map<std::uint64_t, EntryState> exceptions_;
+  std::uint64_t waiting_from_ = 0;            // from here on entries wait, below it they are done,
+  std::vector<std::uint64_t> exceptions_;     // but for these,
+  std::map<std::uint64_t, EntryState> sent_;  // and these
 };
 
 }  // namespace nightjar::broker

@@ -1,5 +1,7 @@
 #include "broker/durable/records.h"
 
+#include <algorithm>
+
 #include "broker/durable/encoding.h"
 
 namespace nightjar::broker {
@@ -411,6 +413,17 @@ std::optional<RowRecord> read_row(std::string_view value) {
     record.last_sequence = reader.number();
     record.has_ids = reader.u8() != 0;
   });
+}
+
+RowRecord row_of(const std::vector<QueueEntry>& entries) {
+  RowRecord row;
+  for (const QueueEntry& entry : entries) {
+    ++row.count;
+    row.bytes += entry.message->size();
+    row.last_sequence = std::max(row.last_sequence, entry.sequence);
+    row.has_ids |= entry.id.value != 0;
+  }
+  return row;
 }
 
 void erase_queue(Changes& changes, const QueueName& queue) {

@@ -173,6 +173,7 @@ inline constexpr char kRowKind = 'i';
 std::string row_key(const QueueName& queue, std::uint64_t row);
 std::string write_row(const RowRecord& record);
 std::optional<RowRecord> read_row(std::string_view value);
+RowRecord row_of(const std::vector<QueueEntry>& entries);
 // The rows of a queue and what is said of them.
 void erase_queue(Changes& changes, const QueueName& queue);
 
