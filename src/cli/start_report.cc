@@ -4,10 +4,13 @@
 #include <netinet/in.h>
 
 #include "base/log.h"
+#include "broker/durable/describe.h"
 #include "config/units.h"
 
 namespace nightjar::cli {
 namespace {
+
+using broker::counted;
 
 constexpr std::uint32_t kNeverExpires = 0xFFFFFFFF;
 
@@ -70,8 +73,9 @@ void report_durability(const StartFacts& facts) {
                             ? "a power cut"
                             : "the end of the process, not a power cut"));
   log::info(
-      fmt::format("came back: sessions {}, subscriptions {}, messages {}, retained messages {}, wills {}",
-                  found.sessions, found.subscriptions, found.messages, found.retained, found.wills));
+      fmt::format("came back: {} with {} and {}, {}, {}", counted(found.sessions, "session"),
+                  counted(found.subscriptions, "subscription"), counted(found.messages, "message"),
+                  counted(found.retained, "retained message"), counted(found.wills, "will")));
 }
 
 }  // namespace
