@@ -65,11 +65,12 @@ BREAKS = [
      ("src/broker/session/lifecycle.cc", "const MonoTime next = std::min(session.will_due, session.ends_at);",
       "const MonoTime next = session.will_due;")),
     ("5.0 MQTT-3.7.2-3", "PUBCOMP has a User Property whatever its size",
-     ("src/broker/protocol/pubrel.cc", "ByteView properties) {\n",
+     ("src/broker/protocol/acknowledge.cc", "ByteView properties) {\n",
       "ByteView properties) {\n"
       "        ByteBuffer more;\n"
       "        more.append(properties);\n"
-      "        if (explains && connection.is_v5()) mqtt::PropertyWriter{more}.user(\"name\", \"value\");\n"
+      "        if (ack.type == mqtt::PacketType::kPubcomp && explains && connection.is_v5())\n"
+      "          mqtt::PropertyWriter{more}.user(\"name\", \"value\");\n"
       "        properties = more.view();\n")),
     ("5.0 MQTT-4.8.2-6", "what a member refuses goes back to the group",
      ("src/broker/session/delivery.cc",
@@ -89,8 +90,8 @@ BREAKS = [
      ("src/mqtt/writer.cc", "out.u8(session_present && version != Version::k31 ? 1 : 0);",
       "out.u8(session_present && version != Version::k31 ? 3 : 0);")),
     ("3.1.1 MQTT-4.6.0-5", "what waits for the window leaves in reverse order",
-     ("src/broker/session/outbox.cc", "waiting_->deliveries.push_back(std::move(delivery));",
-      "waiting_->deliveries.push_front(std::move(delivery));")),
+     ("src/broker/session/outbox.cc", "waiting_->deliveries.push_back(std::move(delivery));\n  if (waiting_->by_topic)",
+      "waiting_->deliveries.push_front(std::move(delivery));\n  if (waiting_->by_topic)")),
     ("5.0 MQTT-3.1.2-5", "a resumed session has lost its queue",
      ("src/broker/session/lifecycle.cc", "    session->policy = &policy;\n",
       "    session->policy = &policy;\n    while (!session->outbox.empty()) session->outbox.pop();\n")),
@@ -115,15 +116,15 @@ BREAKS = [
      ("src/mqtt/reader.cc", "if (version == Version::k31) return {};",
       "if (version == Version::k31 || type == PacketType::kUnsubscribe) return {};")),
     ("3.1.1 MQTT-3.1.2-17", "a will is not retained",
-     ("src/broker/session/publish_will.cc", "if (will->retain && !worker.node.retained().store(message)) {",
-      "if (false) {")),
+     ("src/broker/session/publish_will.cc", "const bool is_retained = will->retain && worker.node.retained().store(message);",
+      "const bool is_retained = false;")),
     ("3.1.1 MQTT-2.3.1-4", "the identifier of a delivery is one more than are in flight, used or not",
      ("src/broker/session/outbox.cc",
       "  } while (slots_[last_id_ & mask].state != State::kFree);",
       "  } while (false);\n  last_id_ = static_cast<std::uint16_t>(count_ + 1);")),
     ("3.1.1 MQTT-4.6.0-2", "PUBACK passes those that wait for other workers",
-     ("src/broker/protocol/acknowledge.cc", "if (!connection.pending_acks) {\n    if (awaited == 0)",
-      "if (awaited == 0 || !connection.pending_acks) {\n    if (awaited == 0)")),
+     ("src/broker/protocol/acknowledge.cc", "if (!connection.pending_acks) {\n    if (when.awaited == 0",
+      "if (when.awaited == 0 || !connection.pending_acks) {\n    if (when.awaited == 0")),
     ("5.0 MQTT-4.3.2-4", "a message for which nobody subscribed gets no PUBACK",
      ("src/broker/protocol/acknowledge.cc", "  if (!connection.pending_acks) {\n",
       "  if (type == mqtt::PacketType::kPuback && code == mqtt::ReasonCode::kNoMatchingSubscribers) return;\n"
@@ -133,8 +134,8 @@ BREAKS = [
       "if (in.empty()) packet.has_user_name = false;")),
     ("3.1.1 MQTT-4.8.0-2", "a message that cannot be retained for lack of space is acknowledged all the same",
      ("src/broker/protocol/publish.cc",
-      "if (!connection.is_v5()) {\n      return mqtt::Violation{published.code",
-      "if (false) {\n      return mqtt::Violation{published.code")),
+      "if (!connection.is_v5()) {\n      session.incoming_ids.erase",
+      "if (false) {\n      session.incoming_ids.erase")),
     ("5.0 MQTT-3.3.2-13", "a Response Topic may be any bytes",
      ("src/mqtt/properties.cc", "set(kResponseTopic, Kind::kUtf8,", "set(kResponseTopic, Kind::kBinary,")),
     ("3.1.1 MQTT-2.3.1-7", "SUBACK has an identifier of one byte",
@@ -142,8 +143,8 @@ BREAKS = [
       ".packet_id = mqtt::PacketId{static_cast<std::uint16_t>(packet->packet_id.value & 0xFF)}}};")),
     ("5.0 MQTT-4.3.3-13", "the exchange of a message with an expiry interval is not kept open for PUBREL",
      ("src/broker/protocol/publish.cc",
-      "if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.insert(packet.packet_id);",
-      "if (packet.qos == Qos::kExactlyOnce && !packet.properties.has(PropertyId::kMessageExpiryInterval))\n"
+      "  if (packet.qos == Qos::kExactlyOnce) {\n    session.incoming_ids.insert(packet.packet_id);",
+      "  if (packet.qos == Qos::kExactlyOnce && !packet.properties.has(PropertyId::kMessageExpiryInterval)) {\n"
       "    session.incoming_ids.insert(packet.packet_id);")),
     ("3.1.1 MQTT-3.8.3-4", "the option bits of 5.0 are taken from a 3.1.1 client",
      ("src/mqtt/read_subscribe.cc", "version == Version::k5 ? options & 0xC0 : options & 0xFC;", "options & 0xC0;")),
@@ -154,7 +155,8 @@ BREAKS = [
      ("src/broker/retained/retained_messages.cc", "    replaced = std::exchange(place->message, std::move(message));",
       "    replaced = std::move(message);")),
     ("5.0 MQTT-3.6.2-2", "PUBREL has its Reason String whatever its size",
-     ("src/broker/protocol/pubrec.cc", "  send_packet(\n", "  connection.packet_bytes_max = 0;\n  send_packet(\n")),
+     ("src/broker/protocol/acknowledge.cc", "  send_packet(\n",
+      "  if (ack.type == mqtt::PacketType::kPubrel) connection.packet_bytes_max = 0;\n  send_packet(\n")),
     ("5.0 MQTT-4.9.0-3", "UNSUBSCRIBE is ignored at a send quota of 0",
      ("src/broker/protocol/packet_loop.cc", "    case PacketType::kUnsubscribe:\n",
       "    case PacketType::kUnsubscribe:\n"
@@ -209,11 +211,12 @@ BREAKS = [
      ("src/broker/protocol/forwarded_properties.cc", "      case mqtt::PropertyId::kTopicAlias:\n",
       "      case mqtt::PropertyId::kContentType:\n      case mqtt::PropertyId::kTopicAlias:\n")),
     ("5.0 MQTT-3.6.2-3", "PUBREL has a User Property whatever its size",
-     ("src/broker/protocol/pubrec.cc", "ByteView properties) {\n",
+     ("src/broker/protocol/acknowledge.cc", "ByteView properties) {\n",
       "ByteView properties) {\n"
       "        ByteBuffer more;\n"
       "        more.append(properties);\n"
-      "        if (explains && connection.is_v5()) mqtt::PropertyWriter{more}.user(\"name\", \"value\");\n"
+      "        if (ack.type == mqtt::PacketType::kPubrel && explains && connection.is_v5())\n"
+      "          mqtt::PropertyWriter{more}.user(\"name\", \"value\");\n"
       "        properties = more.view();\n")),
     ("5.0 MQTT-3.1.2-8", "a delayed will is lost when the session ends before its delay",
      ("src/broker/session/lifecycle.cc", "    ++worker.counters.sessions_expired;\n",
@@ -228,8 +231,8 @@ BREAKS = [
       "  connection.packet_bytes_max = 0;\n  send_packet(worker, connection, close.why, [&]")),
     ("3.1.1 MQTT-4.3.2-2", "an identifier used at QoS 1 is still taken at QoS 2",
      ("src/broker/protocol/publish.cc",
-      "if (packet.qos == Qos::kExactlyOnce) session.incoming_ids.insert(packet.packet_id);",
-      "session.incoming_ids.insert(packet.packet_id);")),
+      "  if (packet.qos == Qos::kExactlyOnce) {\n    session.incoming_ids.insert(packet.packet_id);",
+      "  {\n    session.incoming_ids.insert(packet.packet_id);")),
     ("5.0 MQTT-1.5.7-1", "the value of a User Property may be any bytes",
      ("src/mqtt/properties.cc", "!(is_valid_utf8(item.text) && is_valid_utf8(item.text2))",
       "!is_valid_utf8(item.text)")),
