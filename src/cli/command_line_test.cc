@@ -133,7 +133,8 @@ TEST(DoctorOptions, AreOptionalAndNonsenseIsRefused) {
 }
 
 TEST(StoreOptions, AreTakenBeforeAndAfterTheCommand) {
-  const auto dump = store({"--data", "/d", "dump", "--client", "pump", "--topic", "a/#", "--payload", "--json"});
+  const auto dump =
+      store({"--data", "/d", "dump", "--client", "pump", "--topic", "a/#", "--payload", "--json"});
   ASSERT_TRUE(dump.has_value());
   EXPECT_EQ(dump->command, "dump");
   EXPECT_EQ(dump->data_dir, "/d");

@@ -82,11 +82,13 @@ TEST_F(DataDirTest, MissingRightsNameUserModeAndFix) {
 }
 
 TEST_F(DataDirTest, WhoLooksAfterItMakesNothingAndIsToldHowToGoOn) {
-  EXPECT_THAT(DataDir::open_existing(root).error().message, HasSubstr("there is no data directory " + root.string()));
+  EXPECT_THAT(DataDir::open_existing(root).error().message,
+              HasSubstr("there is no data directory " + root.string()));
   EXPECT_FALSE(fs::exists(root));
   const auto broker = DataDir::open(root);
   EXPECT_THAT(DataDir::open_existing(root).error().message,
-              AllOf(HasSubstr(std::to_string(::getpid())), HasSubstr("stop it first"), HasSubstr("nightjar store backup")));
+              AllOf(HasSubstr(std::to_string(::getpid())), HasSubstr("stop it first"),
+                    HasSubstr("nightjar store backup")));
   EXPECT_TRUE(broker_serves(root));
 }
 

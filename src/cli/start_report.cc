@@ -72,10 +72,9 @@ void report_durability(const StartFacts& facts) {
                         facts.durability == config::Durability::kFsync
                             ? "a power cut"
                             : "the end of the process, not a power cut"));
-  log::info(
-      fmt::format("came back: {} with {} and {}, {}, {}", counted(found.sessions, "session"),
-                  counted(found.subscriptions, "subscription"), counted(found.messages, "message"),
-                  counted(found.retained, "retained message"), counted(found.wills, "will")));
+  log::info(fmt::format("came back: {} with {} and {}, {}, {}", counted(found.sessions, "session"),
+                        counted(found.subscriptions, "subscription"), counted(found.messages, "message"),
+                        counted(found.retained, "retained message"), counted(found.wills, "will")));
 }
 
 }  // namespace

@@ -54,8 +54,8 @@ Result<int> repair_store(const StoreOptions& options) {
   if (repaired.damaged.empty()) {
     note(fmt::format("nothing is wrong with the store in {}; nothing was done", data.path().string()));
   } else {
-    note(fmt::format("a new store is in {}; \"nightjar serve --data {}\" starts from it", data.store().string(),
-                     data.path().string()));
+    note(fmt::format("a new store is in {}; \"nightjar serve --data {}\" starts from it",
+                     data.store().string(), data.path().string()));
   }
   return status_of(repaired.found);
 }

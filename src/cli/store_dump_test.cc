@@ -14,7 +14,6 @@ using broker::ShardId;
 using broker::Table;
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 const broker::StoreClock kClock{};
 constexpr ShardId kShard{5};

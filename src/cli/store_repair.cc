@@ -32,7 +32,7 @@ class NewStore {
   static Result<NewStore> make(const fs::path& directory) {
     std::error_code error;
     fs::remove_all(directory, error);  // of a repair that was cut short; the damaged store is elsewhere
-    NJ_TRY(auto database, store::Database::open(directory, {}, [](store::WriteFailure) {}));
+    NJ_TRY(auto database, store::Database::open(directory, {}, [](const store::WriteFailure&) {}));
     return NewStore(std::move(database));
   }
   // False when the disk takes no more.
@@ -59,7 +59,8 @@ class NewStore {
     const auto at = broker::read_queue_key(key);
     const auto entries = broker::read_queue_value(value, {});
     if (!at || !entries) return;
-    changes_.put(Table::kMeta, broker::row_key(at->queue, at->row), broker::write_row(broker::row_of(*entries)));
+    changes_.put(Table::kMeta, broker::row_key(at->queue, at->row),
+                 broker::write_row(broker::row_of(*entries)));
   }
   bool write(store::Database::Until until) {
     store::Database::Batch batch(*database_, changes_.size_bytes());

@@ -138,7 +138,7 @@ rocksdb::Status add_empty_tables(const fs::path& at, const rocksdb::DBOptions& s
   for (auto& table : tables) table.options.disable_auto_compactions = true;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* opened = nullptr;
-  const auto status = rocksdb::DB::Open(settings, at.string(), tables, &handles, &opened);
+  auto status = rocksdb::DB::Open(settings, at.string(), tables, &handles, &opened);
   if (!status.ok()) return status;
   const std::unique_ptr<rocksdb::DB> database(opened);
   for (rocksdb::ColumnFamilyHandle* handle : handles)
@@ -406,8 +406,8 @@ class ReadOnlyStore::Pass {
     const auto rows = opened_.rows(table_);
     for (rows->SeekToLast(); rows->Valid() && text_of(rows->key()) >= position_; rows->Prev())
       first = rows->key().ToString();
-    if (first) *first = first_of_run(from, *std::move(first));
-    return first;
+    if (!first) return first;
+    return first_of_run(from, *std::move(first));
   }
 
   // Going back, RocksDB looks one row ahead and misses the first one behind damage. `first`: a row of that

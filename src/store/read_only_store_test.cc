@@ -20,7 +20,6 @@ namespace fs = std::filesystem;
 using broker::Changes;
 using broker::Table;
 using broker::UnreadRows;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -56,7 +55,7 @@ struct ReadOnlyStoreTest : testing::Test {
   std::vector<UnreadRows> unread;
 
   void write(const Changes& changes) {
-    auto database = Database::open(directory, options, [](WriteFailure) {});
+    auto database = Database::open(directory, options, [](const WriteFailure&) {});
     ASSERT_TRUE(database.has_value()) << database.error().message;
     Database::Batch batch(**database, changes.size_bytes());
     batch.add(changes, {});
@@ -66,7 +65,7 @@ struct ReadOnlyStoreTest : testing::Test {
   void move_to_files() {
     const fs::path copy = temp.path() / "copy";
     {
-      auto database = Database::open(directory, options, [](WriteFailure) {});
+      auto database = Database::open(directory, options, [](const WriteFailure&) {});
       ASSERT_TRUE(database.has_value() && (*database)->copy_to(copy).has_value());
     }
     fs::remove_all(directory);
@@ -261,7 +260,7 @@ TEST_F(ReadOnlyStoreTest, WithoutTheListOfFilesTheRowsAreThereNevertheless) {
 
 TEST_F(ReadOnlyStoreTest, ChangesBehindADamagedRecordAreNamed) {
   {
-    auto database = Database::open(directory, options, [](WriteFailure) {});
+    auto database = Database::open(directory, options, [](const WriteFailure&) {});
     ASSERT_TRUE(database.has_value());
     for (int i = 0; i < 30; ++i) {
       Changes changes;

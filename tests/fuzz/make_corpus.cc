@@ -1,6 +1,6 @@
 // Writes the corpora of the fuzz targets, most of them from the packet cases: make_corpus DIR
-// makes DIR/reader, DIR/connection, DIR/properties, DIR/records and DIR/topic_filter; files that are there already are
-// left or replaced.
+// makes DIR/reader, DIR/connection, DIR/properties, DIR/records and DIR/topic_filter; files that are there
+// already are left or replaced.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -173,8 +173,8 @@ void write_topic_filters(const std::filesystem::path& directory) {
 }
 
 // The input of `records`: table, size of the key, key, value.
-void write_row(const std::filesystem::path& directory, std::string_view name, broker::Table table, const std::string& key,
-               const std::string& value) {
+void write_row(const std::filesystem::path& directory, std::string_view name, broker::Table table,
+               const std::string& key, const std::string& value) {
   write(directory, name, std::string{static_cast<char>(table), static_cast<char>(key.size())} + key + value);
 }
 
@@ -189,7 +189,8 @@ broker::MessageRef stored_message(std::string_view payload) {
   return broker::Message::make(parts);
 }
 
-void write_queue_rows(const std::filesystem::path& directory, broker::ShardId shard, const broker::StoreClock& clock) {
+void write_queue_rows(const std::filesystem::path& directory, broker::ShardId shard,
+                      const broker::StoreClock& clock) {
   std::string value;
   broker::QueueValueWriter entries(value, {broker::WorkerIndex{1}, 300}, 2, clock);
   for (std::uint64_t i = 0; i < 3; ++i) {
@@ -212,21 +213,36 @@ void write_records(const std::filesystem::path& directory) {
   using broker::Table;
   const broker::StoreClock clock{.offset_ms = 5};
   const broker::ShardId shard = broker::shard_of("pump", 64);
-  const auto session = [&](std::string_view name, char kind, const std::string& value, std::string_view detail = {}) {
+  const auto session = [&](std::string_view name, char kind, const std::string& value,
+                           std::string_view detail = {}) {
     write_row(directory, name, Table::kSessions, broker::session_key(shard, "pump", kind, detail), value);
   };
-  session("session", 'h', broker::write_session({.queue = 7, .expiry_s = 600, .user_name = "ann", .listener = "tls"}, clock));
-  session("session-away", 'h', broker::write_session({.queue = 1, .left = MonoTime{9}, .will_due = MonoTime{99}}, clock));
-  session("subscription", 's', broker::write_subscription({.identifier = 300, .qos = Qos::kExactlyOnce, .no_local = true}), "a/+/#");
-  session("subscription-shared", 's', broker::write_subscription({.retain_as_published = true}), "$share/g/a");
-  session("will", 'w', broker::write_will({.topic = "gone", .payload = "bye", .has_expiry = true, .expiry_s = 60, .delay_s = 5}));
+  session("session", 'h',
+          broker::write_session({.queue = 7, .expiry_s = 600, .user_name = "ann", .listener = "tls"}, clock));
+  session("session-away", 'h',
+          broker::write_session({.queue = 1, .left = MonoTime{9}, .will_due = MonoTime{99}}, clock));
+  session("subscription", 's',
+          broker::write_subscription({.identifier = 300, .qos = Qos::kExactlyOnce, .no_local = true}),
+          "a/+/#");
+  session("subscription-shared", 's', broker::write_subscription({.retain_as_published = true}),
+          "$share/g/a");
+  session("will", 'w',
+          broker::write_will(
+              {.topic = "gone", .payload = "bye", .has_expiry = true, .expiry_s = 60, .delay_s = 5}));
   std::string ids;
-  broker::write_packet_ids({.waiting_from = 500, .last_id = 12, .gone = {501, 502, 510}, .sent = {{498, {11}, true}, {499, {12}, false}}, .incoming = {1, 2, 9}}, ids);
+  broker::write_packet_ids({.waiting_from = 500,
+                            .last_id = 12,
+                            .gone = {501, 502, 510},
+                            .sent = {{498, {11}, true}, {499, {12}, false}},
+                            .incoming = {1, 2, 9}},
+                           ids);
   session("packet-ids", 'p', ids);
   write_row(directory, "group", Table::kSessions, broker::group_record_key(shard, "$share/g/a", 3),
             broker::write_group({.version = 3, .next_sequence = 40, .live = {30, 31, 38}}));
-  write_row(directory, "group-queue", Table::kSessions, broker::group_queue_key(shard, "$share/g/a"), broker::write_group_queue(8));
-  write_row(directory, "run", Table::kMeta, std::string(broker::kRunKey), broker::write_run({.incarnation = 3, .boot = "b", .offset_ms = -5}));
+  write_row(directory, "group-queue", Table::kSessions, broker::group_queue_key(shard, "$share/g/a"),
+            broker::write_group_queue(8));
+  write_row(directory, "run", Table::kMeta, std::string(broker::kRunKey),
+            broker::write_run({.incarnation = 3, .boot = "b", .offset_ms = -5}));
   write_queue_rows(directory, shard, clock);
 }
 

@@ -379,13 +379,15 @@ void on_loaded(WorkerState& worker, Session& session, const Result<StoredEntries
   const Outbox::Spilled* spilled = session.outbox.spilled();
   if (spilled == nullptr) return;
   if (!rows) {
-    // While the store opens its files again, or because they are damaged: the rest of the queue stays where it is.
+    // While the store opens its files again, or because they are damaged: the rest of the queue stays where
+    // it is.
     const bool is_outage = worker.node.ports().store.is_refusing();
     worker.timers.arm(session.timer, worker.now + Duration::seconds(is_outage ? 1 : 60));
     if (is_outage) return;
-    log::error("messages that wait cannot be read: \"nightjar store verify\" says what is lost, \"nightjar store "
-               "repair\" saves the rest",
-               {{"client", session.client_id}, {"why", rows.error().message}});
+    log::error(
+        "messages that wait cannot be read: \"nightjar store verify\" says what is lost, \"nightjar store "
+        "repair\" saves the rest",
+        {{"client", session.client_id}, {"why", rows.error().message}});
     return;
   }
   const std::uint64_t before = spilled->count;
