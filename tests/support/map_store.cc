@@ -7,6 +7,7 @@ namespace nightjar::testing {
 using broker::Change;
 
 void MapStore::announce(std::shared_ptr<broker::Commit> commit) {
+  ++announced;
   if (peers_ != nullptr) order_->announce(std::move(commit));
 }
 

@@ -44,8 +44,9 @@ class MapStore final : public broker::Store {
   void apply(const broker::Changes& changes);
   [[nodiscard]] std::size_t writes() const { return writes_; }  // commits that were not empty
   [[nodiscard]] bool is_running() const { return peers_ != nullptr; }
-  std::uint64_t runs = 0;    // Worlds that it has served
-  std::int64_t time_ms = 0;  // of the store's clock, when the last one ended
+  std::uint64_t runs = 0;     // Worlds that it has served
+  std::size_t announced = 0;  // commits
+  std::int64_t time_ms = 0;   // of the store's clock, when the last one ended
 
  private:
   void tell(broker::WorkerSet workers);

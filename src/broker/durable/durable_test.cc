@@ -498,6 +498,23 @@ TEST(Durable, WhatCannotBeStoredIsRefusedAndEverythingElseGoesOn) {
   EXPECT_EQ(publisher.acks.back().code, mqtt::ReasonCode::kSuccess);
 }
 
+TEST(Durable, AFloodWhileTheDiskIsFullLeavesNothingBehind) {
+  Machine machine;
+  Client publisher = joined(*machine.world, "publisher", kClean);
+  publisher.publish("r", "old", {.qos = Qos::kAtLeastOnce, .retain = true});
+  publisher.run();
+  machine.store.set_refusing(true);
+  const std::size_t before = machine.store.announced;
+  for (int i = 0; i < 100; ++i) {
+    publisher.publish("r", std::to_string(i), {.retain = true});
+    publisher.run();
+  }
+  EXPECT_EQ(machine.store.announced, before);
+  machine.store.set_refusing(false);
+  Client client = subscribed(machine, "client", "r", Qos::kAtMostOnce, kClean);
+  EXPECT_THAT(payloads(client), ElementsAre("99"));
+}
+
 TEST(Durable, AnAcknowledgementWaitsUntilTheStoreTakesItAgain) {
   Machine machine;
   Client client = subscribed(machine, "client", "a", Qos::kAtLeastOnce);
