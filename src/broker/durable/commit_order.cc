@@ -40,11 +40,12 @@ std::vector<std::shared_ptr<Commit>> CommitOrder::take() {
 }
 
 void CommitOrder::take_from(Line& line, std::vector<std::shared_ptr<Commit>>& taken) {
+  bool is_behind_open = false;
   for (Waiting& waiting : line.waiting) {
-    if (waiting.state == State::kOpen) return;
+    is_behind_open |= waiting.state == State::kOpen;
     if (waiting.state != State::kReady || waiting.is_empty) continue;
-    if (!std::all_of(waiting.commit->earlier().begin(), waiting.commit->earlier().end(),
-                     [this](const CommitPoint& point) { return is_before(point); })) {
+    if (is_behind_open || !std::all_of(waiting.commit->earlier().begin(), waiting.commit->earlier().end(),
+                                       [this](const CommitPoint& point) { return is_before(point); })) {
       is_blocked_.store(true, std::memory_order_release);
       return;
     }

@@ -39,7 +39,8 @@ class CommitOrder {
   // They could not be written: the next take() brings them again.
   void unwritten(const std::vector<std::shared_ptr<Commit>>& commits);
 
-  // The last take() left something that has to come behind a commit which was not complete.
+  // The last take() left something that has to come behind a commit which was not complete. Should that one
+  // turn out empty, nobody has to write it, but what it held up is to be taken.
   [[nodiscard]] bool is_blocked() const { return is_blocked_.load(std::memory_order_acquire); }
   [[nodiscard]] CommitNumber committed(WorkerIndex origin) const {
     return lines_[origin.value].committed.load(std::memory_order_acquire);

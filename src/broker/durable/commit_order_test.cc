@@ -95,6 +95,25 @@ TEST_F(CommitOrderTest, AnEmptyCommitHoldsUpNothingThatFollowsIt) {
   EXPECT_THAT(numbers(order.take()), ElementsAre(1));
 }
 
+TEST_F(CommitOrderTest, WhatFollowsAnIncompleteCommitIsTakenWhenThatOneTurnsOutEmpty) {
+  const auto first = announce(1, kOrigin, {{2}});
+  const auto second = announce(2);
+  EXPECT_EQ(ready_with_changes(*second), Ready::kIsToWrite);
+  EXPECT_THAT(order.take(), IsEmpty());
+  EXPECT_EQ(ready(*first), Ready::kIsDurable);
+  EXPECT_TRUE(order.is_blocked()) << "who made it ready has to have the second taken";
+  EXPECT_THAT(numbers(order.take()), ElementsAre(2));
+  EXPECT_FALSE(order.is_blocked());
+}
+
+TEST_F(CommitOrderTest, AnIncompleteCommitWithNothingToWriteBehindItWakesNobody) {
+  const auto first = announce(1, kOrigin, {{2}});
+  const auto second = announce(2);
+  EXPECT_EQ(ready(*second), Ready::kWaits);
+  EXPECT_THAT(order.take(), IsEmpty());
+  EXPECT_FALSE(order.is_blocked());
+}
+
 TEST_F(CommitOrderTest, OriginsDoNotWaitForEachOther) {
   announce(1);
   const auto other = announce(1, {1});
