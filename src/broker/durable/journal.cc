@@ -207,8 +207,8 @@ Journal::Pending* Journal::pending_of(std::uint32_t number, std::uint32_t slot, 
   return pending[slot].entry.message ? &pending[slot] : nullptr;
 }
 
-void Journal::forget(Session& session, const Delivery& delivery) {
-  if (delivery.sequence == 0 || !session.stored) return;
+void Journal::forget_kept(Session& session, const Delivery& delivery) {
+  if (!session.stored) return;
   StoredSession& stored = *session.stored;
   // A quarter of the newest time an answer took.
   stored.answer_ms += ((now_ - delivery.enqueued).ms - stored.answer_ms) / 4;

@@ -64,7 +64,9 @@ class Journal {
   // A message waits for the session, or is in flight with packet id `id`.
   void add(Session& session, Delivery& delivery, mqtt::PacketId id);
   // It does not any more.
-  void forget(Session& session, const Delivery& delivery);
+  void forget(Session& session, const Delivery& delivery) {
+    if (delivery.sequence != 0) forget_kept(session, delivery);
+  }
   // It goes elsewhere, in the commit of this turn.
   void give_away(Session& session, const Delivery& delivery);
   // Packet ids changed. Awaited: somebody waits for turn().
@@ -177,6 +179,7 @@ class Journal {
   Pending& add_pending(Part& part, QueueName queue, QueueRows& rows, std::uint64_t row);
   // Erases rows of which nothing counts any more: `oldest` is the least sequence that does.
   void reclaim(const QueueName& queue, QueueRows& rows, std::uint64_t oldest);
+  void forget_kept(Session& session, const Delivery& delivery);
   void note_gone(Session& session, const Delivery& delivery);
   Pending* pending_of(std::uint32_t part, std::uint32_t slot, std::uint64_t sequence);
   [[nodiscard]] std::uint32_t present_number();

@@ -360,9 +360,9 @@ Delivery delivery_of(QueueEntry entry) {
   return {.message = std::move(entry.message),
           .qos = entry.qos,
           .retain = entry.retain,
+          .is_kept = true,
           .enqueued = entry.enqueued,
           .subscription_ids = std::move(entry.subscription_ids),
-          .is_kept = true,
           .sequence = entry.sequence};
 }
 

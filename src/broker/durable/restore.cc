@@ -302,9 +302,9 @@ void Restore::put_entry(Kept& kept, std::uint64_t row, QueueEntry entry) {
   session.outbox.push({.message = std::move(entry.message),
                        .qos = entry.qos,
                        .retain = entry.retain,
+                       .is_kept = true,
                        .enqueued = entry.enqueued,
                        .subscription_ids = std::move(entry.subscription_ids),
-                       .is_kept = true,
                        .sequence = entry.sequence});
 }
 
@@ -329,9 +329,9 @@ void Restore::put_in_flight(Session& session, const PacketIdsRecord::Sent& sent,
                             {.message = sent.is_released ? MessageRef{} : std::move(entry.message),
                              .qos = has_message ? entry.qos : mqtt::Qos::kExactlyOnce,
                              .retain = entry.retain,
+                             .is_kept = true,
                              .enqueued = entry.enqueued,
                              .subscription_ids = std::move(entry.subscription_ids),
-                             .is_kept = true,
                              .sequence = sent.sequence});
 }
 

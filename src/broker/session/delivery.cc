@@ -164,7 +164,8 @@ void send_now(WorkerState& worker, Session& session, Delivery delivery) {
     }
     return;
   }
-  InFlight::Entry& entry = session.in_flight.add(std::move(delivery));
+  InFlight::Entry& entry = session.in_flight.add();
+  entry.delivery = std::move(delivery);
   const bool waits = entry.delivery.is_kept && entry.delivery.qos == Qos::kExactlyOnce;
   if (waits || session.has_unsent()) return send_when_stored(worker, session, entry);
   if (!write(worker, connection, entry.delivery, entry.packet_id, false)) {
@@ -546,10 +547,10 @@ mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Re
                    {.message = publication.message(),
                     .qos = qos,
                     .retain = retain,
+                    .is_kept = kept,
                     .subscription_ids = receiver.subscription_ids,
                     .group = assignment != nullptr ? assignment->group : nullptr,
-                    .group_sequence = assignment != nullptr ? assignment->sequence : 0,
-                    .is_kept = kept});
+                    .group_sequence = assignment != nullptr ? assignment->sequence : 0});
   }
   Publication::Form form{.is_v5 = connection->is_v5(), .qos = qos, .retain = retain};
   if (qos == Qos::kAtMostOnce) {
@@ -557,14 +558,16 @@ mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Re
     ++worker.ledger().delivered;
     return mqtt::ReasonCode::kSuccess;
   }
-  MessageRef message = is_last ? publication.take_message() : publication.message();
-  InFlight::Entry& entry =
-      session.in_flight.add({.message = std::move(message),
-                             .qos = qos,
-                             .retain = retain,
-                             .group = assignment != nullptr ? assignment->group : nullptr,
-                             .group_sequence = assignment != nullptr ? assignment->sequence : 0,
-                             .is_kept = kept});
+  InFlight::Entry& entry = session.in_flight.add();
+  Delivery& delivery = entry.delivery;
+  delivery.message = is_last ? publication.take_message() : publication.message();
+  delivery.qos = qos;
+  delivery.retain = retain;
+  delivery.is_kept = kept;
+  if (assignment != nullptr) {
+    delivery.group = assignment->group;
+    delivery.group_sequence = assignment->sequence;
+  }
   entry.was_sent = true;
   form.packet_id = entry.packet_id;
   append_common_form(worker, *connection, publication, form);

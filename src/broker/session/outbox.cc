@@ -37,7 +37,7 @@ thread_local SpareSlots spare_slots;
 
 }  // namespace
 
-InFlight::Entry& InFlight::add(Delivery delivery) {
+InFlight::Entry& InFlight::add() {
   if (count_ * 2 >= slots_.size()) grow();
   const std::size_t mask = slots_.size() - 1;
   do {
@@ -49,7 +49,6 @@ InFlight::Entry& InFlight::add(Delivery delivery) {
   entry.packet_id = {last_id_};
   entry.state = State::kPublished;
   entry.was_sent = false;
-  entry.delivery = std::move(delivery);
   ++count_;
   return entry;
 }
@@ -80,7 +79,7 @@ InFlight::Entry* InFlight::find(mqtt::PacketId id) {
 
 void InFlight::erase(Entry& entry) {
   entry.state = State::kFree;
-  entry.delivery = {};
+  entry.delivery.clear();
   if (--count_ == 0 && slots_.size() > kSlotsKept) spare_slots.give(std::move(slots_));
 }
 

@@ -24,17 +24,29 @@ struct Delivery {
   MessageRef message;
   mqtt::Qos qos = mqtt::Qos::kAtMostOnce;
   bool retain = false;  // the RETAIN flag as this client gets it
+  // It is the store's as well: for a session that is kept, and not one that the group keeps.
+  bool is_kept = false;
+  std::uint32_t part = 0;  // of Journal, where it was added
   MonoTime enqueued{};
   std::uint64_t place = 0;  // in the outbox: counts pushes
   SubscriptionIds subscription_ids;
   GroupKeyRef group;  // assigned by a shared group, which waits to hear of it
   std::uint64_t group_sequence = 0;
-  // It is the store's as well: for a session that is kept, and not one that the group keeps.
-  bool is_kept = false;
-  std::uint32_t part = 0;      // of Journal, where it was added
-  std::uint32_t slot = 0;      // in that part
   std::uint64_t sequence = 0;  // in the session's stored queue; 0 until it was added
+  std::uint32_t slot = 0;      // in that part of Journal
 
+  // As it was made, with less work than an assignment: most of it mostly is.
+  void clear() {
+    message = {};
+    if (!subscription_ids.empty()) subscription_ids = {};
+    if (group) group.reset();
+    qos = mqtt::Qos::kAtMostOnce;
+    retain = false;
+    enqueued = {};
+    place = group_sequence = 0;
+    slot = 0;
+    forget_stored();
+  }
   void forget_stored() {
     is_kept = false;
     part = 0;
@@ -54,16 +66,16 @@ class InFlight {
   };
   struct Entry {
     std::uint64_t sequence = 0;
+    std::uint32_t counted_bytes = 0;  // in Connection::sent_unacknowledged_bytes
     mqtt::PacketId packet_id{};
     State state = State::kFree;
-    bool is_counted = false;          // in Connection::sent_unacknowledged of the present connection
-    bool was_sent = false;            // or may have been: it is sent again with DUP [MQTT-3.3.1-1]
-    std::uint32_t counted_bytes = 0;  // in Connection::sent_unacknowledged_bytes
-    Delivery delivery;                // message is empty once the client has it (PUBREC)
+    bool is_counted : 1 = false;  // in Connection::sent_unacknowledged of the present connection
+    bool was_sent : 1 = false;    // or may have been: it is sent again with DUP [MQTT-3.3.1-1]
+    Delivery delivery;            // message is empty once the client has it (PUBREC)
   };
 
-  // Takes the next free packet id. The number of entries is at most 65 535.
-  Entry& add(Delivery delivery);
+  // Takes the next free packet id; the delivery is a new one. The number of entries is at most 65 535.
+  Entry& add();
   // Puts one back that had this packet id, in the order of the calls. The id is free.
   Entry& restore(mqtt::PacketId id, State state, Delivery delivery);
   // The id given last: the next one follows it.

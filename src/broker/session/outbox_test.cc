@@ -23,23 +23,29 @@ Delivery delivery_of(std::string_view topic, std::string_view payload = "") {
           .qos = mqtt::Qos::kAtLeastOnce};
 }
 
+InFlight::Entry& add(InFlight& in_flight, std::string_view topic) {
+  InFlight::Entry& entry = in_flight.add();
+  entry.delivery = delivery_of(topic);
+  return entry;
+}
+
 TEST(InFlight, GivesEveryFreeIdBeforeOneComesAgain) {
   InFlight in_flight;
   std::set<std::uint16_t> ids;
   for (int i = 0; i < 0xFFFF; ++i) {
-    InFlight::Entry& entry = in_flight.add(delivery_of("a"));
+    InFlight::Entry& entry = add(in_flight, "a");
     ids.insert(entry.packet_id.value);
     in_flight.erase(entry);
   }
   EXPECT_EQ(ids.size(), 0xFFFFU);
   EXPECT_FALSE(ids.contains(0));  // [MQTT-2.2.1-3]
-  EXPECT_EQ(in_flight.add(delivery_of("a")).packet_id.value, 1);
+  EXPECT_EQ(add(in_flight, "a").packet_id.value, 1);
 }
 
 TEST(InFlight, HoldsAllIdsAtOnceAndFindsEach) {
   InFlight in_flight;
   std::set<std::uint16_t> ids;
-  for (int i = 0; i < 0xFFFF; ++i) ids.insert(in_flight.add(delivery_of("a")).packet_id.value);
+  for (int i = 0; i < 0xFFFF; ++i) ids.insert(add(in_flight, "a").packet_id.value);
   EXPECT_EQ(ids.size(), 0xFFFFU);
   EXPECT_EQ(in_flight.size(), 0xFFFFU);
   for (std::uint32_t id = 1; id <= 0xFFFF; ++id) {
@@ -50,20 +56,40 @@ TEST(InFlight, HoldsAllIdsAtOnceAndFindsEach) {
   EXPECT_EQ(in_flight.find({0}), nullptr);
   in_flight.erase(*in_flight.find({77}));
   EXPECT_EQ(in_flight.find({77}), nullptr);
-  EXPECT_EQ(in_flight.add(delivery_of("b")).packet_id.value, 77) << "the only free one";
+  EXPECT_EQ(add(in_flight, "b").packet_id.value, 77) << "the only free one";
+}
+
+TEST(InFlight, NothingOfADeliveryIsLeftForTheNext) {
+  InFlight in_flight;
+  InFlight::Entry& first = add(in_flight, "a");
+  first.delivery.retain = first.delivery.is_kept = true;
+  first.delivery.part = first.delivery.slot = 3;
+  first.delivery.place = first.delivery.sequence = first.delivery.group_sequence = 5;
+  first.delivery.enqueued = MonoTime{9};
+  first.delivery.subscription_ids.push_back(7);
+  first.delivery.group = std::make_shared<const GroupKey>("g", "a", ShardId{});
+  in_flight.erase(first);
+  InFlight::Entry* next = &in_flight.add();
+  for (; next != &first; next = &in_flight.add()) in_flight.erase(*next);
+  const Delivery& fresh = next->delivery;
+  EXPECT_FALSE(fresh.message || fresh.group || fresh.retain || fresh.is_kept);
+  EXPECT_TRUE(fresh.subscription_ids.empty());
+  EXPECT_EQ(fresh.qos, mqtt::Qos::kAtMostOnce);
+  EXPECT_EQ(fresh.enqueued, MonoTime{});
+  EXPECT_EQ(fresh.part + fresh.slot + fresh.place + fresh.sequence + fresh.group_sequence, 0U);
 }
 
 TEST(InFlight, KeepsTheOrderOfSendingWhateverTheIds) {
   InFlight in_flight;
   std::vector<std::uint16_t> left;
-  for (int i = 0; i < 20; ++i) left.push_back(in_flight.add(delivery_of("a")).packet_id.value);
+  for (int i = 0; i < 20; ++i) left.push_back(add(in_flight, "a").packet_id.value);
   std::uint16_t last = 0;
   while (last < 0xFFF0) {
-    InFlight::Entry& entry = in_flight.add(delivery_of("x"));
+    InFlight::Entry& entry = add(in_flight, "x");
     last = entry.packet_id.value;
     in_flight.erase(entry);
   }
-  for (int i = 0; i < 20; ++i) left.push_back(in_flight.add(delivery_of("a")).packet_id.value);
+  for (int i = 0; i < 20; ++i) left.push_back(add(in_flight, "a").packet_id.value);
   std::vector<std::uint16_t> order;
   for (const InFlight::Entry* entry : in_flight.in_order()) order.push_back(entry->packet_id.value);
   EXPECT_EQ(order, left);
