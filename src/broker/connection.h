@@ -3,9 +3,9 @@
 // there by mail. Used by one worker at a time.
 #pragma once
 
+#include <boost/container/deque.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <memory>
 #include <string>
@@ -35,13 +35,17 @@ struct FilterWork;
 // order of receipt (rules: 7).
 struct PendingAck {
   std::uint64_t place = 0;
-  mqtt::PacketType type = mqtt::PacketType::kPuback;
-  mqtt::PacketId packet_id{};
-  mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess;
+  CommitNumber commit = 0;    // of its worker, which must be durable
   std::string_view why;       // of an error; a literal
   std::uint32_t awaited = 0;  // reports still to come
-  CommitNumber commit = 0;    // of its worker, which must be durable
+  mqtt::PacketId packet_id{};
+  mqtt::PacketType type = mqtt::PacketType::kPuback;
+  mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess;
 };
+// In blocks of some fifty: a flood has hundreds waiting on each connection.
+using PendingAcks =
+    boost::container::deque<PendingAck, void,
+                            boost::container::deque_options_t<boost::container::block_bytes<2048U>>>;
 
 // SUBACK or UNSUBACK that waits for the owners of shared groups.
 struct PendingSuback {
@@ -151,7 +155,7 @@ class Connection {
   // Maximum [section 4.9].
   PacketIdSet earlier_ids;
   std::unique_ptr<OutgoingAliases> outgoing_aliases;
-  std::unique_ptr<std::deque<PendingAck>> pending_acks;
+  std::unique_ptr<PendingAcks> pending_acks;
   std::uint32_t pending_pubacks = 0;  // among them
   std::uint64_t next_ack_place = 1;
   std::unique_ptr<std::vector<PendingSuback>> pending_subacks;

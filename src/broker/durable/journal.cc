@@ -26,6 +26,9 @@ constexpr Duration kTouchTime{20};
 constexpr Duration kTimeInterval = Duration::seconds(60);
 // Messages of a client that is away which are held in memory all the same: a short absence costs no reading.
 constexpr std::size_t kHeldOfAbsent = 8;
+// Memory for the messages of parts to come: so many parts, of so many messages at most.
+constexpr std::size_t kSparePartsMax = 16;
+constexpr std::size_t kSparePendingMax = 8192;
 // Of one value in the queues: what a reader of a long queue gets at a time.
 constexpr std::size_t kQueueValueBytesMax = 64 * 1024;
 
@@ -48,7 +51,18 @@ Journal::~Journal() = default;
 Journal::Part& Journal::add_part(std::shared_ptr<Commit> commit) {
   Part& made = parts_.emplace_back();
   made.commit = std::move(commit);
+  if (!spare_pending_.empty()) {
+    made.pending = std::move(spare_pending_.back());
+    spare_pending_.pop_back();
+  }
   return made;
+}
+
+void Journal::keep_for_later(std::vector<Pending>&& pending) {
+  const std::size_t capacity = pending.capacity();
+  if (capacity == 0 || capacity > kSparePendingMax || spare_pending_.size() == kSparePartsMax) return;
+  pending.clear();
+  spare_pending_.push_back(std::move(pending));
 }
 
 Journal::Part& Journal::own_part() {
@@ -548,6 +562,7 @@ void Journal::hand_in_first() {
   write_pending(first);
   const std::shared_ptr<Commit> commit = std::move(first.commit);
   const std::uint32_t number = first_part_++;
+  keep_for_later(std::move(first.pending));
   parts_.pop_front();
   handed_in_.push_back({number, commit->at()});
   if (commit->hand_in() && node_.ports().store.ready(*commit)) is_to_look_ = true;

@@ -192,6 +192,7 @@ class Journal {
   void hand_in_due();
   void hand_in_first();
   void write_pending(Part& part);
+  void keep_for_later(std::vector<Pending>&& pending);
 
   Node& node_;
   const WorkerIndex self_;
@@ -211,7 +212,8 @@ class Journal {
   bool is_to_look_ = false;
   std::deque<WaitingConnection> waiting_connections_;
   std::vector<std::deque<WaitingSession>> waiting_sessions_;  // by origin
-  // Scratch space, kept for its capacity.
+  // Scratch space, kept for its capacity: parts come and go many times a second.
+  std::vector<std::vector<Pending>> spare_pending_;
   std::string value_;
   std::vector<const Pending*> sorted_;
   MonoTime now_{};

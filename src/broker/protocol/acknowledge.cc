@@ -48,16 +48,16 @@ std::size_t unacknowledged_qos1(const Connection& connection) { return connectio
 void acknowledge(WorkerState& worker, Connection& connection, std::uint64_t place, mqtt::PacketType type,
                  mqtt::PacketId id, mqtt::ReasonCode code, Confirmed when, std::string_view why) {
   const PendingAck ack{.place = place,
-                       .type = type,
-                       .packet_id = id,
-                       .code = code,
+                       .commit = when.commit,
                        .why = why,
                        .awaited = when.awaited,
-                       .commit = when.commit};
+                       .packet_id = id,
+                       .type = type,
+                       .code = code};
   const bool is_durable = worker.journal.is_durable(when.commit);
   if (!connection.pending_acks) {
     if (when.awaited == 0 && is_durable) return write(worker, connection, ack);
-    connection.pending_acks = std::make_unique<std::deque<PendingAck>>();
+    connection.pending_acks = std::make_unique<PendingAcks>();
   }
   connection.pending_acks->push_back(ack);
   if (type == mqtt::PacketType::kPuback) ++connection.pending_pubacks;
