@@ -239,6 +239,10 @@ void ShardMoves::complete_if_ready(WorkerState& worker, ShardId shard) {
   Arriving arrived = std::move(found->second);
   arriving_.erase(found);
   set_status(shard, Status::kReady);
+  // Those that came along; whoever comes with the mail below has commits of this worker.
+  worker.sessions.for_each(shard, [](const Session& session) {
+    if (session.connection != nullptr) protocol::take_as_committed(*session.connection);
+  });
   const bool is_within_older = std::exchange(worker.is_taking_older_mail, true);
   // They come under the commits that they came with.
   const Journal::OwnPart outside(worker.journal);
@@ -265,7 +269,7 @@ void ShardMoves::complete_if_ready(WorkerState& worker, ShardId shard) {
       arm_offline_timer(worker, *session);
     } else {
       worker.pump_later(*session);
-      protocol::on_all_committed(worker, *session->connection);
+      protocol::on_committed(worker, *session->connection);
       protocol::resume_later(worker, *session->connection);
     }
   }

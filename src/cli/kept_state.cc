@@ -100,7 +100,7 @@ Result<broker::Restored> restore(store::RocksStore& store, broker::Node& node,
     });
   };
   NJ_CHECK(read(broker::Table::kSessions, [&](auto key, auto value) { restore.session_row(key, value); }));
-  NJ_CHECK(store.scan(broker::Table::kMeta, broker::Restore::begin_of_rows(), [&](auto key, auto value) {
+  NJ_CHECK(store.scan(broker::Table::kMeta, broker::Restore::begin_of_stretches(), [&](auto key, auto value) {
     turns.count_row();
     return restore.meta_row(key, value);
   }));

@@ -118,8 +118,8 @@ void StoreDump::row(Table table, std::string_view key, std::string_view value) {
 }
 
 bool StoreDump::meta_row(std::string_view key, std::string_view value) {
-  // What is noted of a row of messages is in that row too.
-  if (key.starts_with(broker::kRowKind)) return broker::read_row(value).has_value();
+  // What is noted of some rows of messages is in these too.
+  if (key.starts_with(broker::kStretchKind)) return broker::read_stretch(value).has_value();
   Line line(wishes_.is_json, "meta");
   line.text("key", key);
   if (key == broker::kRunKey) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "broker/durable/queue_rows.h"
 #include "broker/durable/run.h"
 #include "cli/store_report.h"
 #include "net/fd.h"
@@ -37,8 +38,8 @@ class NewStore {
   }
   // False when the disk takes no more.
   bool put(Table table, std::string_view key, std::string_view value) {
-    // What is noted of the rows of messages follows from those that are left.
-    if (table == Table::kMeta && key.starts_with(broker::kRowKind)) return true;
+    // What is noted of stretches of a queue follows from the rows that are left.
+    if (table == Table::kMeta && key.starts_with(broker::kStretchKind)) return true;
     changes_.put(table, key, value);
     if (table == Table::kQueues) note_row(key, value);
     return changes_.size_bytes() < kBatchBytes || write(store::Database::Until::kWithTheSystem);
@@ -59,8 +60,10 @@ class NewStore {
     const auto at = broker::read_queue_key(key);
     const auto entries = broker::read_queue_value(value, {});
     if (!at || !entries) return;
-    changes_.put(Table::kMeta, broker::row_key(at->queue, at->row),
-                 broker::write_row(broker::row_of(*entries)));
+    if (std::exchange(queue_, at->queue.id) != at->queue.id) rows_ = {};
+    const auto noted = rows_.add(at->row, broker::stretch_of(*entries), {});
+    changes_.put(Table::kMeta, broker::stretch_key(at->queue, noted.stretch, {}),
+                 broker::write_stretch(noted.record));
   }
   bool write(store::Database::Until until) {
     store::Database::Batch batch(*database_, changes_.size_bytes());
@@ -72,6 +75,8 @@ class NewStore {
   }
   std::unique_ptr<store::Database> database_;
   broker::Changes changes_;
+  broker::QueueId queue_ = 0;  // the one whose rows come
+  broker::QueueRows rows_;     // of that queue
   std::optional<store::WriteFailure> failure_;
 };
 

@@ -287,8 +287,44 @@ class Crashes {
                                          .store = &store_});
     trace("restored {} messages {} sessions {} now {}\n", world_->restored().messages,
           world_->restored().sessions, world_->restored().first_unreadable, world_->now().ms);
+    if (is_tracing) trace_store();
     if (world_->restored().unreadable != 0)
       throw Failure{"unreadable: " + world_->restored().first_unreadable};
+  }
+
+  void trace_store() const {
+    for (const auto& [key, value] : store_.rows(broker::Table::kSessions)) {
+      const auto read = broker::read_session_key(key);
+      if (read->kind != 'p') continue;
+      const auto ids = broker::read_packet_ids(value);
+      std::string sent;
+      for (const auto& each : ids->sent) sent += fmt::format(" {}={}", each.id.value, each.sequence);
+      trace("  {}: waiting from {}, sent{}\n", read->name, ids->waiting_from, sent);
+    }
+    for (const auto& [key, value] : store_.rows(broker::Table::kMeta)) {
+      const auto read = broker::read_stretch_key(key);
+      if (!read) continue;
+      const auto record = broker::read_stretch(value);
+      trace("  queue {:x} stretch {} origin {}: {} up to {}{}\n", read->queue.id, read->first,
+            read->origin.value, record->count, record->last_sequence, record->has_ids ? " with ids" : "");
+    }
+    for (const auto& [key, value] : store_.rows(broker::Table::kQueues)) {
+      const auto read = broker::read_queue_key(key);
+      const auto entries = broker::read_queue_value(value, {});
+      std::string text;
+      for (const auto& entry : *entries) {
+        const ByteView payload = entry.message->payload();
+        text += fmt::format(" {}:'{}'", entry.sequence,
+                            std::string_view{reinterpret_cast<const char*>(payload.data()), payload.size()});
+        if (entry.id.value != 0) text += fmt::format(" id {}", entry.id.value);
+      }
+      trace("  queue {:x} row {}:{}\n", read->queue.id, read->row, text);
+    }
+    for (const auto& [key, value] : store_.rows(broker::Table::kSessions)) {
+      const auto read = broker::read_session_key(key);
+      if (read->kind != 'h' || read->is_group) continue;
+      trace("  queue {:x} is of {}\n", broker::read_session(value, {})->queue, read->name);
+    }
   }
 
   void crash() {

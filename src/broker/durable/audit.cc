@@ -98,10 +98,9 @@ bool Audit::row(Table table, std::string_view key, std::string_view value) {
 }
 
 bool Audit::meta_row(std::string_view key, std::string_view value) {
-  if (key.starts_with(kRowKind)) {
-    const auto at = read_queue_key(key.substr(1));
-    if (at && read_row(value)) return true;
-    return find("what is noted of a row of messages", std::string(kNotOfThisFormat), "it is noted anew");
+  if (key.starts_with(kStretchKind)) {
+    if (read_stretch_key(key) && read_stretch(value)) return true;
+    return find("what is noted of some rows of messages", std::string(kNotOfThisFormat), "it is noted anew");
   }
   if (key == kRunKey) {
     const auto run = read_run(value);

@@ -185,13 +185,14 @@ void Journal::retained_changed(std::string_view topic, bool is_awaited) {
 
 // ---- messages ----
 
-Journal::Pending& Journal::add_pending(Part& part, QueueName queue, QueueRows& rows, std::uint64_t row) {
+Journal::Pending& Journal::add_pending(std::uint32_t number, QueueName queue, QueueRows& rows) {
   ++count_;
-  ++part.live;
-  Pending& pending = part.pending.emplace_back();
+  Part& to = part(number);
+  ++to.live;
+  Pending& pending = to.pending.emplace_back();
   pending.queue = queue;
   pending.rows = &rows;
-  pending.row = row;
+  pending.stint = rows.stint(number);
   return pending;
 }
 
@@ -201,14 +202,15 @@ void Journal::add(Session& session, Delivery& delivery, mqtt::PacketId id) {
   Part& present = part(delivery.part);
   delivery.sequence = stored.next_sequence++;
   delivery.slot = static_cast<std::uint32_t>(present.pending.size());
-  add_pending(present, stored.queue, stored.rows, delivery.sequence).entry = {
-      .sequence = delivery.sequence,
-      .message = delivery.message,
-      .qos = delivery.qos,
-      .retain = delivery.retain,
-      .id = id,
-      .enqueued = now_,
-      .subscription_ids = delivery.subscription_ids};
+  Pending& pending = add_pending(delivery.part, stored.queue, stored.rows);
+  pending.row = delivery.sequence;
+  pending.entry = {.sequence = delivery.sequence,
+                   .message = delivery.message,
+                   .qos = delivery.qos,
+                   .retain = delivery.retain,
+                   .id = id,
+                   .enqueued = now_,
+                   .subscription_ids = delivery.subscription_ids};
   const bool may_be_elided =
       id.value != 0 && delivery.qos == mqtt::Qos::kAtLeastOnce && stored.answer_ms <= kPromptMs;
   if (!may_be_elided) present.is_awaited = true;
@@ -286,11 +288,13 @@ CommitPoint Journal::add(SharedGroup& group, Place place, const MessageRef& mess
                                     write_group_queue(stored.queue.id));
     if (stored.named.number == 0) stored.named = present.commit->at();
   }
-  add_pending(present, stored.queue, stored.rows, place.row).entry = {.sequence = place.sequence,
-                                                                      .message = message,
-                                                                      .qos = message->qos(),
-                                                                      .enqueued = enqueued,
-                                                                      .subscription_ids = {}};
+  Pending& pending = add_pending(present_number(), stored.queue, stored.rows);
+  pending.row = place.row;
+  pending.entry = {.sequence = place.sequence,
+                   .message = message,
+                   .qos = message->qos(),
+                   .enqueued = enqueued,
+                   .subscription_ids = {}};
   present.is_awaited = true;
   return present.commit->at();
 }
@@ -481,19 +485,16 @@ void Journal::write_at_once(SharedGroup& group) {
 }
 
 void Journal::reclaim(const QueueName& queue, QueueRows& rows, std::uint64_t oldest) {
-  std::size_t dead = 0;
-  while (dead + 1 < rows.size() && rows[dead + 1] <= oldest) ++dead;
-  if (dead + 1 == rows.size() && rows[dead] < oldest && oldest == UINT64_MAX) ++dead;
-  if (dead == 0) return;
+  const auto gone = rows.reclaim(oldest);
+  if (!gone) return;
   Changes& changes = own_changes(false);
-  if (dead == 1) {
-    changes.erase(Table::kQueues, queue_key(queue, rows.front()));
-    changes.erase(Table::kMeta, row_key(queue, rows.front()));
+  // Ranges make every later look at the table dearer.
+  if (gone->is_one_row) {
+    changes.erase(Table::kQueues, queue_key(queue, gone->first));
   } else {
-    changes.erase_range(Table::kQueues, queue_key(queue, rows.front()), queue_key(queue, rows[dead - 1] + 1));
-    changes.erase_range(Table::kMeta, row_key(queue, rows.front()), row_key(queue, rows[dead - 1] + 1));
+    changes.erase_range(Table::kQueues, queue_key(queue, gone->first), queue_key(queue, gone->end));
   }
-  rows.erase(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(dead));
+  erase_stretches(changes, queue, gone->first, gone->end);
 }
 
 void Journal::write_touched() {
@@ -523,7 +524,7 @@ void Journal::seal(Part& part, MonoTime now) {
   part.due = waits ? now + kElisionTime : now;
 }
 
-// One value for each run of entries of a queue.
+// One value for entries of a queue that follow each other.
 void Journal::write_pending(Part& part) {
   if (part.live == 0) return;
   sorted_.clear();
@@ -534,27 +535,28 @@ void Journal::write_pending(Part& part) {
     return a->queue.id != b->queue.id ? a->queue.id < b->queue.id : a->row < b->row;
   });
   Changes& changes = noted(part.commit->part(self_));
-  for (std::size_t first = 0; first < sorted_.size();) {
-    const QueueName queue = sorted_[first]->queue;
-    QueueValueWriter writer(value_, part.commit->at(), node_.incarnation(), node_.store_clock());
-    std::size_t next = first;
-    do {
-      writer.add(sorted_[next++]->entry);
-    } while (next < sorted_.size() && sorted_[next]->queue.id == queue.id &&
-             value_.size() < kQueueValueBytesMax);
-    changes.put(Table::kQueues, queue_key(queue, sorted_[first]->row), value_);
-    RowRecord row;
-    for (std::size_t i = first; i < next; ++i) {
-      ++row.count;
-      row.bytes += sorted_[i]->entry.message->size();
-      row.last_sequence = std::max(row.last_sequence, sorted_[i]->entry.sequence);
-      row.has_ids |= sorted_[i]->entry.id.value != 0;
-    }
-    changes.put(Table::kMeta, row_key(queue, sorted_[first]->row), write_row(row));
-    QueueRows& rows = *sorted_[first]->rows;
-    rows.insert(std::upper_bound(rows.begin(), rows.end(), sorted_[first]->row), sorted_[first]->row);
-    first = next;
-  }
+  for (std::size_t next = 0; next < sorted_.size();) next = write_row(next, *part.commit, changes);
+}
+
+std::size_t Journal::write_row(std::size_t first, Commit& commit, Changes& changes) {
+  const Pending& begin = *sorted_[first];
+  QueueValueWriter writer(value_, commit.at(), node_.incarnation(), node_.store_clock());
+  StretchRecord brought;
+  std::size_t next = first;
+  do {
+    const QueueEntry& entry = sorted_[next++]->entry;
+    writer.add(entry);
+    brought += {.count = 1,
+                .bytes = entry.message->size(),
+                .last_sequence = entry.sequence,
+                .has_ids = entry.id.value != 0};
+  } while (next < sorted_.size() && sorted_[next]->queue.id == begin.queue.id &&
+           sorted_[next]->stint == begin.stint && value_.size() < kQueueValueBytesMax);
+  changes.put(Table::kQueues, queue_key(begin.queue, begin.row), value_);
+  const QueueRows::Noted noted = begin.rows->add(begin.row, brought, commit.at());
+  changes.put(Table::kMeta, stretch_key(begin.queue, noted.stretch, commit.at().origin),
+              write_stretch(noted.record));
+  return next;
 }
 
 void Journal::hand_in_first() {

@@ -145,6 +145,7 @@ class Journal {
     QueueName queue;
     QueueRows* rows = nullptr;  // of the queue; cancel_pending() before it goes
     std::uint64_t row = 0;
+    std::uint32_t stint = 0;
     QueueEntry entry;  // without a message: it need not be written any more
   };
   // What this worker adds to one commit.
@@ -176,9 +177,11 @@ class Journal {
   Part& present_part();
   Changes& own_changes(bool is_awaited);
   Changes& noted(Changes& changes);
-  Pending& add_pending(Part& part, QueueName queue, QueueRows& rows, std::uint64_t row);
+  Pending& add_pending(std::uint32_t number, QueueName queue, QueueRows& rows);
   // Erases rows of which nothing counts any more: `oldest` is the least sequence that does.
   void reclaim(const QueueName& queue, QueueRows& rows, std::uint64_t oldest);
+  // Of sorted_, which are of one part, from `first` on; returns the first that is not in the row.
+  std::size_t write_row(std::size_t first, Commit& commit, Changes& changes);
   void forget_kept(Session& session, const Delivery& delivery);
   void note_gone(Session& session, const Delivery& delivery);
   Pending* pending_of(std::uint32_t part, std::uint32_t slot, std::uint64_t sequence);

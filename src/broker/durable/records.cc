@@ -393,9 +393,31 @@ std::optional<std::vector<QueueEntry>> read_queue_value(std::string_view value, 
       });
 }
 
-std::string row_key(const QueueName& queue, std::uint64_t row) { return kRowKind + queue_key(queue, row); }
+constexpr std::size_t kOriginBytes = sizeof(WorkerIndex::value);
 
-std::string write_row(const RowRecord& record) {
+StretchRecord& StretchRecord::operator+=(const StretchRecord& other) {
+  count += other.count;
+  bytes += other.bytes;
+  last_sequence = std::max(last_sequence, other.last_sequence);
+  has_ids |= other.has_ids;
+  return *this;
+}
+
+std::string stretch_key(const QueueName& queue, std::uint64_t first, WorkerIndex origin) {
+  std::string key = kStretchKind + queue_key(queue, first);
+  RecordWriter(key).ordered(origin.value, kOriginBytes);
+  return key;
+}
+
+std::optional<StretchKey> read_stretch_key(std::string_view key) {
+  if (key.size() <= kOriginBytes || key.front() != kStretchKind) return std::nullopt;
+  const auto first = read_queue_key(key.substr(1, key.size() - 1 - kOriginBytes));
+  if (!first) return std::nullopt;
+  RecordReader origin(key.substr(key.size() - kOriginBytes));
+  return StretchKey{first->queue, first->row, {static_cast<std::uint16_t>(origin.ordered(kOriginBytes))}};
+}
+
+std::string write_stretch(const StretchRecord& record) {
   std::string value;
   RecordWriter writer(value);
   writer.u8(kForm);
@@ -406,8 +428,8 @@ std::string write_row(const RowRecord& record) {
   return value;
 }
 
-std::optional<RowRecord> read_row(std::string_view value) {
-  return read_value<RowRecord>(value, [](RecordReader& reader, RowRecord& record) {
+std::optional<StretchRecord> read_stretch(std::string_view value) {
+  return read_value<StretchRecord>(value, [](RecordReader& reader, StretchRecord& record) {
     record.count = reader.number();
     record.bytes = reader.number();
     record.last_sequence = reader.number();
@@ -415,20 +437,25 @@ std::optional<RowRecord> read_row(std::string_view value) {
   });
 }
 
-RowRecord row_of(const std::vector<QueueEntry>& entries) {
-  RowRecord row;
+StretchRecord stretch_of(const std::vector<QueueEntry>& entries) {
+  StretchRecord record;
   for (const QueueEntry& entry : entries) {
-    ++row.count;
-    row.bytes += entry.message->size();
-    row.last_sequence = std::max(row.last_sequence, entry.sequence);
-    row.has_ids |= entry.id.value != 0;
+    record += {.count = 1,
+               .bytes = entry.message->size(),
+               .last_sequence = entry.sequence,
+               .has_ids = entry.id.value != 0};
   }
-  return row;
+  return record;
+}
+
+void erase_stretches(Changes& changes, const QueueName& queue, std::uint64_t first, std::uint64_t end) {
+  changes.erase_range(Table::kMeta, kStretchKind + queue_key(queue, first),
+                      kStretchKind + queue_key(queue, end));
 }
 
 void erase_queue(Changes& changes, const QueueName& queue) {
   changes.erase_range(Table::kQueues, queue_key(queue, 0), queue_end_key(queue));
-  changes.erase_range(Table::kMeta, row_key(queue, 0), kRowKind + queue_end_key(queue));
+  changes.erase_range(Table::kMeta, kStretchKind + queue_key(queue, 0), kStretchKind + queue_end_key(queue));
 }
 
 void write_retained(const Message& message, const StoreClock& clock, std::string& out) {

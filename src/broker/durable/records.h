@@ -8,13 +8,12 @@
 //              SHARD 'g' $SHARE/NAME/FILTER 0 'h' VERSION   GroupRecord; the highest version counts
 //              SHARD 'g' $SHARE/NAME/FILTER 0 'q'   the QueueId of the group
 //   kQueues    SHARD QUEUE ROW                      entries; ROW is the sequence of the first, or an unused
-//   one kMeta      'i' SHARD QUEUE ROW                  RowRecord: what a start must know of a row kRetained
-//   TOPIC                                the message
+//   one kMeta      'i' SHARD QUEUE ROW ORIGIN           StretchRecord: what a start must know of the rows
+//   from ROW on kRetained  TOPIC                                the message
 //
 // Times are milliseconds of the store's own clock (see StoreClock), so that nothing depends on the date.
 #pragma once
 
-#include <boost/container/deque.hpp>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -41,10 +40,6 @@ struct QueueName {
   ShardId shard;
   QueueId id = 0;
 };
-
-// Where the rows of one queue begin, in order, from the first that may still count. The entries of a row are
-// younger than those of the rows before it, or are in none of these.
-using QueueRows = boost::container::deque<std::uint64_t>;
 
 // The present process's clock against the store's: that one stands still while no broker runs on a machine
 // that was booted anew, so that an unset date or a long outage expires nothing.
@@ -163,17 +158,27 @@ class QueueValueWriter {
 Delivery delivery_of(QueueEntry entry);
 std::optional<std::vector<QueueEntry>> read_queue_value(std::string_view value, const StoreClock& clock);
 
-struct RowRecord {
+// What the commits of one origin brought of consecutive rows (queue_rows.h).
+struct StretchRecord {
   std::uint64_t count = 0;
   std::uint64_t bytes = 0;          // topics, properties and payloads
   std::uint64_t last_sequence = 0;  // the highest
   bool has_ids = false;             // some were sent at once
+  StretchRecord& operator+=(const StretchRecord& other);
 };
-inline constexpr char kRowKind = 'i';
-std::string row_key(const QueueName& queue, std::uint64_t row);
-std::string write_row(const RowRecord& record);
-std::optional<RowRecord> read_row(std::string_view value);
-RowRecord row_of(const std::vector<QueueEntry>& entries);
+inline constexpr char kStretchKind = 'i';
+struct StretchKey {
+  QueueName queue;
+  std::uint64_t first;
+  WorkerIndex origin;
+};
+std::string stretch_key(const QueueName& queue, std::uint64_t first, WorkerIndex origin);
+std::optional<StretchKey> read_stretch_key(std::string_view key);
+std::string write_stretch(const StretchRecord& record);
+std::optional<StretchRecord> read_stretch(std::string_view value);
+StretchRecord stretch_of(const std::vector<QueueEntry>& entries);
+// The stretches that begin from `first` on and before `end`.
+void erase_stretches(Changes& changes, const QueueName& queue, std::uint64_t first, std::uint64_t end);
 // The rows of a queue and what is said of them.
 void erase_queue(Changes& changes, const QueueName& queue);
 

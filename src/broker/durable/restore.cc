@@ -180,16 +180,19 @@ void Restore::make_groups() {
 
 bool Restore::meta_row(std::string_view key, std::string_view value) {
   make_groups();
-  if (key.empty() || key.front() != kRowKind) return false;
-  const auto read = read_queue_key(key.substr(1));
-  const auto row = read ? read_row(value) : std::nullopt;
-  if (!row) {
-    note_unreadable("row", key);
+  if (key.empty() || key.front() != kStretchKind) return false;
+  const auto read = read_stretch_key(key);
+  const auto record = read ? read_stretch(value) : std::nullopt;
+  if (!record) {
+    note_unreadable("meta", key);
     return true;
   }
   const auto known = kept_.find(read->queue.id);
   if (known != kept_.end()) {
-    known->second->rows.emplace_back(read->row, *row);
+    auto& stretches = known->second->stretches;
+    if (stretches.empty() || stretches.back().first != read->first)
+      stretches.push_back({.first = read->first, .record = {}});
+    stretches.back().record += *record;
   } else if (std::exchange(garbage_queue_, read->queue.id) != read->queue.id) {
     // Of a session that ended while a message for it was on its way to the disk.
     erase_queue(garbage_, read->queue);
@@ -200,16 +203,23 @@ bool Restore::meta_row(std::string_view key, std::string_view value) {
 // What was sent, or may have been, must be here: the session goes on with its packet ids. What only waits
 // need not.
 void Restore::choose_rows(Kept& kept) {
-  kept.first_spilled = kept.rows.size();
+  kept.first_spilled = kept.stretches.size();
   if (kept.session == nullptr) return;
   const OverflowPolicy overflow = kept.session->policy->queue.overflow;
   if (overflow == OverflowPolicy::kDropOld || overflow == OverflowPolicy::kConflate) return;
   std::uint64_t newest_sent = 0;
   for (const PacketIdsRecord::Sent& sent : kept.ids.sent) newest_sent = std::max(newest_sent, sent.sequence);
   while (kept.first_spilled != 0) {
-    const auto& [begin, row] = kept.rows[kept.first_spilled - 1];
-    if (row.has_ids || begin < kept.ids.waiting_from || begin <= newest_sent) break;
+    const auto& [begin, record] = kept.stretches[kept.first_spilled - 1];
+    if (record.has_ids || begin < kept.ids.waiting_from || begin <= newest_sent) break;
     --kept.first_spilled;
+  }
+  // What comes late for a stretch can lie behind the beginning of the next.
+  std::uint64_t last = 0;
+  for (std::size_t i = 0; i < kept.stretches.size(); ++i) {
+    if (i >= kept.first_spilled && last < kept.stretches[i].first) break;
+    kept.first_spilled = std::max(kept.first_spilled, i + 1);
+    last = std::max(last, kept.stretches[i].record.last_sequence);
   }
 }
 
@@ -218,13 +228,18 @@ std::vector<std::pair<std::string, std::string>> Restore::rows_to_read() {
   for (auto& [id, kept] : kept_) {
     choose_rows(*kept);
     if (kept->first_spilled == 0) continue;
-    const bool is_all = kept->first_spilled == kept->rows.size();
-    ranges.emplace_back(
-        queue_key(kept->queue, kept->rows.front().first),
-        is_all ? queue_end_key(kept->queue) : queue_key(kept->queue, kept->rows[kept->first_spilled].first));
+    const bool is_all = kept->first_spilled == kept->stretches.size();
+    ranges.emplace_back(queue_key(kept->queue, kept->stretches.front().first),
+                        is_all ? queue_end_key(kept->queue)
+                               : queue_key(kept->queue, kept->stretches[kept->first_spilled].first));
   }
   std::sort(ranges.begin(), ranges.end());
   return ranges;
+}
+
+void Restore::put_rows(Kept& kept) {
+  QueueRows& rows = kept.group != nullptr ? kept.group->stored()->rows : kept.session->stored->rows;
+  for (const Stretch& each : kept.stretches) rows.restore(each.first, each.record.last_sequence);
 }
 
 void Restore::spill_rest(Kept& kept) {
@@ -232,16 +247,15 @@ void Restore::spill_rest(Kept& kept) {
   StoredSession& stored = *kept.session->stored;
   std::uint64_t count = 0;
   std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < kept.rows.size(); ++i) {
-    const auto& [begin, row] = kept.rows[i];
-    stored.next_sequence = std::max({stored.next_sequence, begin + 1, row.last_sequence + 1});
+  for (std::size_t i = 0; i < kept.stretches.size(); ++i) {
+    const auto& [begin, record] = kept.stretches[i];
+    stored.next_sequence = std::max({stored.next_sequence, begin + 1, record.last_sequence + 1});
     if (i < kept.first_spilled) continue;
-    stored.rows.push_back(begin);
-    count += row.count;
-    bytes += row.bytes;
+    count += record.count;
+    bytes += record.bytes;
   }
   if (count == 0) return;
-  const std::uint64_t first = kept.rows[kept.first_spilled].first;
+  const std::uint64_t first = kept.stretches[kept.first_spilled].first;
   const auto gone =
       static_cast<std::uint64_t>(std::distance(stored.gone.lower_bound(first), stored.gone.end()));
   count -= std::min(count, gone);
@@ -265,9 +279,6 @@ void Restore::queue_row(std::string_view key, std::string_view value) {
     for (const PacketIdsRecord::Sent& sent : queue_of_->ids.sent) sent_.emplace(sent.sequence, sent);
   }
   if (queue_of_ == nullptr) return;
-  QueueRows& rows =
-      queue_of_->group != nullptr ? queue_of_->group->stored()->rows : queue_of_->session->stored->rows;
-  rows.push_back(read->row);
   last_sequence_ = std::max(last_sequence_, read->row);
   for (QueueEntry& entry : *entries) put_entry(*queue_of_, read->row, std::move(entry));
 }
@@ -392,6 +403,7 @@ Restored Restore::finish(Changes& changes) {
   finish_queue();
   changes = std::move(garbage_);
   for (auto& [queue, kept] : kept_) {
+    put_rows(*kept);
     if (kept->session != nullptr) start_time(*kept, changes);
   }
   return found_;

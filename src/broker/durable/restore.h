@@ -41,10 +41,10 @@ class Restore {
   Restore(Node& node, std::span<Worker* const> workers, std::span<const ListenerPolicy* const> listeners);
   ~Restore();
 
-  // In this order: all rows of kSessions; those of kMeta from begin_of_rows() on; those of kQueues that
+  // In this order: all rows of kSessions; those of kMeta from begin_of_stretches() on; those of kQueues that
   // rows_to_read() names; all of kRetained; then finish().
   void session_row(std::string_view key, std::string_view value);
-  static std::string begin_of_rows() { return std::string(1, kRowKind); }
+  static std::string begin_of_stretches() { return std::string(1, kStretchKind); }
   // False: the rest of the table is about something else.
   bool meta_row(std::string_view key, std::string_view value);
   // From, and up to without. Of a long queue only what is in flight; the rest stays where it is.
@@ -55,6 +55,10 @@ class Restore {
   Restored finish(Changes& changes);
 
  private:
+  struct Stretch {
+    std::uint64_t first = 0;
+    StretchRecord record;
+  };
   struct Kept {
     Session* session = nullptr;
     SharedGroup* group = nullptr;
@@ -62,8 +66,8 @@ class Restore {
     GroupRecord group_record;
     bool was_connected = false;
     QueueName queue;
-    std::vector<std::pair<std::uint64_t, RowRecord>> rows;
-    std::size_t first_spilled = 0;  // of `rows`; those from here on stay with the store
+    std::vector<Stretch> stretches;
+    std::size_t first_spilled = 0;  // of `stretches`; those from here on stay with the store
   };
   struct Group {
     QueueId queue = 0;
@@ -81,6 +85,7 @@ class Restore {
   void make_groups();
   void choose_rows(Kept& kept);
   void spill_rest(Kept& kept);
+  static void put_rows(Kept& kept);
   void put_entry(Kept& kept, std::uint64_t row, QueueEntry entry);
   void finish_queue();
   void put_in_flight(Session& session, const PacketIdsRecord::Sent& sent, QueueEntry entry);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <set>
 
+#include "broker/durable/queue_rows.h"
 #include "broker/durable/records.h"
 #include "mqtt/types.h"
 

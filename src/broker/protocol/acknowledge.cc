@@ -71,7 +71,7 @@ void on_committed(WorkerState& worker, Connection& connection) {
   leave_when_acknowledged(worker, connection);
 }
 
-void on_all_committed(WorkerState& worker, Connection& connection) {
+void take_as_committed(Connection& connection) {
   connection.opening = 0;
   if (connection.pending_acks) {
     for (PendingAck& ack : *connection.pending_acks) ack.commit = 0;
@@ -79,7 +79,6 @@ void on_all_committed(WorkerState& worker, Connection& connection) {
   if (connection.pending_subacks) {
     for (PendingSuback& answer : *connection.pending_subacks) answer.commit = 0;
   }
-  on_committed(worker, connection);
 }
 
 namespace {

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/keyed_hash.h"
+#include "broker/durable/queue_rows.h"
 #include "broker/durable/records.h"
 #include "broker/ids.h"
 #include "broker/mail.h"

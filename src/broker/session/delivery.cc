@@ -375,10 +375,14 @@ bool send_ready(WorkerState& worker, Session& session, RetainedReplay& replay,
 constexpr std::size_t kLoadedMin = 64;
 constexpr std::size_t kLoadBytes = 256 * 1024;
 
-void on_loaded(WorkerState& worker, Session& session, const Result<StoredEntries>& rows) {
+// `first`: the sequence that was asked for.
+void on_loaded(WorkerState& worker, Session& session, std::uint64_t first,
+               const Result<StoredEntries>& rows) {
   session.stored->is_loading = false;
   const Outbox::Spilled* spilled = session.outbox.spilled();
   if (spilled == nullptr) return;
+  // The client was away in between, and what had been loaded in front of these was let go again.
+  if (spilled->first_sequence != first) return worker.pump_later(session);
   if (!rows) {
     // While the store opens its files again, or because they are damaged: the rest of the queue stays where
     // it is.
@@ -426,17 +430,16 @@ void load(WorkerState& worker, Session& session) {
   if (stored.is_loading) return;
   stored.is_loading = true;
   const std::uint64_t first = session.outbox.spilled()->first_sequence;
-  const auto behind = std::upper_bound(stored.rows.begin(), stored.rows.end(), first);
-  const std::uint64_t row = behind == stored.rows.begin() ? first : *std::prev(behind);
-  worker.node.ports().store.read(worker.index, Table::kQueues, queue_key(stored.queue, row),
+  worker.node.ports().store.read(worker.index, Table::kQueues,
+                                 queue_key(stored.queue, stored.rows.row_before(first)),
                                  queue_end_key(stored.queue), kLoadBytes,
-                                 [client_id = session.client_id, queue = stored.queue.id](
+                                 [client_id = session.client_id, queue = stored.queue.id, first](
                                      Worker& face, const Result<StoredEntries>& rows) {
                                    WorkerState& here = face.state();
                                    Session* found = here.find_session(client_id);
                                    if (found == nullptr || !found->stored || found->stored->queue.id != queue)
                                      return;
-                                   on_loaded(here, *found, rows);
+                                   on_loaded(here, *found, first, rows);
                                  });
 }
 
