@@ -307,6 +307,10 @@ void Restore::put_entry(Kept& kept, std::uint64_t row, QueueEntry entry) {
     in_flight_.emplace(entry.sequence, std::move(entry));
     return;
   }
+  waiting_.push_back(std::move(entry));
+}
+
+void Restore::put_waiting(Session& session, QueueEntry entry) {
   ++found_.messages;
   ++session.worker->ledger().routed;
   ++session.worker->ledger().waiting;
@@ -346,10 +350,38 @@ void Restore::put_in_flight(Session& session, const PacketIdsRecord::Sent& sent,
                              .sequence = sent.sequence});
 }
 
+// What waited is sent in its place among what was sent: the note of a packet id that was given to a
+// message which waited comes to the store a little later, and can be lost when a younger message, which was
+// sent at once, is not. Returns the ids that they have now.
+std::vector<mqtt::PacketId> Restore::give_lost_ids(Session& session) {
+  const std::uint64_t newest = sent_.empty() ? 0 : sent_.rbegin()->first;
+  std::set<std::uint16_t> taken;
+  for (const auto& [sequence, sent] : sent_) taken.insert(sent.id.value);
+  std::uint16_t id = sent_.empty() ? std::uint16_t{0} : sent_.rbegin()->second.id.value;
+  std::vector<mqtt::PacketId> given;
+  for (QueueEntry& entry : waiting_) {
+    if (entry.sequence > newest) {
+      put_waiting(session, std::move(entry));
+      continue;
+    }
+    do {
+      ++id;
+    } while (id == 0 || taken.contains(id));
+    taken.insert(id);
+    given.push_back({id});
+    const std::uint64_t sequence = entry.sequence;
+    sent_.emplace(sequence, PacketIdsRecord::Sent{sequence, {id}, false});
+    in_flight_.emplace(sequence, std::move(entry));
+  }
+  waiting_.clear();
+  return given;
+}
+
 void Restore::finish_queue() {
   if (queue_of_ != nullptr && queue_of_->session != nullptr) {
     Session& session = *queue_of_->session;
     const mqtt::PacketId last_id = session.in_flight.last_id();
+    const std::vector<mqtt::PacketId> given = give_lost_ids(session);
     for (const auto& [sequence, sent] : sent_) {
       QueueEntry entry;
       if (const auto found = in_flight_.find(sequence); found != in_flight_.end())
@@ -360,6 +392,12 @@ void Restore::finish_queue() {
     session.in_flight.set_last_id(was_given_later ? sent_.rbegin()->second.id : last_id);
     session.stored->next_sequence = std::max(session.stored->next_sequence, last_sequence_ + 1);
     queue_of_->ids.sent.clear();
+    for (const mqtt::PacketId id : given) {
+      InFlight::Entry& entry = *session.in_flight.find(id);
+      // Of QoS 2 nothing is sent before its id is durable, so this was not.
+      entry.was_sent = entry.delivery.qos == mqtt::Qos::kAtLeastOnce;
+    }
+    if (!given.empty()) session.worker->journal.touch(session, false);  // durable before the next CONNACK is
   }
   queue_ = 0;
   queue_of_ = nullptr;

@@ -87,6 +87,8 @@ class Restore {
   void spill_rest(Kept& kept);
   static void put_rows(Kept& kept);
   void put_entry(Kept& kept, std::uint64_t row, QueueEntry entry);
+  void put_waiting(Session& session, QueueEntry entry);
+  std::vector<mqtt::PacketId> give_lost_ids(Session& session);
   void finish_queue();
   void put_in_flight(Session& session, const PacketIdsRecord::Sent& sent, QueueEntry entry);
   void start_time(Kept& kept, Changes& changes);
@@ -106,6 +108,7 @@ class Restore {
   Kept* queue_of_ = nullptr;
   std::map<std::uint64_t, PacketIdsRecord::Sent> sent_;
   std::map<std::uint64_t, QueueEntry> in_flight_;
+  std::vector<QueueEntry> waiting_;
   std::uint64_t last_sequence_ = 0;
   QueueId garbage_queue_ = 0;
   Changes garbage_;
