@@ -251,7 +251,7 @@ void StoreDump::print_entry(const broker::QueueKey& key, const Owner* owner, con
   Line line(wishes_.is_json, "message");
   if (owner != nullptr) line.text(owner->is_group ? "group" : "client", owner->name);
   line.number("queue", key.queue.id).number("row", key.row).number("number", entry.sequence);
-  line.text("state", owner == nullptr ? "leftover" : name_of(owner->view.state_of(entry)));
+  line.text("state", owner == nullptr ? "leftover" : name_of(owner->view.state_of(key.row, entry)));
   line.text("topic", entry.message->topic()).number("qos", number_of(entry.qos)).flag("retain", entry.retain);
   line.number("bytes", entry.message->payload().size());
   if (entry.id.value != 0) line.number("packet_id", entry.id.value);

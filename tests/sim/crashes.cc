@@ -292,9 +292,21 @@ class Crashes {
       throw Failure{"unreadable: " + world_->restored().first_unreadable};
   }
 
+  static void trace_group(const broker::SessionKey& key, std::string_view value) {
+    if (key.kind == 'q') return trace("  {}: queue {:x}\n", key.name, *broker::read_group_queue(value));
+    const auto record = broker::read_group(value);
+    std::string live;
+    for (const std::uint64_t each : record->live) live += fmt::format(" {}", each);
+    trace("  {}: version {}, next {}, live{}\n", key.name, record->version, record->next_sequence, live);
+  }
+
   void trace_store() const {
     for (const auto& [key, value] : store_.rows(broker::Table::kSessions)) {
       const auto read = broker::read_session_key(key);
+      if (read->is_group) {
+        trace_group(*read, value);
+        continue;
+      }
       if (read->kind != 'p') continue;
       const auto ids = broker::read_packet_ids(value);
       std::string sent;

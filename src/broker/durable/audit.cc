@@ -272,7 +272,8 @@ bool Audit::queue_row(std::string_view key, std::string_view value) {
   for (const QueueEntry& entry : *entries) {
     last_sequence_ = std::max(last_sequence_, entry.sequence);
     saw(entry.enqueued);
-    if (queue_owner_ == nullptr || queue_owner_->view.state_of(entry) == EntryState::kDone) continue;
+    if (queue_owner_ == nullptr || queue_owner_->view.state_of(read->row, entry) == EntryState::kDone)
+      continue;
     ++queue_owner_->messages;
     queue_owner_->bytes += entry.message->size();
     ++seen_.messages;

@@ -472,16 +472,11 @@ void Journal::write_packet_ids_of(Session& session) {
 }
 
 void Journal::write_group_of(SharedGroup& group, Changes& changes) {
-  const GroupRecord record = group.next_record();
+  const GroupRecord record = group.next_record(*this);
   const GroupKey& key = group.key();
   changes.put(Table::kSessions, group_record_key(key.shard, key.text, record.version), write_group(record));
   reclaim(group.stored()->queue, group.stored()->rows,
           record.live.empty() ? UINT64_MAX : record.live.front());
-}
-
-void Journal::write_at_once(SharedGroup& group) {
-  if (current_ == 0) return touch(group);
-  write_group_of(group, part(current_).commit->part(self_));
 }
 
 void Journal::reclaim(const QueueName& queue, QueueRows& rows, std::uint64_t oldest) {
@@ -551,7 +546,8 @@ std::size_t Journal::write_row(std::size_t first, Commit& commit, Changes& chang
                 .last_sequence = entry.sequence,
                 .has_ids = entry.id.value != 0};
   } while (next < sorted_.size() && sorted_[next]->queue.id == begin.queue.id &&
-           sorted_[next]->stint == begin.stint && value_.size() < kQueueValueBytesMax);
+           sorted_[next]->stint == begin.stint && !sorted_[next]->is_returned() &&
+           value_.size() < kQueueValueBytesMax);
   changes.put(Table::kQueues, queue_key(begin.queue, begin.row), value_);
   const QueueRows::Noted noted = begin.rows->add(begin.row, brought, commit.at());
   changes.put(Table::kMeta, stretch_key(begin.queue, noted.stretch, commit.at().origin),

@@ -85,8 +85,6 @@ class Journal {
   void depend(const CommitPoint& earlier);
   // What is waiting or with members has changed.
   void touch(SharedGroup& group);
-  // In the commit of the present part: what add() took before this is the group's again.
-  void write_at_once(SharedGroup& group);
   void forget_group(SharedGroup& group);
 
   // ---- mail ----
@@ -147,6 +145,8 @@ class Journal {
     std::uint64_t row = 0;
     std::uint32_t stint = 0;
     QueueEntry entry;  // without a message: it need not be written any more
+    // By a member to its group. The number of its row says when, so it begins one.
+    [[nodiscard]] bool is_returned() const { return row != entry.sequence; }
   };
   // What this worker adds to one commit.
   struct Part {

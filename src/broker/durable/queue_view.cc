@@ -13,12 +13,14 @@ QueueView::QueueView(PacketIdsRecord record)
 }
 
 QueueView::QueueView(GroupRecord record)
-    : waiting_from_(record.next_sequence), exceptions_(std::move(record.live)) {}
+    : waiting_from_(record.next_sequence), exceptions_(std::move(record.live)), is_group_(true) {}
 
-EntryState QueueView::state_of(const QueueEntry& entry) const {
+EntryState QueueView::state_of(std::uint64_t row, const QueueEntry& entry) const {
   if (const auto found = sent_.find(entry.sequence); found != sent_.end()) return found->second;
   const bool is_exception = std::binary_search(exceptions_.begin(), exceptions_.end(), entry.sequence);
-  if ((entry.sequence < waiting_from_) != is_exception) return EntryState::kDone;
+  const bool is_live = is_group_ ? row >= waiting_from_ || entry.sequence >= waiting_from_ || is_exception
+                                 : entry.sequence >= waiting_from_ && !is_exception;
+  if (!is_live) return EntryState::kDone;
   return entry.id.value == 0 ? EntryState::kWaiting : EntryState::kInFlight;
 }
 

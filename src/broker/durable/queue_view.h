@@ -20,12 +20,13 @@ class QueueView {
  public:
   explicit QueueView(PacketIdsRecord record);
   explicit QueueView(GroupRecord record);
-  [[nodiscard]] EntryState state_of(const QueueEntry& entry) const;
+  [[nodiscard]] EntryState state_of(std::uint64_t row, const QueueEntry& entry) const;
 
  private:
-  std::uint64_t waiting_from_ = 0;            // from here on entries wait, below it they are done,
+  std::uint64_t waiting_from_ = 0;            // from here on entries wait, below it they are done
   std::vector<std::uint64_t> exceptions_;     // but for these,
   std::map<std::uint64_t, EntryState> sent_;  // and these
+  bool is_group_ = false;                     // where what came back in a row from there on waits as well
 };
 
 }  // namespace nightjar::broker

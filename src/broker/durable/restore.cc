@@ -286,7 +286,7 @@ void Restore::queue_row(std::string_view key, std::string_view value) {
 void Restore::put_entry(Kept& kept, std::uint64_t row, QueueEntry entry) {
   if (kept.group != nullptr) {
     const GroupRecord& record = kept.group_record;
-    const bool is_live = entry.sequence >= record.next_sequence ||
+    const bool is_live = row >= record.next_sequence || entry.sequence >= record.next_sequence ||
                          std::binary_search(record.live.begin(), record.live.end(), entry.sequence);
     if (!is_live) return;
     ++found_.messages;

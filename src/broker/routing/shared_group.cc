@@ -142,11 +142,14 @@ void SharedGroup::keep(WorkerState& worker) {
   worker.node.count_stored(worker.index, 1);
 }
 
-GroupRecord SharedGroup::next_record() {
+GroupRecord SharedGroup::next_record(Journal& journal) {
   GroupRecord record{.version = ++stored_->version, .next_sequence = next_sequence_, .live = {}};
   std::set<std::uint64_t> live = stored_->with_members;
   for (const Waiting& waiting : waiting_) {
-    if (waiting.is_kept) live.insert(live.end(), waiting.sequence);
+    if (!waiting.is_kept) continue;
+    live.insert(live.end(), waiting.sequence);
+    // Until the commit of its return, the member has it and the group only an old row of it.
+    if (waiting.is_returned) journal.depend(waiting.stored);
   }
   record.live.assign(live.begin(), live.end());
   return record;
@@ -167,7 +170,8 @@ void SharedGroup::restore(WorkerState& worker, std::uint64_t row, std::uint64_t 
                        [](const Waiting& w, std::uint64_t number) { return w.sequence < number; });
   if (at != waiting_.end() && at->sequence == sequence) return;  // it came back once, and is in two rows
   waiting_bytes_ += message->size();
-  waiting_.insert(at, {sequence, std::move(message), enqueued, true, {}});
+  waiting_.insert(
+      at, {.sequence = sequence, .message = std::move(message), .enqueued = enqueued, .is_kept = true});
   ++worker.ledger().routed;
   ++worker.ledger().waiting;
 }
@@ -303,8 +307,13 @@ void SharedGroup::take_back(WorkerState& worker, GroupMail mail) {
   if (is_new_to_store)
     stored = worker.journal.add(*this, {next_sequence_++, mail.sequence}, mail.message, worker.now);
   waiting_bytes_ += mail.message->size();
-  waiting_.insert(at, {mail.sequence, std::move(mail.message), worker.now, stored_ != nullptr, stored});
-  if (is_new_to_store) worker.journal.write_at_once(*this);
+  waiting_.insert(at, {.sequence = mail.sequence,
+                       .message = std::move(mail.message),
+                       .enqueued = worker.now,
+                       .is_kept = stored_ != nullptr,
+                       .is_returned = is_new_to_store,
+                       .stored = stored});
+  if (is_new_to_store) worker.journal.touch(*this);
   ++worker.ledger().waiting;
 }
 

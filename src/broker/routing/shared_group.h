@@ -25,6 +25,7 @@
 
 namespace nightjar::broker {
 
+class Journal;
 struct WorkerState;
 
 class SharedGroup {
@@ -72,7 +73,7 @@ class SharedGroup {
   // nullptr if nothing of it is kept.
   [[nodiscard]] Stored* stored() { return stored_.get(); }
   // What the store is to know now.
-  [[nodiscard]] GroupRecord next_record();
+  [[nodiscard]] GroupRecord next_record(Journal& journal);
   // Of a group that was kept: its queue, before members join; then its messages, in order.
   void restore(QueueName queue, const GroupRecord& record);
   void restore(WorkerState& worker, std::uint64_t row, std::uint64_t sequence, MessageRef message,
@@ -88,8 +89,9 @@ class SharedGroup {
     std::uint64_t sequence;
     MessageRef message;
     MonoTime enqueued;
-    bool is_kept = false;  // it is the store's as well,
-    CommitPoint stored{};  // from here on
+    bool is_kept = false;      // it is the store's as well,
+    bool is_returned = false;  // in a row of its own, as a member had it in between,
+    CommitPoint stored{};      // from here on
   };
 
   // Who gets a message may depend on whence it came.
