@@ -165,6 +165,7 @@ void ShardMoves::install(WorkerState& worker, ShardMail mail) {
   for (auto& connection : mail.state->connections) {
     Connection& here = adopt_connection(worker, std::move(connection));
     here.transport().pause_reading();
+    protocol::wait_for_arrival(here);
     ++worker.counters.clients_connected;
   }
   worker.mailer.post(mail.old_owner, step(ShardMail::Kind::kFence, mail));
@@ -239,9 +240,8 @@ void ShardMoves::complete_if_ready(WorkerState& worker, ShardId shard) {
   Arriving arrived = std::move(found->second);
   arriving_.erase(found);
   set_status(shard, Status::kReady);
-  // Those that came along; whoever comes with the mail below has commits of this worker.
   worker.sessions.for_each(shard, [](const Session& session) {
-    if (session.connection != nullptr) protocol::take_as_committed(*session.connection);
+    if (session.connection != nullptr) protocol::end_wait_for_arrival(*session.connection);
   });
   const bool is_within_older = std::exchange(worker.is_taking_older_mail, true);
   // They come under the commits that they came with.

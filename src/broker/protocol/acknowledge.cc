@@ -71,14 +71,34 @@ void on_committed(WorkerState& worker, Connection& connection) {
   leave_when_acknowledged(worker, connection);
 }
 
-void take_as_committed(Connection& connection) {
-  connection.opening = 0;
+namespace {
+
+// No commit has this number, so it is never durable.
+constexpr CommitNumber kUntilArrived = UINT64_MAX;
+
+template <typename Change>
+void for_each_commit(Connection& connection, Change change) {
+  change(connection.opening);
   if (connection.pending_acks) {
-    for (PendingAck& ack : *connection.pending_acks) ack.commit = 0;
+    for (PendingAck& ack : *connection.pending_acks) change(ack.commit);
   }
   if (connection.pending_subacks) {
-    for (PendingSuback& answer : *connection.pending_subacks) answer.commit = 0;
+    for (PendingSuback& answer : *connection.pending_subacks) change(answer.commit);
   }
+}
+
+}  // namespace
+
+void wait_for_arrival(Connection& connection) {
+  for_each_commit(connection, [](CommitNumber& commit) {
+    if (commit != 0) commit = kUntilArrived;
+  });
+}
+
+void end_wait_for_arrival(Connection& connection) {
+  for_each_commit(connection, [](CommitNumber& commit) {
+    if (commit == kUntilArrived) commit = 0;
+  });
 }
 
 namespace {
