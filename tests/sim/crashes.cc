@@ -90,7 +90,7 @@ class Device {
       on_publish(client_->received.back());
     } else if (type == PacketType::kSuback) {
       on_suback();
-    } else if (!client_->acks.empty()) {
+    } else if (type >= PacketType::kPuback && type <= PacketType::kPubcomp) {
       on_ack(type, client_->acks.back().packet_id);
     }
     return true;
