@@ -58,6 +58,30 @@ void close_unanswered(WorkerState& worker, ShardId shard) {
   }
 }
 
+template <typename Change>
+void for_each_unsent(Session& session, Change change) {
+  for (Unsent& waiting : session.resend) change(waiting);
+  if (!session.stored) return;
+  for (Unsent& waiting : session.stored->unsent) change(waiting);
+}
+
+// What the session has not sent waits for commits of the worker that it came from, whose numbers mean nothing
+// here.
+void wait_for_arrival(Session& session) {
+  for_each_unsent(session, [](Unsent& waiting) {
+    waiting = {.id = waiting.id, .message = {{}, kNeverDurable}};
+  });
+  if (session.connection != nullptr) protocol::wait_for_arrival(*session.connection);
+}
+
+// Those are all durable.
+void end_wait_for_arrival(Session& session) {
+  for_each_unsent(session, [](Unsent& waiting) {
+    if (waiting.message.number == kNeverDurable) waiting.message = {};
+  });
+  if (session.connection != nullptr) protocol::end_wait_for_arrival(*session.connection);
+}
+
 }  // namespace
 
 ShardState::ShardState() = default;
@@ -139,10 +163,7 @@ void ShardMoves::install(WorkerState& worker, ShardMail mail) {
   for (auto& session : mail.state->sessions) {
     session->outbox.forget_parts();
     session->in_flight.forget_parts();
-    for (Unsent& waiting : session->resend) waiting = {.id = waiting.id};
-    if (session->stored) {
-      for (Unsent& waiting : session->stored->unsent) waiting = {.id = waiting.id};
-    }
+    wait_for_arrival(*session);
     session->worker = &worker;
     session->route_mark = 0;  // it was of the other worker's messages
     account(worker, *session, +1);
@@ -165,7 +186,6 @@ void ShardMoves::install(WorkerState& worker, ShardMail mail) {
   for (auto& connection : mail.state->connections) {
     Connection& here = adopt_connection(worker, std::move(connection));
     here.transport().pause_reading();
-    protocol::wait_for_arrival(here);
     ++worker.counters.clients_connected;
   }
   worker.mailer.post(mail.old_owner, step(ShardMail::Kind::kFence, mail));
@@ -240,9 +260,7 @@ void ShardMoves::complete_if_ready(WorkerState& worker, ShardId shard) {
   Arriving arrived = std::move(found->second);
   arriving_.erase(found);
   set_status(shard, Status::kReady);
-  worker.sessions.for_each(shard, [](const Session& session) {
-    if (session.connection != nullptr) protocol::end_wait_for_arrival(*session.connection);
-  });
+  worker.sessions.for_each(shard, [](Session& session) { end_wait_for_arrival(session); });
   const bool is_within_older = std::exchange(worker.is_taking_older_mail, true);
   // They come under the commits that they came with.
   const Journal::OwnPart outside(worker.journal);

@@ -15,6 +15,9 @@ namespace nightjar::broker {
 // Counts the commits of one origin from 1.
 using CommitNumber = std::uint64_t;
 
+// No commit has this number: for what waits until somebody says that it need not any more.
+inline constexpr CommitNumber kNeverDurable = UINT64_MAX;
+
 // Names a commit; number 0 is none, which has always happened.
 struct CommitPoint {
   WorkerIndex origin;

@@ -73,9 +73,6 @@ void on_committed(WorkerState& worker, Connection& connection) {
 
 namespace {
 
-// No commit has this number, so it is never durable.
-constexpr CommitNumber kUntilArrived = UINT64_MAX;
-
 template <typename Change>
 void for_each_commit(Connection& connection, Change change) {
   change(connection.opening);
@@ -91,13 +88,13 @@ void for_each_commit(Connection& connection, Change change) {
 
 void wait_for_arrival(Connection& connection) {
   for_each_commit(connection, [](CommitNumber& commit) {
-    if (commit != 0) commit = kUntilArrived;
+    if (commit != 0) commit = kNeverDurable;
   });
 }
 
 void end_wait_for_arrival(Connection& connection) {
   for_each_commit(connection, [](CommitNumber& commit) {
-    if (commit == kUntilArrived) commit = 0;
+    if (commit == kNeverDurable) commit = 0;
   });
 }
 

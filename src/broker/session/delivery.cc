@@ -614,11 +614,14 @@ void begin_resend(WorkerState& worker, Session& session) {
   session.resend.clear();
   session.next_resend = 0;
   if (session.stored) session.stored->unsent.clear();
+  const bool is_arriving = !worker.moves.is_ready(session.shard);
   for (InFlight::Entry* entry : session.in_flight.in_order()) {
     entry->is_counted = false;
     Unsent again{.id = entry->packet_id};
     const bool is_first = entry->delivery.is_kept && !entry->was_sent;
-    if (is_first) {
+    if (is_first && is_arriving) {
+      again.message = {{}, kNeverDurable};  // until the shard is here
+    } else if (is_first) {
       again.message = worker.journal.point_of(entry->delivery);
       worker.journal.wait(session, again.message);
     }
