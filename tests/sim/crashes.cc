@@ -28,7 +28,7 @@ using testing::World;
 
 constexpr int kPublishers = 4;
 constexpr int kWindow = 6;
-constexpr int kFinalRounds = 400;
+constexpr int kFinalRounds = 4000;
 
 // One line for each packet and each blow, for who looks for the cause of a failure.
 bool is_tracing = false;
