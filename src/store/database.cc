@@ -7,6 +7,7 @@
 #include <rocksdb/wal_filter.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "store/rocks_settings.h"
@@ -15,6 +16,10 @@
 
 namespace nightjar::store {
 namespace {
+
+constexpr std::size_t kLookEveryBytes = std::size_t{16} * 1024 * 1024;
+// Less is not worth the work.
+constexpr std::uint64_t kGarbageMinBytes = std::uint64_t{64} * 1024 * 1024;
 
 WriteFailure failure_of(const rocksdb::Status& status) {
   return {.reason = status.ToString(), .is_disk_full = status.IsNoSpace()};
@@ -114,7 +119,29 @@ Result<void, WriteFailure> Database::write(Batch& batch, Until until) {
   how.sync = until == Until::kOnDisk;
   const auto status = database_->Write(how, batch.writes_.get());
   if (!status.ok()) return tl::make_unexpected(failure_of(status));
+  written_unseen_ += batch.writes_->GetDataSize();
+  if (written_unseen_ >= kLookEveryBytes) tend_garbage();
   return {};
+}
+
+std::uint64_t Database::property(const std::string& name) const {
+  std::uint64_t value = 0;
+  return database_->GetIntProperty(handle(broker::Table::kQueues), name, &value) ? value : 0;
+}
+
+std::uint64_t Database::body_bytes() const { return property(rocksdb::DB::Properties::kLiveBlobFileSize); }
+
+// Bodies of messages that are done with share their files with some that still wait. These are moved while
+// the greater part is garbage: then moving costs less than what it sets free.
+void Database::tend_garbage() {
+  written_unseen_ = 0;
+  const std::uint64_t garbage = property(rocksdb::DB::Properties::kLiveBlobFileGarbageSize);
+  const std::uint64_t enough = is_collecting_ ? body_bytes() / 4 : body_bytes() / 2;
+  const bool is_wanted = garbage > std::max(enough, kGarbageMinBytes);
+  if (is_wanted == is_collecting_) return;
+  const auto status = database_->SetOptions(
+      handle(broker::Table::kQueues), {{"enable_blob_garbage_collection", is_wanted ? "true" : "false"}});
+  if (status.ok()) is_collecting_ = is_wanted;
 }
 
 Result<void, WriteFailure> Database::try_to_write() {

@@ -4,6 +4,7 @@
 
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -85,9 +86,14 @@ class Database {
   // more.
   Result<void> copy_to(const std::filesystem::path& target) const;
 
+  // Bytes of the bodies of messages on the disk, wanted or not.
+  [[nodiscard]] std::uint64_t body_bytes() const;
+
  private:
   Database(std::filesystem::path directory, const RocksOptions& options);
   Result<void> open_tables(OnTrouble on_trouble);
+  void tend_garbage();
+  [[nodiscard]] std::uint64_t property(const std::string& name) const;
   [[nodiscard]] rocksdb::ColumnFamilyHandle* handle(broker::Table table) const {
     return tables_[static_cast<std::size_t>(table)];
   }
@@ -97,6 +103,8 @@ class Database {
   std::unique_ptr<rocksdb::WalFilter> log_reading_;
   std::unique_ptr<rocksdb::DB> database_;
   std::vector<rocksdb::ColumnFamilyHandle*> tables_;
+  std::size_t written_unseen_ = 0;  // bytes since the last look at the garbage
+  bool is_collecting_ = false;
 };
 
 }  // namespace nightjar::store

@@ -84,7 +84,6 @@ class Machine {
   explicit Machine(std::uint64_t seed) : random_(seed) {
     options_.env = &env_;
     options_.write_buffers_bytes = 256 * 1024;  // so that flushes and compactions run while the power goes
-    options_.background_bytes_per_second = 1024 * 1024 * 1024;
     options_.retry = Duration::seconds(3600);
   }
 

@@ -28,8 +28,6 @@ struct RocksOptions {
   // More commits that wait are written one batch after the other, so that the first need not wait for the
   // last.
   std::size_t batch_bytes_max = std::size_t{8} * 1024 * 1024;
-  // Of flushes and compactions together, so that they leave the disk to the commits.
-  std::size_t background_bytes_per_second = std::size_t{32} * 1024 * 1024;
   int open_files_max = 256;
 
   // After a failed write the store is closed, opened and written again this often.

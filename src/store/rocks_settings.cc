@@ -4,7 +4,6 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
-#include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
@@ -86,8 +85,8 @@ rocksdb::DBOptions database_settings(const RocksOptions& options) {
 
   settings.max_background_jobs = 2;
   settings.max_file_opening_threads = 1;
-  settings.rate_limiter.reset(
-      rocksdb::NewGenericRateLimiter(static_cast<std::int64_t>(options.background_bytes_per_second)));
+  // No rate limit: what comes in faster than one lets out is written back too late, and then commits wait for
+  // seconds. A low priority does what a limit was to do.
   // Not in one go at the end, which commits would have to wait for.
   settings.bytes_per_sync = kMiB;
   settings.env->LowerThreadPoolIOPriority(rocksdb::Env::LOW);
@@ -128,8 +127,10 @@ std::vector<rocksdb::ColumnFamilyDescriptor> table_settings(const RocksOptions& 
   queues.enable_blob_files = true;
   queues.min_blob_size = kKiB;
   queues.blob_file_size = 32 * kMiB;
-  queues.enable_blob_garbage_collection = true;
-  queues.blob_garbage_collection_age_cutoff = 0.5;
+  // Only while there is much garbage (Database::tend_garbage): a file goes by itself when nothing in it is
+  // wanted, and collecting without need would write a message many times while it waits.
+  queues.enable_blob_garbage_collection = false;
+  queues.blob_garbage_collection_age_cutoff = 0.25;
   queues.blob_garbage_collection_force_threshold = 0.5;
 
   // RocksDB insists on a family of this name; a fifth one would be for nothing.

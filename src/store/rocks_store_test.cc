@@ -100,7 +100,6 @@ struct RocksStoreTest : ::testing::Test {
     g_log.clear();
     log::set_sink(keep_line);
     options.retry = {20};
-    options.background_bytes_per_second = 1024 * 1024 * 1024;
   }
   ~RocksStoreTest() override {
     store.reset();
