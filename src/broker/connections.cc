@@ -113,7 +113,7 @@ void close_connection(WorkerState& worker, Connection& connection, const Close& 
   --worker.counters.clients_connected;
   session->connection = nullptr;
   session->resend = {};
-  if (session->stored) session->stored->unsent.clear();
+  if (session->stored) session->stored->unsent.reset();
   session->next_resend = 0;
   if (close.discards_will) session->will.reset();
   groups_offline(worker, *session);

@@ -61,8 +61,8 @@ void close_unanswered(WorkerState& worker, ShardId shard) {
 template <typename Change>
 void for_each_unsent(Session& session, Change change) {
   for (Unsent& waiting : session.resend) change(waiting);
-  if (!session.stored) return;
-  for (Unsent& waiting : session.stored->unsent) change(waiting);
+  if (!session.has_unsent()) return;
+  for (Unsent& waiting : *session.stored->unsent) change(waiting);
 }
 
 // What the session has not sent waits for commits of the worker that it came from, whose numbers mean nothing

@@ -3,8 +3,9 @@
 #pragma once
 
 #include <boost/container/deque.hpp>
+#include <boost/container/flat_set.hpp>
 #include <cstdint>
-#include <set>
+#include <memory>
 
 #include "broker/durable/queue_rows.h"
 #include "broker/durable/records.h"
@@ -21,12 +22,13 @@ struct Unsent {
 
 struct StoredSession {
   QueueName queue;
-  // In flight and not sent yet, in order: QoS 2 messages, and what came behind them.
-  boost::container::deque<Unsent> unsent;
+  // In flight and not sent yet, in order: QoS 2 messages, and what came behind them. None while there is none,
+  // as for most sessions at most times.
+  std::unique_ptr<boost::container::deque<Unsent>> unsent;
   QueueRows rows;
   std::uint64_t next_sequence = 1;
   // Of messages that left the outbox from its middle.
-  std::set<std::uint64_t> gone;
+  boost::container::flat_set<std::uint64_t> gone;
   std::int64_t answer_ms = 0;  // how long its client takes to acknowledge, smoothed
   bool is_loading = false;     // of what its outbox has spilled
   bool is_to_spill = false;    // in the list of Journal

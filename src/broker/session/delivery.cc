@@ -149,7 +149,9 @@ void send_when_stored(WorkerState& worker, Session& session, InFlight::Entry& en
     waiting.message = worker.journal.point_of(entry.delivery);
     waiting.packet_id = worker.journal.latest();
   }
-  session.stored->unsent.push_back(waiting);
+  auto& unsent = session.stored->unsent;
+  if (!unsent) unsent = std::make_unique<boost::container::deque<Unsent>>();
+  unsent->push_back(waiting);
   worker.journal.wait(session, waiting.message);
   worker.journal.wait(session, {worker.index, waiting.packet_id});
 }
@@ -328,14 +330,15 @@ bool pump_resend(WorkerState& worker, Session& session) {
 
 // Sends for the first time what has become durable. False if the room ran out.
 bool pump_unsent(WorkerState& worker, Session& session) {
-  if (!session.stored) return true;
-  auto& unsent = session.stored->unsent;
+  if (!session.has_unsent()) return true;
+  auto& unsent = *session.stored->unsent;
   while (!unsent.empty() && is_durable(worker, unsent.front())) {
     if (!has_room(*session.connection)) return false;
     if (InFlight::Entry* entry = session.in_flight.find(unsent.front().id))
       send_entry(worker, session, *entry);
     unsent.pop_front();
   }
+  if (unsent.empty()) session.stored->unsent.reset();
   return true;
 }
 
@@ -613,7 +616,7 @@ void finish(WorkerState& worker, Session& session, InFlight::Entry& entry) {
 void begin_resend(WorkerState& worker, Session& session) {
   session.resend.clear();
   session.next_resend = 0;
-  if (session.stored) session.stored->unsent.clear();
+  if (session.stored) session.stored->unsent.reset();
   const bool is_arriving = !worker.moves.is_ready(session.shard);
   for (InFlight::Entry* entry : session.in_flight.in_order()) {
     entry->is_counted = false;

@@ -80,7 +80,7 @@ class Session {
   // Nothing that must leave before a new message waits.
   [[nodiscard]] bool is_caught_up() const { return !has_unsent() && has_sent_all_else(); }
   // Messages wait for the store before they are sent.
-  [[nodiscard]] bool has_unsent() const { return stored && !stored->unsent.empty(); }
+  [[nodiscard]] bool has_unsent() const { return stored && stored->unsent != nullptr; }
   [[nodiscard]] bool has_sent_all_else() const {
     return outbox.empty() && replays.empty() && next_resend == resend.size();
   }
