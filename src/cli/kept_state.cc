@@ -15,14 +15,6 @@ namespace {
 // Rows between two turns of the workers, so that what the subscription tree replaces is freed on the way.
 constexpr std::size_t kRowsPerTurn = 10'000;
 
-// Tells one boot of the machine from the next; the clock counts from it.
-std::string boot_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
-}
-
 Result<std::optional<std::string>> meta_row(const store::RocksStore& store, std::string_view key) {
   std::optional<std::string> found;
   NJ_CHECK(store.scan(broker::Table::kMeta, key, [&](std::string_view at, std::string_view value) {
@@ -65,17 +57,24 @@ class Turns {
   std::size_t rows_ = 0;
 };
 
-Result<void> begin_run(store::RocksStore& store, broker::Node& node, MonoTime now) {
+Result<void> begin_run(store::RocksStore& store, broker::Node& node, MonoTime now, std::string_view boot) {
   NJ_TRY(const auto run_row, meta_row(store, broker::kRunKey));
   NJ_TRY(const auto time_row, meta_row(store, broker::kTimeKey));
   broker::Changes changes;
-  const auto run = broker::begin_run(view(run_row), view(time_row), boot_id(), now, changes);
+  const auto run = broker::begin_run(view(run_row), view(time_row), boot, now, changes);
   if (!run) return fail("the store's own notes are damaged; \"nightjar store verify\" says how far it goes");
   node.begin_run(run->incarnation, run->clock);
   return store.apply(changes);
 }
 
 }  // namespace
+
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
 
 Result<std::unique_ptr<store::RocksStore>> open_store(const std::filesystem::path& data_dir,
                                                       config::Durability durability) {
@@ -87,9 +86,10 @@ Result<std::unique_ptr<store::RocksStore>> open_store(const std::filesystem::pat
 
 Result<broker::Restored> restore(store::RocksStore& store, broker::Node& node,
                                  std::span<broker::Worker* const> workers,
-                                 std::span<const broker::ListenerPolicy* const> listeners) {
+                                 std::span<const broker::ListenerPolicy* const> listeners,
+                                 std::string_view boot) {
   const MonoTime now = node.ports().clock.now();
-  NJ_CHECK(begin_run(store, node, now));
+  NJ_CHECK(begin_run(store, node, now, boot));
   Turns turns(workers, now);
   broker::Restore restore(node, workers, listeners);
   const auto read = [&](broker::Table table, auto row) {

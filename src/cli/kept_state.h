@@ -5,7 +5,8 @@
 #include <filesystem>
 #include <memory>
 #include <span>
-#include <vector>
+#include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "broker/durable/restore.h"
@@ -20,10 +21,14 @@ namespace nightjar::cli {
 Result<std::unique_ptr<store::RocksStore>> open_store(const std::filesystem::path& data_dir,
                                                       config::Durability durability);
 
-// Fills the node and its workers. Fails if a row is damaged: what would be lost without it is for the
-// operator to decide.
+// Tells one boot of the machine from the next; the clock counts from it.
+std::string boot_id();
+
+// Fills the node and its workers. `boot`: what boot_id() says. Fails if a row is damaged: what would be lost
+// without it is for the operator to decide.
 Result<broker::Restored> restore(store::RocksStore& store, broker::Node& node,
                                  std::span<broker::Worker* const> workers,
-                                 std::span<const broker::ListenerPolicy* const> listeners);
+                                 std::span<const broker::ListenerPolicy* const> listeners,
+                                 std::string_view boot);
 
 }  // namespace nightjar::cli

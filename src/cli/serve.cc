@@ -153,7 +153,7 @@ class Broker {
     if (!kept_) return {};
     std::vector<const broker::ListenerPolicy*> listeners;
     for (const config::ListenerConfig& listener : config_.listeners) listeners.push_back(&listener.policy);
-    NJ_TRY(restored_, restore(*kept_, node_, workers_->unstarted(), listeners));
+    NJ_TRY(restored_, restore(*kept_, node_, workers_->unstarted(), listeners, boot_id()));
     kept_->start(*mail_, node_.retained_reader());
     return {};
   }

@@ -498,11 +498,12 @@ std::vector<FileDamage> ReadOnlyStore::check_files() const {
 std::optional<LogDamage> ReadOnlyStore::check_log() const {
   // Where the list of files is lost, so is the place where the log begins; it was read as far as it goes.
   if (opened_->log.first_log() == 0) return {};
+  const std::uint64_t first_log = first_log_of(*opened_->database, opened_->log.first_log());
   rocksdb::Env& env = env_of(options_);
-  const auto checked = check_wal(env, directory_, opened_->log.first_log());
+  const auto checked = check_wal(env, directory_, first_log);
   if (checked) return {};
   LogDamage damage{.why = checked.error().message, .lost = {}};
-  const auto behind = records_behind_damage(env, directory_, opened_->log.first_log());
+  const auto behind = records_behind_damage(env, directory_, first_log);
   if (!behind) return damage;
   BatchReader reader(damage.lost);
   for (const std::string& record : *behind) {

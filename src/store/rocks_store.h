@@ -43,6 +43,9 @@ class RocksStore final : public broker::Store {
   // Starts the threads; commits and reads are taken from now on. `peers` outlives the store.
   void start(broker::Peers& peers, broker::RetainedReader reader);
 
+  // Any thread. Everything that may be written has been, and what there is to say about it was said.
+  [[nodiscard]] bool is_at_rest() const { return phase_.load(std::memory_order_acquire) == Phase::kAsleep; }
+
   // Any thread. What was durable at the call, in the order of the keys from `from` on; an error while the
   // store cannot be written. A visitor that takes long delays the recovery from that.
   Result<void> scan(broker::Table table, std::string_view from, const EntryVisitor& visit) const;

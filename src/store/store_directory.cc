@@ -53,7 +53,7 @@ struct Handles {
   std::vector<rocksdb::ColumnFamilyHandle*> all;
 };
 
-// Learns where the log begins that the tables still need, and keeps the rest of it from being read.
+// Learns the first log that a table refers to, and keeps the rest of it from being read.
 class FirstLog final : public rocksdb::WalFilter {
  public:
   void ColumnFamilyLogNumberMap(const std::map<std::uint32_t, std::uint64_t>& log_of_family,
@@ -180,6 +180,7 @@ Result<void> inspect_store(const fs::path& directory, const RocksOptions& option
   std::erase_if(tables, [&names](const auto& table) {
     return std::find(names.begin(), names.end(), table.name) == names.end();
   });
+  std::uint64_t log_begins_at = 0;
   {
     Handles handles;
     rocksdb::DB* opened = nullptr;
@@ -187,11 +188,12 @@ Result<void> inspect_store(const fs::path& directory, const RocksOptions& option
     if (!status.ok()) return store_error(directory, status);
     handles.database.reset(opened);
     NJ_CHECK(check_format(directory, *opened));
+    log_begins_at = first_log_of(*opened, first_log.number());
   }
   if (names.size() != known || tables.size() != known) {
     return store_error(directory, rocksdb::Status::Corruption("its tables are not those of a store"));
   }
-  const auto checked = check_wal(env, directory, first_log.number());
+  const auto checked = check_wal(env, directory, log_begins_at);
   if (checked) return {};
   if (options.sync == RocksOptions::Sync::kOs) {
     // Without fsync a power cut may take any part of the log. What lies before the first gap is used.

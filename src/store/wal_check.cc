@@ -7,6 +7,7 @@
 #include "store/wal_check.h"
 
 #include <fmt/format.h>
+#include <rocksdb/db.h>
 #include <rocksdb/env.h>
 
 #include <algorithm>
@@ -188,6 +189,12 @@ Result<void> walk_logs(rocksdb::Env& env, const std::filesystem::path& directory
 }
 
 }  // namespace
+
+std::uint64_t first_log_of(rocksdb::DB& database, std::uint64_t first_of_tables) {
+  std::uint64_t kept_from = 0;
+  database.GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &kept_from);
+  return std::max(first_of_tables, kept_from);
+}
 
 Result<void> check_wal(rocksdb::Env& env, const std::filesystem::path& directory, std::uint64_t first_log) {
   LogWalk walk;

@@ -15,10 +15,16 @@
 #include "base/result.h"
 
 namespace rocksdb {
+class DB;
 class Env;
-}
+}  // namespace rocksdb
 
 namespace nightjar::store {
+
+// Where the log of a database begins, read-only or not: `first_of_tables` is the first log that any table
+// refers to. One that nothing was written to refers to a log from long ago, which may be gone or left alone
+// by now.
+std::uint64_t first_log_of(rocksdb::DB& database, std::uint64_t first_of_tables);
 
 // Reads the logs in `directory` with number `first_log` and up, which nobody writes meanwhile; those before
 // are done with and may be there in part. An error says what is damaged and where.

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "tests/sim/crashes.h"
+#include "tests/support/map_store.h"
 
 int main(int argc, char** argv) {
   std::uint64_t seeds = 100;
@@ -33,7 +34,8 @@ int main(int argc, char** argv) {
   nightjar::sim::CrashCounts counts;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     plan.seed = seed;
-    const auto broken = nightjar::sim::run_crashes(plan, counts);
+    nightjar::testing::MapStore store;
+    const auto broken = nightjar::sim::run_crashes(plan, store, counts);
     if (!broken) continue;
     ++failed;
     fmt::print("seed {}: {}\n", seed, *broken);

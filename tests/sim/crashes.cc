@@ -11,7 +11,6 @@
 
 #include "broker/worker_state.h"
 #include "tests/support/client.h"
-#include "tests/support/map_store.h"
 #include "tests/support/world.h"
 
 namespace nightjar::sim {
@@ -22,9 +21,9 @@ using mqtt::PacketType;
 using mqtt::Qos;
 using testing::Client;
 using testing::ConnectOptions;
-using testing::MapStore;
 using testing::Received;
 using testing::World;
+using testing::WorldStore;
 
 constexpr int kPublishers = 4;
 constexpr int kWindow = 6;
@@ -83,7 +82,11 @@ class Device {
     }
     if (type == PacketType::kConnack) {
       if (client_->connack_code != mqtt::ReasonCode::kSuccess) return true;  // another connection was later
-      if (was_open_ && !client_->session_present) throw Failure{id + ": its session is lost"};
+      if (was_open_ && !client_->session_present) {
+        trace("{}: its session is lost\n", id);
+        ++sessions_lost;
+        on_session_lost();
+      }
       was_open_ = is_open_ = true;
       on_open();
     } else if (type == PacketType::kPublish) {
@@ -98,8 +101,10 @@ class Device {
   virtual void act() {}
 
   const std::string id;
+  std::uint64_t sessions_lost = 0;
 
  protected:
+  virtual void on_session_lost() {}
   virtual void on_open() {}
   virtual void on_publish(const Received&) {}
   virtual void on_suback() {}
@@ -117,8 +122,11 @@ class Device {
 
 class Publisher final : public Device {
  public:
-  Publisher(int index, Qos qos, std::mt19937_64& random)
-      : Device(fmt::format("publisher{}", index), random), number(index), qos_(qos) {}
+  Publisher(int index, Qos qos, std::size_t padding_bytes_max, std::mt19937_64& random)
+      : Device(fmt::format("publisher{}", index), random),
+        number(index),
+        qos_(qos),
+        padding_bytes_max_(padding_bytes_max) {}
 
   void act() override {
     if (!is_open() || is_done || outstanding_.size() >= kWindow) return;
@@ -165,8 +173,15 @@ class Publisher final : public Device {
   }
   void send(const Outstanding& message, bool dup) {
     trace("{} -> PUBLISH id {} dup {} {}\n", id, message.id.value, dup, message.number);
-    client().publish(fmt::format("t/{}", number), fmt::format("{} {}", number, message.number),
+    client().publish(fmt::format("t/{}", number), payload(message.number),
                      {.qos = qos_, .dup = dup, .packet_id = message.id.value});
+  }
+  // The same whenever it is sent.
+  [[nodiscard]] std::string payload(int message) const {
+    std::string text = fmt::format("{} {}", number, message);
+    if (padding_bytes_max_ == 0) return text;
+    std::mt19937_64 size(static_cast<std::uint64_t>(message * kPublishers + number));
+    return text + ' ' + std::string(size() % (padding_bytes_max_ + 1), 'x');
   }
   // Few of them, so that they come again soon.
   PacketId free_id() {
@@ -179,6 +194,7 @@ class Publisher final : public Device {
   }
 
   const Qos qos_;
+  const std::size_t padding_bytes_max_;
   std::deque<Outstanding> outstanding_;
 };
 
@@ -192,7 +208,7 @@ class Subscriber final : public Device {
 
   void act() override {
     if (!is_open()) return;
-    if (!is_subscribed && !is_asked_) {
+    if (!has_subscription_ && !is_asked_) {
       client().subscribe(filter_, qos_);
       is_asked_ = true;
     }
@@ -204,18 +220,23 @@ class Subscriber final : public Device {
   }
   [[nodiscard]] Qos qos() const { return qos_; }
 
-  bool is_prompt = false;  // answers at once
-  bool is_subscribed = false;
+  bool is_prompt = false;                   // answers at once
   std::map<int, int> from;                  // publisher: its first message that must arrive
   std::map<int, std::vector<int>> arrived;  // publisher: numbers in order of arrival
 
  private:
+  // What it was promised stays promised.
+  void on_session_lost() override {
+    has_subscription_ = false;
+    unreleased_.clear();
+  }
   void on_open() override {
     answers_.clear();
     is_asked_ = false;
   }
   void on_suback() override {
-    if (std::exchange(is_subscribed, true)) return;
+    has_subscription_ = true;
+    if (!from.empty()) return;
     for (const auto& publisher : publishers_) from[publisher->number] = publisher->next;
   }
   void on_publish(const Received& got) override {
@@ -241,16 +262,18 @@ class Subscriber final : public Device {
   const Qos qos_;
   const Publishers& publishers_;
   bool is_asked_ = false;
+  bool has_subscription_ = false;
   std::deque<std::pair<PacketType, PacketId>> answers_;
   std::set<std::uint16_t> unreleased_;  // QoS 2 ids that came and were not released [MQTT-4.3.3-10]
 };
 
 class Crashes {
  public:
-  Crashes(const CrashPlan& plan, CrashCounts& counts) : plan_(plan), counts_(counts), random_(plan.seed) {
+  Crashes(const CrashPlan& plan, WorldStore& store, CrashCounts& counts)
+      : plan_(plan), store_(store), counts_(counts), random_(plan.seed) {
     for (int i = 0; i < kPublishers; ++i) {
-      publishers_.push_back(
-          std::make_unique<Publisher>(i, i % 2 == 0 ? Qos::kExactlyOnce : Qos::kAtLeastOnce, random_));
+      const Qos qos = i % 2 == 0 ? Qos::kExactlyOnce : Qos::kAtLeastOnce;
+      publishers_.push_back(std::make_unique<Publisher>(i, qos, plan_.padding_bytes_max, random_));
       devices_.push_back(publishers_.back().get());
     }
     add_subscriber("a", "t/#", Qos::kExactlyOnce);
@@ -280,16 +303,26 @@ class Crashes {
   std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
 
   void start() {
-    world_.emplace(testing::WorldOptions{.workers = workers_,
-                                         .seed = random_(),
-                                         .is_chaotic = true,
-                                         .node = {.shards = 8, .sys_interval = Duration{0}},
-                                         .store = &store_});
+    while (!begin_world()) ++counts_.crashes;
     trace("restored {} messages {} sessions {} now {}\n", world_->restored().messages,
           world_->restored().sessions, world_->restored().first_unreadable, world_->now().ms);
     if (is_tracing) trace_store();
     if (world_->restored().unreadable != 0)
       throw Failure{"unreadable: " + world_->restored().first_unreadable};
+  }
+
+  // False if the machine died again on the way.
+  bool begin_world() {
+    try {
+      world_.emplace(testing::WorldOptions{.workers = workers_,
+                                           .seed = random_(),
+                                           .is_chaotic = true,
+                                           .node = {.shards = 8, .sys_interval = Duration{0}},
+                                           .store = &store_});
+      return true;
+    } catch (const testing::DiedAtStart&) {
+      return false;
+    }
   }
 
   static void trace_group(const broker::SessionKey& key, std::string_view value) {
@@ -352,7 +385,7 @@ class Crashes {
   void step() {
     Device& device = *devices_[below(devices_.size())];
     const std::uint64_t dice = below(1000);
-    if (dice < 8) return crash();
+    if (dice < plan_.crashes_per_1000_steps) return crash();
     if (dice < 30) return device.drop();
     if (dice < 40) {
       if (!world_->has_moves()) {
@@ -407,11 +440,22 @@ class Crashes {
       if (subscriber->id.size() == 1) check({subscriber.get()});
     }
     for (const auto& group : groups_) check(group);
+    for (const Device* device : devices_) {
+      for (std::uint64_t i = 0; i != device->sessions_lost; ++i)
+        wrong(counts_.sessions_lost, "{}: its session is lost", device->id);
+    }
+    if (!first_wrong_.empty()) throw Failure{first_wrong_};
     for (std::uint16_t worker = 0; worker < workers_; ++worker) {
       if (world_->worker(worker).counters().ledger.imbalance() != 0)
         throw Failure{"the ledger is not balanced"};
     }
     if (!store_.rows(broker::Table::kQueues).empty()) check_rows();
+  }
+
+  template <typename... Values>
+  void wrong(std::uint64_t& count, fmt::format_string<Values...> text, Values&&... values) {
+    ++count;
+    if (first_wrong_.empty()) first_wrong_ = fmt::format(text, std::forward<Values>(values)...);
   }
 
   // One subscriber, or the members of a group together.
@@ -433,29 +477,27 @@ class Crashes {
           publisher->qos() == Qos::kExactlyOnce && members.front()->qos() == Qos::kExactlyOnce;
       for (const int each : publisher->acknowledged) {
         if (each >= first && times[each] == 0)
-          throw Failure{
-              fmt::format("{}: message {} of publisher {} was acknowledged and is lost", name, each, number)};
+          wrong(counts_.lost, "{}: message {} of publisher {} was acknowledged and is lost", name, each,
+                number);
       }
       for (const auto& [each, count] : times) {
         counts_.delivered += static_cast<std::uint64_t>(count);
         if (is_once && count > 1)
-          throw Failure{
-              fmt::format("{}: message {} of publisher {} came {} times", name, each, number, count)};
+          wrong(counts_.doubled, "{}: message {} of publisher {} came {} times", name, each, number, count);
       }
     }
   }
 
-  static void check_order(const std::string& name, int publisher, int first,
-                          const std::vector<int>& arrived) {
+  void check_order(const std::string& name, int publisher, int first, const std::vector<int>& arrived) {
     int newest = 0;
     std::set<int> seen;
     for (const int each : arrived) {
       // What was sent before the subscription may be sent again behind it.
       if (each < first || !seen.insert(each).second) continue;
       if (each < newest)
-        throw Failure{
-            fmt::format("{}: message {} of publisher {} came behind {}", name, each, publisher, newest)};
-      newest = each;
+        wrong(counts_.out_of_order, "{}: message {} of publisher {} came behind {}", name, each, publisher,
+              newest);
+      newest = std::max(newest, each);
     }
   }
 
@@ -469,9 +511,10 @@ class Crashes {
   }
 
   const CrashPlan plan_;
+  WorldStore& store_;
   CrashCounts& counts_;
+  std::string first_wrong_;
   std::mt19937_64 random_;
-  MapStore store_;
   std::uint16_t workers_ = 1;
   std::optional<World> world_;
   Publishers publishers_;
@@ -482,10 +525,10 @@ class Crashes {
 
 }  // namespace
 
-std::optional<std::string> run_crashes(const CrashPlan& plan, CrashCounts& counts) {
+std::optional<std::string> run_crashes(const CrashPlan& plan, WorldStore& store, CrashCounts& counts) {
   is_tracing = plan.is_traced;
   try {
-    Crashes crashes(plan, counts);
+    Crashes crashes(plan, store, counts);
     crashes.run();
   } catch (const Failure& failure) {
     return failure.what;

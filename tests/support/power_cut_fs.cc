@@ -107,6 +107,19 @@ PowerCutFs::PowerCutFs(fs::path inodes)
 void PowerCutFs::cut_after(std::uint64_t changes) {
   const std::lock_guard lock(mutex_);
   changes_left_ = changes;
+  if (changes == 0) is_off_ = true;
+  may_go_on_.notify_all();
+}
+
+void PowerCutFs::hold_after(std::uint64_t changes) {
+  const std::lock_guard lock(mutex_);
+  changes_until_held_ = changes;
+  may_go_on_.notify_all();
+}
+
+bool PowerCutFs::is_held() const {
+  const std::lock_guard lock(mutex_);
+  return changes_until_held_ == 0;
 }
 
 bool PowerCutFs::is_off() const {
@@ -169,10 +182,16 @@ void PowerCutFs::Change::apply(Names& names) const {
   if (!come.empty()) names[come] = inode;
 }
 
-bool PowerCutFs::spend() {
+bool PowerCutFs::spend(std::unique_lock<std::mutex>& lock) {
+  may_go_on_.wait(lock, [this] { return is_off_ || changes_until_held_ != 0; });
   if (changes_left_ == 0) is_off_ = true;
-  if (!is_off_) --changes_left_;
-  return !is_off_;
+  if (is_off_) {
+    may_go_on_.notify_all();
+    return false;
+  }
+  --changes_left_;
+  --changes_until_held_;
+  return true;
 }
 
 void PowerCutFs::change(Directory& directory, Change change) {
@@ -195,8 +214,8 @@ bool PowerCutFs::is_lie(const std::string& name) const {
 }
 
 IOStatus PowerCutFs::if_on(const std::function<IOStatus()>& act) {
-  const std::lock_guard lock(mutex_);
-  return spend() ? act() : power_is_off();
+  std::unique_lock lock(mutex_);
+  return spend(lock) ? act() : power_is_off();
 }
 
 IOStatus PowerCutFs::NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,

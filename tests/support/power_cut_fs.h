@@ -15,6 +15,7 @@
 
 #include <rocksdb/file_system.h>
 
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -37,6 +38,11 @@ class PowerCutFs final : public rocksdb::FileSystemWrapper {
   void cut_after(std::uint64_t changes);
   [[nodiscard]] bool is_off() const;
   void turn_on(std::uint64_t seed);
+
+  // Every change waits, once so many more have been made, until this is called again or the power is off.
+  void hold_after(std::uint64_t changes);
+  // So many changes have been made, and the next one waits.
+  [[nodiscard]] bool is_held() const;
 
   // What says that it has synced, and has not.
   enum class Liar : std::uint8_t { kNobody, kWal, kManifest, kTables, kDirectory };
@@ -98,7 +104,7 @@ class PowerCutFs final : public rocksdb::FileSystemWrapper {
   };
 
   // These hold the lock.
-  bool spend();
+  bool spend(std::unique_lock<std::mutex>& lock);
   static void change(Directory& directory, Change change);
   static void lose_some(Directory& directory, std::mt19937_64& random);
   static void lose_some(Inode& inode, bool may_have_holes, std::mt19937_64& random);
@@ -111,8 +117,10 @@ class PowerCutFs final : public rocksdb::FileSystemWrapper {
 
   const std::filesystem::path inodes_;
   mutable std::mutex mutex_;
+  std::condition_variable may_go_on_;
   std::map<std::string, Directory> directories_;
   std::uint64_t changes_left_ = UINT64_MAX;
+  std::uint64_t changes_until_held_ = UINT64_MAX;
   std::uint64_t inodes_made_ = 0;
   bool is_off_ = false;
   Liar liar_ = Liar::kNobody;

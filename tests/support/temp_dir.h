@@ -2,8 +2,6 @@
 // own.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -13,7 +11,7 @@ namespace nightjar::test_support {
 class TempDir {
  public:
   TempDir() {
-    std::string name = ::testing::TempDir() + "nightjar_test_XXXXXX";
+    std::string name = std::filesystem::temp_directory_path() / "nightjar_test_XXXXXX";
     path_ = ::mkdtemp(name.data());
     // A test may go on as another user.
     std::filesystem::permissions(path_, std::filesystem::perms{0755});

@@ -6,6 +6,7 @@
 
 #include "broker/connection.h"
 #include "broker/worker_state.h"
+#include "tests/support/map_store.h"
 
 namespace nightjar::testing {
 namespace {
@@ -92,38 +93,10 @@ World::World(WorldOptions options) : options_(std::move(options)), random_(optio
   for (std::uint16_t i = 0; i < options_.workers; ++i) {
     workers_.push_back(std::make_unique<broker::Worker>(*node_, broker::WorkerIndex{i}));
   }
-  if (options_.store != nullptr) restore();
-}
-
-void World::restore() {
-  MapStore& store = *options_.store;
-  store.start(*this, node_->retained_reader());
-  // The clock of a World begins anew, that of the store goes on.
-  node_->begin_run(store.runs, {store.time_ms - clock_.now().ms});
+  if (options_.store == nullptr) return;
   std::vector<broker::Worker*> workers;
-  for (auto& worker : workers_) {
-    workers.push_back(worker.get());
-    worker->begin_turn(clock_.now());
-  }
-  const broker::ListenerPolicy* const policy = &options_.listener;
-  broker::Restore restore(*node_, workers, {&policy, 1});
-  for (const auto& [key, value] : store.rows(broker::Table::kSessions)) restore.session_row(key, value);
-  for (const auto& [key, value] : store.rows(broker::Table::kMeta)) restore.meta_row(key, value);
-  const auto& messages = store.rows(broker::Table::kQueues);
-  for (const auto& [from, to] : restore.rows_to_read()) {
-    for (auto row = messages.lower_bound(from); row != messages.lower_bound(to); ++row)
-      restore.queue_row(row->first, row->second);
-  }
-  for (const auto& [key, value] : store.rows(broker::Table::kRetained)) restore.retained_row(key, value);
-  broker::Changes changes;
-  restored_ = restore.finish(changes);
-  store.apply(changes);
-  for (auto& worker : workers_) worker->end_turn();
-}
-
-void World::crash() {
-  options_.store->time_ms = node_->store_clock().offset_ms + clock_.now().ms;
-  options_.store->crash();
+  for (auto& worker : workers_) workers.push_back(worker.get());
+  restored_ = options_.store->start(*node_, workers, options_.listener);
 }
 
 World::~World() {

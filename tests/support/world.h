@@ -18,7 +18,7 @@
 #include "broker/policy.h"
 #include "broker/ports.h"
 #include "broker/worker.h"
-#include "tests/support/map_store.h"
+#include "tests/support/world_store.h"
 
 namespace nightjar::testing {
 
@@ -104,7 +104,7 @@ struct WorldOptions {
   broker::Authenticator* authenticator = nullptr;
   broker::Authorizer* authorizer = nullptr;
   // Outlives the World, which begins with what is in it. None: a restart forgets everything.
-  MapStore* store = nullptr;
+  WorldStore* store = nullptr;
 };
 
 class World final : private broker::Peers, private broker::Entropy {
@@ -130,7 +130,7 @@ class World final : private broker::Peers, private broker::Entropy {
   void run_on(std::uint16_t worker, const std::function<void()>& work);
   // The process is gone at this instant: what is not durable is lost. Nothing but the end of this World
   // follows.
-  void crash();
+  void crash() { options_.store->crash(); }
   // What came back from the store at the start.
   [[nodiscard]] const broker::Restored& restored() const { return restored_; }
   // The orderly end of every worker.
@@ -156,7 +156,6 @@ class World final : private broker::Peers, private broker::Entropy {
   void read_wires(std::uint16_t worker);
   void read_mail(std::uint16_t worker);
   [[nodiscard]] bool is_quiet() const;
-  void restore();
   bool wait_for_journals();
 
   WorldOptions options_;
@@ -164,7 +163,7 @@ class World final : private broker::Peers, private broker::Entropy {
   FakeClock clock_;
   OpenDoor open_door_;
   VolatileStore volatile_store_;
-  std::unique_ptr<MapStore> own_store_;
+  std::unique_ptr<WorldStore> own_store_;
   broker::Restored restored_;
   std::unique_ptr<broker::Node> node_;
   std::vector<std::vector<SimTransport*>> attached_;

@@ -7,6 +7,7 @@
 #include "broker/connection.h"
 #include "broker/worker_state.h"
 #include "mqtt/writer.h"
+#include "tests/support/map_store.h"
 #include "tests/support/scenario.h"
 
 namespace nightjar::testing {
