@@ -41,7 +41,6 @@ PowerCutStore::PowerCutStore(const PowerCutPlan& plan)
   options_.env = &env_;
   // So that flushes and compactions run while the power goes.
   options_.write_buffers_bytes = std::size_t{512} * 1024;
-  options_.background_bytes_per_second = std::size_t{1024} * 1024 * 1024;
   options_.retry = Duration::seconds(3600);
 }
 
