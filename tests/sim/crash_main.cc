@@ -11,6 +11,7 @@
 int main(int argc, char** argv) {
   std::uint64_t seeds = 100;
   std::uint64_t first = 1;
+  bool stops = false;  // at the first failure
   nightjar::sim::CrashPlan plan;
   for (int i = 1; i < argc; i += 2) {
     const std::string_view name = argv[i];
@@ -23,10 +24,14 @@ int main(int argc, char** argv) {
       plan.steps = static_cast<int>(value);
     } else if (name == "--workers") {
       plan.workers_max = static_cast<std::uint16_t>(value);
+    } else if (name == "--stop") {
+      stops = value != 0;
     } else if (name == "--trace") {
       plan.is_traced = value != 0;
     } else {
-      fmt::print("usage: nightjar_crash_sim [--seeds N] [--first S] [--steps E] [--workers W] [--trace 1]\n");
+      fmt::print(
+          "usage: nightjar_crash_sim [--seeds N] [--first S] [--steps E] [--workers W] [--stop 1] "
+          "[--trace 1]\n");
       return 2;
     }
   }
@@ -40,6 +45,7 @@ int main(int argc, char** argv) {
     ++failed;
     fmt::print("seed {}: {}\n", seed, *broken);
     std::fflush(stdout);
+    if (stops) return 1;
   }
   fmt::print("  {} crashes, {} messages acknowledged, {} delivered\n", counts.crashes, counts.acknowledged,
              counts.delivered);
