@@ -22,8 +22,8 @@ struct Unsent {
 
 struct StoredSession {
   QueueName queue;
-  // In flight and not sent yet, in order: QoS 2 messages, and what came behind them. None while there is none,
-  // as for most sessions at most times.
+  // In flight and not sent yet, in order: QoS 2 messages, and what came behind them. None while there is
+  // none, as for most sessions at most times.
   std::unique_ptr<boost::container::deque<Unsent>> unsent;
   QueueRows rows;
   std::uint64_t next_sequence = 1;
