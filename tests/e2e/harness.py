@@ -28,6 +28,10 @@ class Failure(Exception):
     """A case did not see what the standard, or the manual, promises."""
 
 
+class Skipped(Exception):
+    """A case cannot be run here; the message says why."""
+
+
 def expect(condition, message):
     if not condition:
         raise Failure(message)
@@ -220,6 +224,7 @@ class Case:
         self._brokers = []
         self._directory = None
         self._sockets = []
+        self._last_steps = []
         self.trace = []  # packets of raw connections
 
     def client_id(self, role):
@@ -272,6 +277,10 @@ class Case:
     def close_at_end(self, connection):
         self._sockets.append(connection)
 
+    def at_end(self, step):
+        """Does it when everything that the case started is gone, the last one first."""
+        self._last_steps.append(step)
+
     def transcripts(self):
         own = [process.transcript() for process in [*self._taken, *self._spawned, *self._brokers]]
         if self.trace:
@@ -288,6 +297,8 @@ class Case:
                 process.kill()
         for broker in self._brokers:
             broker.dispose()
+        for step in reversed(self._last_steps):
+            step()
         if self._directory:
             self._directory.cleanup()
 

@@ -5,16 +5,19 @@
     run.py -k PATTERN    cases whose name contains PATTERN
     run.py -l            the names
 
-Needs mosquitto-clients, libpaho-mqtt-dev, python3-paho-mqtt, nodejs and npm. The last line is `N passed, N failed`;
-a failing case is named, with the output of every client that took part.
+Needs mosquitto-clients, libpaho-mqtt-dev, python3-paho-mqtt, nodejs and npm. The last line is `N passed, N failed`, with
+`, N skipped` behind it if there were any; a failing case is named, with the output of every client that took part, and
+so is a skipped one, with the reason.
 """
 import argparse
+import collections
 import concurrent.futures
 import sys
 import traceback
 
 import cases_abuse  # noqa: F401  each module registers its cases
 import cases_agents  # noqa: F401
+import cases_disk_full  # noqa: F401
 import cases_mosquitto  # noqa: F401
 import cases_nightjar  # noqa: F401
 import cases_operator  # noqa: F401
@@ -24,11 +27,14 @@ from agent import Agents
 
 
 def run_case(name, function, broker, agents):
-    """None, or why the case failed."""
+    """What the case came to: "passed", "failed" or "skipped", and what there is to say about it."""
     case = harness.Case(name, broker, agents)
     problem = None
+    skipped = None
     try:
         function(case)
+    except harness.Skipped as reason:
+        skipped = f"skipped {name}: {reason}"
     except (harness.Failure, AssertionError) as failure:
         problem = str(failure)
     except Exception:  # a case that breaks must not take the others with it
@@ -36,37 +42,38 @@ def run_case(name, function, broker, agents):
     if problem is not None:
         problem = "\n".join([f"FAILED {name}: {problem}", *case.transcripts()])
     case.close(failed=problem is not None)
-    return problem
+    if skipped is not None:
+        return "skipped", skipped
+    return ("passed", f"passed {name}") if problem is None else ("failed", problem)
 
 
 def run_cases(names, jobs, verbose):
-    """The number of failed cases, and whether the broker they shared ended in good order. Cases that must be alone come
-    last, one by one."""
+    """How many cases came to what, and whether the broker they shared ended in good order. Cases that must be alone
+    come last, one by one."""
     broker = harness.Broker()
     agents = Agents()
-    failed = 0
+    counts = collections.Counter()
 
-    def note(name, problem):
-        nonlocal failed
-        failed += problem is not None
-        if problem is not None or verbose:
-            print(problem or f"passed {name}", flush=True)
+    def note(outcome, text):
+        counts[outcome] += 1
+        if outcome != "passed" or verbose:
+            print(text, flush=True)
 
     try:
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            together = {pool.submit(run_case, name, harness.CASES[name], broker, agents): name
-                        for name in names if name not in harness.ALONE}
+            together = [pool.submit(run_case, name, harness.CASES[name], broker, agents)
+                        for name in names if name not in harness.ALONE]
             for future in concurrent.futures.as_completed(together):
-                note(together[future], future.result())
+                note(*future.result())
         for name in names:
             if name in harness.ALONE:
-                note(name, run_case(name, harness.CASES[name], broker, agents))
+                note(*run_case(name, harness.CASES[name], broker, agents))
     finally:
         agents.close()
         problem = broker.end()
     if problem is not None:
         print(f"FAILED end of the run: {problem}", flush=True)
-    return failed, problem is None
+    return counts, problem is None
 
 
 def main():
@@ -83,9 +90,10 @@ def main():
     if not names:
         print(f'no case has "{arguments.k}" in its name')
         return 2
-    failed, ended_well = run_cases(names, arguments.j, arguments.verbose)
-    print(f"{len(names) - failed} passed, {failed} failed")
-    return 0 if ended_well and not failed else 1
+    counts, ended_well = run_cases(names, arguments.j, arguments.verbose)
+    skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
+    print(f"{counts['passed']} passed, {counts['failed']} failed{skipped}")
+    return 0 if ended_well and not counts["failed"] else 1
 
 
 if __name__ == "__main__":
