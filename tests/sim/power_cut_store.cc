@@ -20,6 +20,8 @@ constexpr std::uint64_t kWithoutEnd = UINT64_MAX;
 // A start makes some dozens of changes, with flushes and compactions; a commit makes two or three.
 constexpr std::uint64_t kChangesOfAStart = 60;
 constexpr std::uint64_t kChangesOfSomeCommits = 6;
+constexpr std::uint64_t kWritesUntilStuck = 20;  // about
+constexpr std::uint64_t kWritesStuckMax = 30;
 
 // Says when a hang becomes a failure, and nothing about speed.
 constexpr std::chrono::seconds kHang{60};
@@ -78,10 +80,20 @@ broker::Restored PowerCutStore::start(broker::Node& node, std::span<broker::Work
   return *restored;
 }
 
+// The disk does all that there is to do, or takes its time, or does nothing at all for a while: what the
+// store says then must be true without the write that hangs.
+std::uint64_t PowerCutStore::changes_now() {
+  if (stuck_for_ == 0 && below(kWritesUntilStuck) == 0) stuck_for_ = 1 + below(kWritesStuckMax);
+  if (stuck_for_ != 0) {
+    --stuck_for_;
+    return 0;
+  }
+  return below(2) == 0 ? kWithoutEnd : 1 + below(kChangesOfSomeCommits);
+}
+
 bool PowerCutStore::write() {
   if (!rocks_) return false;
-  // Mostly the disk does all that there is to do; else it takes its time.
-  disk_->hold_after(below(3) != 0 ? kWithoutEnd : 1 + below(kChangesOfSomeCommits));
+  disk_->hold_after(changes_now());
   wait_until([this] { return disk_->is_held() || is_at_rest(); });
   const bool is_done = is_at_rest();
   disk_->hold_after(0);
@@ -89,7 +101,7 @@ bool PowerCutStore::write() {
 }
 
 void PowerCutStore::crash() {
-  disk_->cut_after(below(below(3) == 0 ? kChangesOfAStart : kChangesOfSomeCommits));
+  disk_->cut_after(below(2) == 0 ? 0 : below(below(3) == 0 ? kChangesOfAStart : kChangesOfSomeCommits));
   disk_->hold_after(kWithoutEnd);
   wait_until([this] { return disk_->is_off() || is_at_rest(); });
   disk_->cut_after(0);

@@ -63,6 +63,7 @@ class PowerCutStore final : public testing::WorldStore, private broker::Peers {
   void post(broker::WorkerIndex from, broker::WorkerIndex to,
             std::unique_ptr<broker::MailBatch> batch) override;
   [[nodiscard]] bool is_at_rest() const { return rocks_->is_at_rest() && answers_due_.load() == 0; }
+  std::uint64_t changes_now();
   bool hand_out_letters();
   void open();
   void lose_power();
@@ -75,6 +76,7 @@ class PowerCutStore final : public testing::WorldStore, private broker::Peers {
   store::RocksOptions options_;
   const std::thread::id world_thread_ = std::this_thread::get_id();
   std::uint64_t cuts_ = 0;
+  std::uint64_t stuck_for_ = 0;      // writes
   broker::Peers* peers_ = nullptr;   // of the World that is there
   std::atomic<int> answers_due_{0};  // of reads
   std::mutex mutex_;

@@ -119,7 +119,7 @@ void PowerCutFs::hold_after(std::uint64_t changes) {
 
 bool PowerCutFs::is_held() const {
   const std::lock_guard lock(mutex_);
-  return changes_until_held_ == 0;
+  return changes_until_held_ == 0 && waiting_ != 0;
 }
 
 bool PowerCutFs::is_off() const {
@@ -183,7 +183,9 @@ void PowerCutFs::Change::apply(Names& names) const {
 }
 
 bool PowerCutFs::spend(std::unique_lock<std::mutex>& lock) {
+  ++waiting_;
   may_go_on_.wait(lock, [this] { return is_off_ || changes_until_held_ != 0; });
+  --waiting_;
   if (changes_left_ == 0) is_off_ = true;
   if (is_off_) {
     may_go_on_.notify_all();

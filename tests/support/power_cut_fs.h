@@ -41,7 +41,7 @@ class PowerCutFs final : public rocksdb::FileSystemWrapper {
 
   // Every change waits, once so many more have been made, until this is called again or the power is off.
   void hold_after(std::uint64_t changes);
-  // So many changes have been made, and the next one waits.
+  // So many changes have been made, and another one waits.
   [[nodiscard]] bool is_held() const;
 
   // What says that it has synced, and has not.
@@ -121,6 +121,7 @@ class PowerCutFs final : public rocksdb::FileSystemWrapper {
   std::map<std::string, Directory> directories_;
   std::uint64_t changes_left_ = UINT64_MAX;
   std::uint64_t changes_until_held_ = UINT64_MAX;
+  int waiting_ = 0;  // changes that are held
   std::uint64_t inodes_made_ = 0;
   bool is_off_ = false;
   Liar liar_ = Liar::kNobody;
