@@ -30,7 +30,7 @@ def mounted_disk(case, size):
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(disk)],
                           capture_output=True, text=True)
     if done.returncode != 0:
-        raise Skipped(f"no tmpfs can be mounted, which takes root: {done.stderr.strip()}")
+        raise Skipped(f"no tmpfs can be mounted, which takes root: {done.stderr.splitlines()[0]}")
     case.at_end(lambda: subprocess.run(["umount", "-l", str(disk)], check=True))
     return disk
 
