@@ -14,4 +14,8 @@ const char* __ubsan_default_options() { return "print_stacktrace=1:halt_on_error
 // A broker with a race ends at once, so that the test that met it is the one that fails.
 const char* __tsan_default_options() { return "halt_on_error=1:second_deadlock_stack=1:history_size=5"; }
 
+// RocksDB comes from the system and is not instrumented: a reader of a table in memory and its writer meet in
+// atomics that ThreadSanitizer does not see.
+const char* __tsan_default_suppressions() { return "race:librocksdb.so\n"; }
+
 }  // extern "C"
