@@ -24,13 +24,16 @@ int main(int argc, char** argv) {
       plan.steps = static_cast<int>(value);
     } else if (name == "--workers") {
       plan.workers_max = static_cast<std::uint16_t>(value);
+    } else if (name == "--restless") {
+      plan.is_restless = value != 0;
     } else if (name == "--stop") {
       stops = value != 0;
     } else if (name == "--trace") {
       plan.is_traced = value != 0;
     } else {
       fmt::print(
-          "usage: nightjar_crash_sim [--seeds N] [--first S] [--steps E] [--workers W] [--stop 1] "
+          "usage: nightjar_crash_sim [--seeds N] [--first S] [--steps E] [--workers W] [--restless 1] "
+          "[--stop 1] "
           "[--trace 1]\n");
       return 2;
     }

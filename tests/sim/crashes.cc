@@ -387,7 +387,7 @@ class Crashes {
     const std::uint64_t dice = below(1000);
     if (dice < plan_.crashes_per_1000_steps) return crash();
     if (dice < 30) return device.drop();
-    if (dice < 40) {
+    if (dice < (plan_.is_restless ? 140U : 40U)) {
       if (!world_->has_moves()) {
         trace("move\n");
         world_->move_shard({static_cast<std::uint16_t>(below(8))},
@@ -395,7 +395,8 @@ class Crashes {
       }
       return;
     }
-    if (dice < 150) return world_->jump(Duration{static_cast<std::int64_t>(below(4))});
+    if (dice < (plan_.is_restless ? 200U : 150U))
+      return world_->jump(Duration{static_cast<std::int64_t>(below(4))});
     if (dice < 350) {
       if (store_.write()) trace("written\n");
       return;

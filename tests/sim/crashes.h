@@ -17,6 +17,7 @@ struct CrashPlan {
   std::uint64_t crashes_per_1000_steps = 8;
   std::uint16_t workers_max = 3;
   std::size_t padding_bytes_max = 0;  // of a payload, behind its numbers
+  bool is_restless = false;           // shards move often
   bool is_traced = false;
 };
 
