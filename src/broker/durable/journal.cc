@@ -346,6 +346,7 @@ void Journal::end_part() {
 
 std::shared_ptr<Commit> Journal::keep_part_open() {
   if (!is_on_) return nullptr;
+  ++count_;  // whoever sent it waits for what is put off as well
   std::shared_ptr<Commit> commit = present_part().commit;
   commit->add_part(self_);
   return commit;
