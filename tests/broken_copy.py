@@ -2,7 +2,7 @@
 
 A test that passes proves something only if it would fail. Each Break takes out one guard of the code, or changes a few
 words of it; the copy is built again, the tests have their say, and the place is put back. The programs that know what
-to break are tests/sim/planted_bugs.py and tests/conformance/broken_statements.py. A break ends as one of these, and
+to break are tests/sim/planted_bugs.py, tests/sim/planted_crash_bugs.py and tests/conformance/broken_statements.py. A break ends as one of these, and
 only the first is a pass:
 
     found    the tests failed, as they should
@@ -23,6 +23,7 @@ import typing
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = ("CMakeLists.txt", "cmake", "src", "tests")
 BUILD_LINES_SHOWN = 15
+SEEDS_TIMEOUT_S = 600
 
 
 class Edit(typing.NamedTuple):
@@ -177,3 +178,19 @@ def main(given, breaks, copy, notices, fault_without=lambda copy, breaks: None):
             print("the tests fail without any break\n" + fault)
             return close(0, 1)
         return close(*judge_all(copy, breaks, notices))
+
+
+def plant(description, bugs, program, seeds, options):
+    """For a simulator: `bugs` are (name, file, guard, without), and it has so many seeds to notice each."""
+    words = parser(description)
+    words.add_argument("--seeds", type=int, default=seeds)
+    given = words.parse_args()
+
+    def notices(copy, _):
+        sim = run([copy.program, "--seeds", given.seeds, *options], SEEDS_TIMEOUT_S)
+        if sim.status == 0:
+            return "MISSED", ""
+        lines = sim.output.splitlines()
+        return "found", next((line for line in lines if line.startswith("seed ")), "by a crash or a hang")[:110]
+
+    return main(given, [Break(name, [Edit(*edit)]) for name, *edit in bugs], Copy(program), notices)

@@ -14,8 +14,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import broken_copy  # noqa: E402
 
-SEEDS_TIMEOUT_S = 600
-
 # (name, file, the guard as it stands, what is left without it)
 BUGS = [
     ("delivered to a subscription made later", "src/broker/routing/router.cc",
@@ -83,21 +81,5 @@ BUGS = [
 ]
 
 
-def main():
-    parser = broken_copy.parser(__doc__)
-    parser.add_argument("--seeds", type=int, default=200)
-    given = parser.parse_args()
-
-    def notices(copy, _):
-        sim = broken_copy.run([copy.program, "--seeds", given.seeds, "--stop"], SEEDS_TIMEOUT_S)
-        if sim.status == 0:
-            return "MISSED", ""
-        lines = sim.output.splitlines()
-        return "found", next((line for line in lines if line.startswith("seed ")), "by a crash or a hang")[:110]
-
-    bugs = [broken_copy.Break(name, [broken_copy.Edit(*edit)]) for name, *edit in BUGS]
-    return broken_copy.main(given, bugs, broken_copy.Copy("nightjar_sim"), notices)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(broken_copy.plant(__doc__, BUGS, "nightjar_sim", seeds=200, options=["--stop"]))
