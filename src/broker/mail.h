@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "broker/durable/commit.h"
 #include "broker/ids.h"
 #include "broker/message.h"
 #include "mqtt/reason_code.h"
@@ -22,7 +23,6 @@
 
 namespace nightjar::broker {
 
-class Commit;
 class Connection;
 class Worker;
 struct ShardState;
@@ -145,13 +145,15 @@ struct ShardMail {
     kMarkSeen,       // everybody to the new owner
     kFenceRequest,   // new owner to everybody: my subscriptions are in the tree
     kFence,          // everybody to the old owner: I send you nothing for the shard any more
-    kFencesComplete  // old owner to new owner: all fences are in, what I forwarded lies before this
+    kFencesComplete  // old owner to new owner: all fences are in, what I forwarded lies before this; follow
+                     // `not_durable`
   };
   Kind kind = Kind::kArrives;
   ShardId shard;
   WorkerIndex old_owner;
   WorkerIndex new_owner;
   std::unique_ptr<ShardState> state;  // kArrives
+  std::vector<CommitPoint> not_durable;
 };
 
 // Store::committed() has advanced for some origin: acknowledgements and messages may wait for it.

@@ -74,12 +74,15 @@ void wait_for_arrival(Session& session) {
   if (session.connection != nullptr) protocol::wait_for_arrival(*session.connection);
 }
 
-// Those are all durable.
-void end_wait_for_arrival(Session& session) {
-  for_each_unsent(session, [](Unsent& waiting) {
-    if (waiting.message.number == kNeverDurable) waiting.message = {};
+// Those are durable when the commit `after` of this worker is.
+void end_wait_for_arrival(WorkerState& worker, Session& session, CommitNumber after) {
+  const CommitPoint point{worker.index, after};
+  for_each_unsent(session, [&](Unsent& waiting) {
+    if (waiting.message.number != kNeverDurable) return;
+    waiting.message = point;
+    worker.journal.wait(session, point);
   });
-  if (session.connection != nullptr) protocol::end_wait_for_arrival(*session.connection);
+  if (session.connection != nullptr) protocol::end_wait_for_arrival(worker, *session.connection, after);
 }
 
 }  // namespace
@@ -215,36 +218,26 @@ void ShardMoves::on_mail(WorkerState& worker, ShardMail mail) {
       worker.mailer.post(mail.old_owner, step(ShardMail::Kind::kFence, mail));
       break;
     case ShardMail::Kind::kFence:
-      --departing_.at(mail.shard).fences_missing;
-      release_if_durable(worker, mail.shard);
+      if (--departing_.at(mail.shard).fences_missing == 0) release(worker, mail.shard);
       break;
     case ShardMail::Kind::kFencesComplete:
       arriving_[mail.shard].has_fences = true;
+      arriving_[mail.shard].not_durable = std::move(mail.not_durable);
       complete_if_ready(worker, mail.shard);
       break;
   }
 }
 
-void ShardMoves::release_if_durable(WorkerState& worker, ShardId shard) {
+void ShardMoves::release(WorkerState& worker, ShardId shard) {
   Departing& departing = departing_.at(shard);
-  std::erase_if(departing.not_durable,
-                [&worker](const CommitPoint& point) { return worker.journal.is_durable(point); });
-  if (departing.fences_missing != 0 || !departing.not_durable.empty()) return;
   ShardMail complete{.kind = ShardMail::Kind::kFencesComplete,
                      .shard = shard,
                      .old_owner = self_,
                      .new_owner = departing.to,
-                     .state = nullptr};
+                     .not_durable = std::move(departing.not_durable)};
   const WorkerIndex to = departing.to;
   complete_departure(worker, shard);
   worker.mailer.post(to, std::move(complete));
-}
-
-void ShardMoves::look(WorkerState& worker) {
-  if (departing_.empty()) return;
-  std::vector<ShardId> shards;
-  for (const auto& [shard, departing] : departing_) shards.push_back(shard);
-  for (const ShardId shard : shards) release_if_durable(worker, shard);
 }
 
 void ShardMoves::complete_departure(WorkerState& worker, ShardId shard) {
@@ -260,7 +253,8 @@ void ShardMoves::complete_if_ready(WorkerState& worker, ShardId shard) {
   Arriving arrived = std::move(found->second);
   arriving_.erase(found);
   set_status(shard, Status::kReady);
-  worker.sessions.for_each(shard, [](Session& session) { end_wait_for_arrival(session); });
+  const CommitNumber after = worker.journal.follow(arrived.not_durable);
+  worker.sessions.for_each(shard, [&](Session& session) { end_wait_for_arrival(worker, session, after); });
   const bool is_within_older = std::exchange(worker.is_taking_older_mail, true);
   // They come under the commits that they came with.
   const Journal::OwnPart outside(worker.journal);

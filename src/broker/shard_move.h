@@ -60,8 +60,6 @@ class ShardMoves {
   void forward_departed(WorkerState& worker, const DeliverMail& mail, std::span<const FilterId> filters);
   // New owner: keeps a direct delivery until the shard is ready, once per message (WorkerState::route_mark).
   void hold(WorkerState& worker, ShardId shard, const DeliverMail& mail, std::span<const FilterId> filters);
-  // Store::committed() has advanced.
-  void look(WorkerState& worker);
   // True if the mail was sent on or held; otherwise it is for this worker, now.
   bool redirect(WorkerState& worker, AddressedMail& mail);
 
@@ -71,8 +69,10 @@ class ShardMoves {
     WorkerIndex to;
     boost::unordered_flat_map<FilterId, std::string> filters;
     std::uint32_t fences_missing = 0;
-    int stored = 0;                        // sessions and groups that are kept
-    std::vector<CommitPoint> not_durable;  // of the shard's changes: the new owner waits for these as well
+    int stored = 0;  // sessions and groups that are kept
+    // Of the shard's changes. The new owner does not wait for them, for they may wait for mail that it holds,
+    // but nothing that it changes becomes durable before them.
+    std::vector<CommitPoint> not_durable;
   };
   struct Held {
     std::uint64_t mark;
@@ -90,6 +90,7 @@ class ShardMoves {
     std::uint32_t marks_missing = 0;
     std::vector<Held> deliveries;
     std::vector<HeldMail> mail;
+    std::vector<CommitPoint> not_durable;  // at its old owner
   };
 
   void pack_sessions(WorkerState& worker, ShardId shard, ShardState& state, Departing& departing);
@@ -97,8 +98,8 @@ class ShardMoves {
   void install(WorkerState& worker, ShardMail mail);
   void complete_if_ready(WorkerState& worker, ShardId shard);
   void complete_departure(WorkerState& worker, ShardId shard);
-  // The fences are in and the changes durable: the new owner may have it.
-  void release_if_durable(WorkerState& worker, ShardId shard);
+  // The fences are in: the new owner may have it.
+  void release(WorkerState& worker, ShardId shard);
 
   void set_status(ShardId shard, Status status) {
     Status& present = status_[shard.value];

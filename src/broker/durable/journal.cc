@@ -250,6 +250,16 @@ void Journal::depend(const CommitPoint& earlier) {
   if (earlier.origin != self_ && !is_durable(earlier)) own_part().commit->depend(earlier);
 }
 
+CommitNumber Journal::follow(const std::vector<CommitPoint>& earlier) {
+  const bool are_durable = std::all_of(earlier.begin(), earlier.end(),
+                                       [this](const CommitPoint& point) { return is_durable(point); });
+  if (are_durable) return 0;
+  for (const CommitPoint& point : earlier) depend(point);
+  // An empty commit would be durable at once.
+  write_time(own_changes(true), node_.store_clock(), now_);
+  return turn();
+}
+
 void Journal::note_gone(Session& session, const Delivery& delivery) {
   StoredSession& stored = *session.stored;
   const bool is_from_middle = session.outbox.has_front() &&
@@ -420,7 +430,6 @@ void Journal::look(WorkerState& worker) {
     }
   }
   spill();
-  worker.moves.look(worker);
 }
 
 void Journal::spill_later(Session& session) {

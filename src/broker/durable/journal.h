@@ -83,6 +83,8 @@ class Journal {
   CommitPoint add(SharedGroup& group, Place place, const MessageRef& message, MonoTime enqueued);
   // The commit of this turn holds what that one brought.
   void depend(const CommitPoint& earlier);
+  // The commit of this turn and all later ones of this worker follow these. 0 if those are durable.
+  CommitNumber follow(const std::vector<CommitPoint>& earlier);
   // What is waiting or with members has changed.
   void touch(SharedGroup& group);
   void forget_group(SharedGroup& group);

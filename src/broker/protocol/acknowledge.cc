@@ -92,9 +92,11 @@ void wait_for_arrival(Connection& connection) {
   });
 }
 
-void end_wait_for_arrival(Connection& connection) {
-  for_each_commit(connection, [](CommitNumber& commit) {
-    if (commit == kNeverDurable) commit = 0;
+void end_wait_for_arrival(WorkerState& worker, Connection& connection, CommitNumber after) {
+  for_each_commit(connection, [&](CommitNumber& commit) {
+    if (commit != kNeverDurable) return;
+    commit = after;
+    if (after != 0) worker.journal.wait(connection, after);
   });
 }
 

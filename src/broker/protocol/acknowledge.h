@@ -32,10 +32,10 @@ void acknowledge(WorkerState& worker, Connection& connection, std::uint64_t plac
                  mqtt::PacketId id, mqtt::ReasonCode code, Confirmed when, std::string_view why = {});
 // A commit is durable that the connection waits for: its CONNACK, its acknowledgements.
 void on_committed(WorkerState& worker, Connection& connection);
-// What the connection waits for are commits of the worker that it came from, whose numbers mean nothing here.
-// When all of those are durable the wait has ended, and the connection goes on with on_committed().
+// What the connection waits for are commits of the worker that it came from, whose numbers mean nothing here,
+// until it can wait for one of this worker that follows all of those. It goes on with on_committed().
 void wait_for_arrival(Connection& connection);
-void end_wait_for_arrival(Connection& connection);
+void end_wait_for_arrival(WorkerState& worker, Connection& connection, CommitNumber after);
 // A PUBREC with an error ends the exchange: the packet id is free again [MQTT-4.3.3-9]. True if that has to
 // be durable before it is said.
 bool free_refused_id(WorkerState& worker, Connection& connection, mqtt::PacketId id);
