@@ -625,7 +625,11 @@ void Journal::hand_in_all() {
 
 std::vector<CommitPoint> Journal::not_durable() const {
   std::vector<CommitPoint> points(node_.worker_count());
-  for (const HandedIn& handed_in : handed_in_) points[handed_in.point.origin.value] = handed_in.point;
+  // A part that was kept open is handed in behind those of later commits.
+  for (const HandedIn& handed_in : handed_in_) {
+    CommitPoint& last = points[handed_in.point.origin.value];
+    if (handed_in.point.number > last.number) last = handed_in.point;
+  }
   std::erase_if(points, [this](const CommitPoint& point) { return is_durable(point); });
   return points;
 }
