@@ -145,15 +145,14 @@ struct ShardMail {
     kMarkSeen,       // everybody to the new owner
     kFenceRequest,   // new owner to everybody: my subscriptions are in the tree
     kFence,          // everybody to the old owner: I send you nothing for the shard any more
-    kFencesComplete  // old owner to new owner: all fences are in, what I forwarded lies before this; follow
-                     // `not_durable`
+    kFencesComplete  // old owner to new owner: all fences are in, what I forwarded lies before this
   };
   Kind kind = Kind::kArrives;
   ShardId shard;
   WorkerIndex old_owner;
   WorkerIndex new_owner;
-  std::unique_ptr<ShardState> state;  // kArrives
-  std::vector<CommitPoint> not_durable;
+  std::unique_ptr<ShardState> state;     // kArrives
+  std::vector<CommitPoint> not_durable;  // kArrives: of the shard's changes
 };
 
 // Store::committed() has advanced for some origin: acknowledgements and messages may wait for it.

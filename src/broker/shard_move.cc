@@ -100,7 +100,7 @@ bool ShardMoves::start(WorkerState& worker, ShardId shard, WorkerIndex to) {
                     .state = std::make_unique<ShardState>()};
   close_unanswered(worker, shard);
   worker.journal.hand_in_all();
-  departing.not_durable = worker.journal.not_durable();
+  arrives.not_durable = worker.journal.not_durable();
   set_status(shard, Status::kElsewhere);
   worker.node.set_owner(shard, to);
   pack_sessions(worker, shard, *arrives.state, departing);
@@ -161,6 +161,7 @@ void ShardMoves::install(WorkerState& worker, ShardMail mail) {
   Arriving& arriving = arriving_[mail.shard];
   set_status(mail.shard, Status::kArriving);
   arriving.has_state = true;
+  arriving.after = worker.journal.follow(mail.not_durable);
   arriving.marks_missing += worker.node.worker_count() - 2U;
   std::vector<Subscription*> moved;
   for (auto& session : mail.state->sessions) {
@@ -222,7 +223,6 @@ void ShardMoves::on_mail(WorkerState& worker, ShardMail mail) {
       break;
     case ShardMail::Kind::kFencesComplete:
       arriving_[mail.shard].has_fences = true;
-      arriving_[mail.shard].not_durable = std::move(mail.not_durable);
       complete_if_ready(worker, mail.shard);
       break;
   }
@@ -234,7 +234,7 @@ void ShardMoves::release(WorkerState& worker, ShardId shard) {
                      .shard = shard,
                      .old_owner = self_,
                      .new_owner = departing.to,
-                     .not_durable = std::move(departing.not_durable)};
+                     .state = nullptr};
   const WorkerIndex to = departing.to;
   complete_departure(worker, shard);
   worker.mailer.post(to, std::move(complete));
@@ -253,8 +253,8 @@ void ShardMoves::complete_if_ready(WorkerState& worker, ShardId shard) {
   Arriving arrived = std::move(found->second);
   arriving_.erase(found);
   set_status(shard, Status::kReady);
-  const CommitNumber after = worker.journal.follow(arrived.not_durable);
-  worker.sessions.for_each(shard, [&](Session& session) { end_wait_for_arrival(worker, session, after); });
+  worker.sessions.for_each(shard,
+                           [&](Session& session) { end_wait_for_arrival(worker, session, arrived.after); });
   const bool is_within_older = std::exchange(worker.is_taking_older_mail, true);
   // They come under the commits that they came with.
   const Journal::OwnPart outside(worker.journal);

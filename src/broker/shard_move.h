@@ -70,9 +70,6 @@ class ShardMoves {
     boost::unordered_flat_map<FilterId, std::string> filters;
     std::uint32_t fences_missing = 0;
     int stored = 0;  // sessions and groups that are kept
-    // Of the shard's changes. The new owner does not wait for them, for they may wait for mail that it holds,
-    // but nothing that it changes becomes durable before them.
-    std::vector<CommitPoint> not_durable;
   };
   struct Held {
     std::uint64_t mark;
@@ -90,7 +87,9 @@ class ShardMoves {
     std::uint32_t marks_missing = 0;
     std::vector<Held> deliveries;
     std::vector<HeldMail> mail;
-    std::vector<CommitPoint> not_durable;  // at its old owner
+    // The commit that follows those of the old owner. Nothing that is changed here becomes durable before
+    // them; to wait for them would not do, for they may wait for mail that is held here.
+    CommitNumber after = 0;
   };
 
   void pack_sessions(WorkerState& worker, ShardId shard, ShardState& state, Departing& departing);
