@@ -154,9 +154,9 @@ void Restore::make_groups() {
   if (std::exchange(has_groups_, true)) return;
   for (auto& [text, group] : groups_) {
     mqtt::SharedFilter shared;
-    const bool is_known = group.queue != 0 || group.record.version != 0;
-    if (!is_known || !mqtt::parse_shared(text, shared)) continue;
-    // Until now its members kept all of its messages.
+    if (!mqtt::parse_shared(text, shared)) continue;
+    // The store knows nothing of a group that nothing ever waited for. It must be there all the same, before
+    // its members have joined it by mail: somebody may publish first.
     if (group.queue == 0) group.queue = node_.next_queue_id();
     const ShardId shard = node_.shard_of_group(shared.share_name, shared.filter);
     if (!group.has_member) {
