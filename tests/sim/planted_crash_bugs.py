@@ -55,4 +55,4 @@ BUGS = [
 
 
 if __name__ == "__main__":
-    sys.exit(broken_copy.plant(__doc__, BUGS, "nightjar_crash_sim", seeds=5000, options=["--stop", "1", "--restless", "1"]))
+    sys.exit(broken_copy.plant(__doc__, BUGS, "nightjar_crash_sim", seeds=40000, options=["--stop", "1", "--restless", "1"]))
