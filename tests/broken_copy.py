@@ -180,14 +180,16 @@ def main(given, breaks, copy, notices, fault_without=lambda copy, breaks: None):
         return close(*judge_all(copy, breaks, notices))
 
 
-def plant(description, bugs, program, seeds, options):
-    """For a simulator: `bugs` are (name, file, guard, without), and it has so many seeds to notice each."""
+def plant(description, bugs, program, seeds, options, others=()):
+    """For a simulator: `bugs` are (name, file, guard, without), and it has so many seeds to notice each. With each of
+    `others`, a name among them, it runs with these options instead."""
+    others = dict(others)
     words = parser(description)
     words.add_argument("--seeds", type=int, default=seeds)
     given = words.parse_args()
 
-    def notices(copy, _):
-        sim = run([copy.program, "--seeds", given.seeds, *options], SEEDS_TIMEOUT_S)
+    def notices(copy, one):
+        sim = run([copy.program, "--seeds", given.seeds, *others.get(one.name, options)], SEEDS_TIMEOUT_S)
         if sim.status == 0:
             return "MISSED", ""
         lines = sim.output.splitlines()
