@@ -2,13 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <optional>
-
 #include "broker/connection.h"
 #include "broker/worker_state.h"
 #include "mqtt/writer.h"
-#include "tests/support/map_store.h"
-#include "tests/support/scenario.h"
+#include "tests/support/machine.h"
 
 namespace nightjar::testing {
 namespace {
@@ -19,45 +16,6 @@ using mqtt::Qos;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-constexpr ConnectOptions kKept{.clean_start = false, .session_expiry_s = 10'000};
-constexpr ConnectOptions kClean{};
-
-// One broker after another on the same store.
-struct Machine {
-  explicit Machine(std::uint16_t worker_count = 2) : workers(worker_count) { start(); }
-  void start() {
-    world.emplace(WorldOptions{
-        .workers = workers, .node = {.shards = 16, .sys_interval = Duration{0}}, .store = &store});
-  }
-  void crash() {
-    world->crash();
-    world.reset();
-    start();
-  }
-  // The client of an earlier broker with a link to this one.
-  Client again(const std::string& id, const ConnectOptions& options = kKept) {
-    return joined(*world, id, options);
-  }
-
-  MapStore store;
-  std::uint16_t workers;
-  std::optional<World> world;
-};
-
-Client subscribed(Machine& machine, const std::string& id, const std::string& filter, Qos qos,
-                  const ConnectOptions& options = kKept) {
-  Client client = joined(*machine.world, id, options);
-  client.subscribe(filter, qos);
-  client.run();
-  return client;
-}
-
-std::vector<PacketType> ack_types(const Client& client) {
-  std::vector<PacketType> types;
-  for (const Client::Ack& ack : client.acks) types.push_back(ack.type);
-  return types;
-}
 
 TEST(Durable, AMessageForAnAbsentClientIsAcknowledgedWhenItIsStored) {
   Machine machine;
@@ -341,6 +299,20 @@ TEST(Durable, AWillIsPublishedAfterTheCrashOnce) {
   EXPECT_THAT(last.received, IsEmpty());
 }
 
+TEST(Durable, TheWillOfACleanSessionEndsWithTheProcess) {
+  Machine machine;
+  Client observer = subscribed(machine, "observer", "will/#", Qos::kAtLeastOnce);
+  ConnectOptions options = kClean;
+  options.will = WillOptions{.topic = "will/1", .payload = "gone", .qos = Qos::kAtLeastOnce};
+  const Client client = joined(*machine.world, "client", options);
+  machine.crash();
+  EXPECT_EQ(machine.world->restored().wills, 0U);
+  machine.world->advance(Duration::seconds(60));
+  const Client back = machine.again("observer");
+  EXPECT_TRUE(back.session_present);
+  EXPECT_THAT(back.received, IsEmpty());
+}
+
 TEST(Durable, RetainedMessagesAreTheLastOnes) {
   Machine machine;
   Client publisher = joined(*machine.world, "publisher", kClean);
@@ -356,6 +328,77 @@ TEST(Durable, RetainedMessagesAreTheLastOnes) {
   Client client = subscribed(machine, "client", "r/#", Qos::kAtLeastOnce);
   client.run();
   EXPECT_THAT(payloads(client), ElementsAre("5"));
+}
+
+TEST(Durable, ARetainedMessageOfQos0IsWrittenSoonAfterwards) {
+  Machine machine;
+  Client publisher = joined(*machine.world, "publisher", kClean);
+  publisher.publish("r", "1", {.retain = true});
+  publisher.run();
+  machine.world->advance(Duration::seconds(1));
+  machine.crash();
+  EXPECT_EQ(machine.world->restored().retained, 1U);
+  const Client client = subscribed(machine, "client", "r", Qos::kAtMostOnce, kClean);
+  EXPECT_THAT(payloads(client), ElementsAre("1"));
+}
+
+TEST(Durable, AMessageOfQos0ThatWaitsIsGoneWithTheProcess) {
+  broker::ListenerPolicy listener;
+  listener.queue.queue_qos0_offline = true;
+  Machine machine(2, listener);
+  Client client = subscribed(machine, "client", "a", Qos::kAtLeastOnce);
+  client.drop_link();
+  Client publisher = joined(*machine.world, "publisher", kClean);
+  publisher.publish("a", "1", {.qos = Qos::kAtLeastOnce});
+  publisher.publish("a", "2");
+  publisher.run();
+  EXPECT_EQ(machine.world->counters().ledger.waiting, 2);
+  machine.crash();
+  const Client back = machine.again("client");
+  EXPECT_THAT(payloads(back), ElementsAre("1"));
+}
+
+// The time of the message goes on, so that what is left of it is told [MQTT-3.3.2-6].
+TEST(Durable, AMessageExpiresAcrossARestart) {
+  Machine machine;
+  for (const char* const id : {"early", "late"}) subscribed(machine, id, "a", Qos::kAtLeastOnce).drop_link();
+  Client publisher = joined(*machine.world, "publisher", kClean);
+  ByteBuffer properties;
+  mqtt::PropertyWriter{properties}.u32(mqtt::PropertyId::kMessageExpiryInterval, 100);
+  publisher.publish("a", "short",
+                    {.qos = Qos::kAtLeastOnce, .properties = std::string(as_text(properties.view()))});
+  publisher.publish("a", "long", {.qos = Qos::kAtLeastOnce});
+  publisher.run();
+  ASSERT_THAT(publisher.acks, SizeIs(2));
+  machine.world->advance(Duration::seconds(60));
+  machine.crash();
+  machine.world->advance(Duration::seconds(30));
+  const Client early = machine.again("early");
+  EXPECT_THAT(payloads(early), ElementsAre("short", "long"));
+  ASSERT_TRUE(early.received[0].expiry_s.has_value());
+  EXPECT_LE(*early.received[0].expiry_s, 10U);
+  machine.world->advance(Duration::seconds(11));
+  const Client late = machine.again("late");
+  EXPECT_THAT(payloads(late), ElementsAre("long"));
+  EXPECT_EQ(dropped(*machine.world, broker::DropReason::kExpired), 1U);
+  expect_balanced(*machine.world);
+}
+
+TEST(Durable, TheAgeInAQueueGoesOnAcrossARestart) {
+  broker::ListenerPolicy listener;
+  listener.queue.age_max = Duration::seconds(100);
+  Machine machine(2, listener);
+  for (const char* const id : {"early", "late"}) subscribed(machine, id, "a", Qos::kAtLeastOnce).drop_link();
+  Client publisher = joined(*machine.world, "publisher", kClean);
+  publish_numbers(publisher, 1, 20, Qos::kAtLeastOnce);
+  machine.world->advance(Duration::seconds(60));
+  machine.crash();
+  machine.world->advance(Duration::seconds(30));
+  EXPECT_EQ(payloads(machine.again("early")), numbers(1, 20));
+  machine.world->advance(Duration::seconds(11));
+  EXPECT_THAT(machine.again("late").received, IsEmpty());
+  EXPECT_EQ(dropped(*machine.world, broker::DropReason::kExpired), 20U);
+  expect_balanced(*machine.world);
 }
 
 TEST(Durable, AGroupKeepsWhatItsMembersDidNotAcknowledge) {
@@ -461,79 +504,6 @@ TEST(Durable, ABacklogThatIsLeftInTheMiddleGoesOnThere) {
   last.run();
   EXPECT_EQ(payloads(last), numbers(31, 500));
   expect_balanced(*machine.world);
-}
-
-TEST(Durable, WhatCannotBeStoredIsRefusedAndEverythingElseGoesOn) {
-  Machine machine;
-  Client kept = subscribed(machine, "kept", "kept", Qos::kAtLeastOnce);
-  Client clean = subscribed(machine, "clean", "clean", Qos::kAtLeastOnce, kClean);
-  Client publisher = joined(*machine.world, "publisher", kClean);
-  Client old{*machine.world, "old"};
-  old.connect({.version = mqtt::Version::k311});
-  run_all({&kept, &clean, &publisher, &old});
-  machine.store.set_refusing(true);
-  publisher.publish("kept", "1", {.qos = Qos::kAtLeastOnce});
-  publisher.publish("kept", "2", {.qos = Qos::kExactlyOnce});
-  publisher.publish("clean", "3", {.qos = Qos::kAtLeastOnce});
-  publisher.publish("kept", "4", {.qos = Qos::kAtMostOnce});
-  publisher.publish("r", "5", {.qos = Qos::kAtLeastOnce, .retain = true});
-  old.publish("kept", "6", {.qos = Qos::kAtLeastOnce});
-  old.publish("clean", "7", {.qos = Qos::kAtLeastOnce});
-  run_all({&publisher, &clean, &kept, &old});
-  std::vector<mqtt::ReasonCode> codes;
-  for (const Client::Ack& ack : publisher.acks) codes.push_back(ack.code);
-  EXPECT_THAT(codes, ElementsAre(mqtt::ReasonCode::kQuotaExceeded, mqtt::ReasonCode::kQuotaExceeded,
-                                 mqtt::ReasonCode::kSuccess, mqtt::ReasonCode::kQuotaExceeded));
-  EXPECT_THAT(publisher.acks[0].reason, ::testing::HasSubstr("disk"));
-  EXPECT_THAT(payloads(clean), ElementsAre("3"));
-  EXPECT_THAT(payloads(kept), ElementsAre("4"));
-  EXPECT_TRUE(old.is_closed()) << "3.1.1 has no word for it: nothing later is acknowledged either";
-  Client late{*machine.world, "late"};
-  late.connect(kKept);
-  late.run();
-  EXPECT_EQ(late.connack_code, mqtt::ReasonCode::kServerUnavailable);
-  machine.store.set_refusing(false);
-  publisher.publish("kept", "8", {.qos = Qos::kAtLeastOnce});
-  run_all({&publisher, &kept});
-  EXPECT_THAT(payloads(kept), ElementsAre("4", "8"));
-  EXPECT_EQ(publisher.acks.back().code, mqtt::ReasonCode::kSuccess);
-}
-
-TEST(Durable, AFloodWhileTheDiskIsFullLeavesNothingBehind) {
-  Machine machine;
-  Client publisher = joined(*machine.world, "publisher", kClean);
-  publisher.publish("r", "old", {.qos = Qos::kAtLeastOnce, .retain = true});
-  publisher.run();
-  machine.store.set_refusing(true);
-  const std::size_t before = machine.store.announced;
-  for (int i = 0; i < 100; ++i) {
-    publisher.publish("r", std::to_string(i), {.retain = true});
-    publisher.run();
-  }
-  EXPECT_EQ(machine.store.announced, before);
-  machine.store.set_refusing(false);
-  Client client = subscribed(machine, "client", "r", Qos::kAtMostOnce, kClean);
-  EXPECT_THAT(payloads(client), ElementsAre("99"));
-}
-
-TEST(Durable, AnAcknowledgementWaitsUntilTheStoreTakesItAgain) {
-  Machine machine;
-  Client client = subscribed(machine, "client", "a", Qos::kAtLeastOnce);
-  client.drop_link();
-  Client publisher = joined(*machine.world, "publisher", kClean);
-  machine.store.is_held = true;
-  publisher.publish("a", "1", {.qos = Qos::kAtLeastOnce});
-  publisher.run();
-  machine.store.set_refusing(true);  // the write failed
-  machine.store.is_held = false;
-  publisher.run();
-  EXPECT_THAT(publisher.acks, IsEmpty());
-  machine.store.set_refusing(false);
-  publisher.run();
-  EXPECT_THAT(publisher.acks, SizeIs(1));
-  machine.crash();
-  Client back = machine.again("client");
-  EXPECT_THAT(payloads(back), ElementsAre("1"));
 }
 
 TEST(Durable, WhoDisconnectsBehindItsMessagesHearsThatTheyAreStored) {

@@ -23,6 +23,11 @@ constexpr std::int64_t kPromptMs = 40;
 // Packet ids that nobody waits for are written this much later at the latest: what a crash forgets of them
 // makes a QoS 1 message come twice.
 constexpr Duration kTouchTime{20};
+// While the store takes nothing, it is asked again this often.
+constexpr Duration kRetryTime = Duration::seconds(1);
+// Topics whose retained messages are to be written later, beside those that have one: these were removed.
+constexpr std::size_t kLateTopicsMin = 100'000;
+constexpr std::size_t kLateTopicsPerTurn = 1000;
 constexpr Duration kTimeInterval = Duration::seconds(60);
 // Messages of a client that is away which are held in memory all the same: a short absence costs no reading.
 constexpr std::size_t kHeldOfAbsent = 8;
@@ -180,7 +185,9 @@ void Journal::erase_subscription(const Session& session, std::string_view text) 
 
 void Journal::retained_changed(std::string_view topic, bool is_awaited) {
   if (!is_on_) return;
-  own_changes(is_awaited).refresh(topic);
+  if (is_awaited || !node_.ports().store.is_refusing()) return own_changes(is_awaited).refresh(topic);
+  if (late_topics_.size() < kLateTopicsMin + node_.retained().count()) late_topics_.emplace(topic);
+  touches_due_ = std::min(touches_due_, now_ + kRetryTime);
 }
 
 // ---- messages ----
@@ -522,6 +529,16 @@ void Journal::write_touched() {
   is_touch_awaited_ = false;
 }
 
+void Journal::write_late_topics() {
+  for (std::size_t left = kLateTopicsPerTurn; left != 0 && !late_topics_.empty(); --left) {
+    const auto topic = late_topics_.begin();
+    own_changes(false).refresh(*topic);
+    late_topics_.erase(topic);
+  }
+  if (late_topics_.empty()) late_topics_ = {};
+  if (!late_topics_.empty()) touches_due_ = now_ + Duration{1};
+}
+
 void Journal::seal(Part& part, MonoTime now) {
   part.is_open = false;
   const bool waits = part.live != 0 && !part.is_awaited;
@@ -596,12 +613,19 @@ void Journal::hand_in_due() {
 void Journal::finish_turn(WorkerState& worker) {
   if (!is_on_) return;
   now_ = worker.now;
-  const bool has_touches = !touched_.empty() || !touched_groups_.empty();
+  const bool has_touches = !touched_.empty() || !touched_groups_.empty() || !late_topics_.empty();
   if (!has_touches) touches_due_ = kNever;  // what was touched is gone
   // While the store takes nothing, what nobody waits for is not added to what it has to catch up on.
   const bool is_put_off = node_.ports().store.is_refusing() && !is_touch_awaited_;
-  if (has_touches && is_put_off) touches_due_ = now_ + Duration::seconds(1);
-  if (has_touches && !is_put_off && (is_touch_awaited_ || own_ != 0 || touches_due_ <= now_)) write_touched();
+  if (has_touches && is_put_off) touches_due_ = now_ + kRetryTime;
+  if (has_touches && !is_put_off && (is_touch_awaited_ || own_ != 0 || touches_due_ <= now_)) {
+    write_touched();
+    if (!node_.ports().store.is_refusing()) {
+      write_late_topics();
+    } else if (!late_topics_.empty()) {
+      touches_due_ = now_ + kRetryTime;
+    }
+  }
   if (own_ != 0) seal(part(own_), now_);
   own_ = 0;
   hand_in_due();
@@ -618,6 +642,7 @@ MonoTime Journal::next_deadline() const {
 void Journal::hand_in_all() {
   if (!is_on_) return;
   write_touched();
+  while (!late_topics_.empty()) write_late_topics();
   if (own_ != 0) seal(part(own_), now_);
   own_ = 0;
   while (!parts_.empty() && !parts_.front().is_open) hand_in_first();

@@ -8,6 +8,7 @@
 // Everything is a no-op while is_on() is false. Lives on one worker.
 #pragma once
 
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -58,7 +59,8 @@ class Journal {
   void forget_session(Session& session);
   void put_subscription(const Session& session, const Subscription& subscription);
   void erase_subscription(const Session& session, std::string_view text);
-  // The retained message of a topic is another one now.
+  // The retained message of a topic is another one now. While the store takes nothing, one that nobody waits
+  // for is written afterwards.
   void retained_changed(std::string_view topic, bool is_awaited);
 
   // A message waits for the session, or is in flight with packet id `id`.
@@ -191,6 +193,7 @@ class Journal {
   void cancel_pending(const QueueName& queue);
   void spill();
   void write_touched();
+  void write_late_topics();
   void write_packet_ids_of(Session& session);
   void write_group_of(SharedGroup& group, Changes& changes);
   void seal(Part& part, MonoTime now);
@@ -212,6 +215,8 @@ class Journal {
   std::vector<Session*> touched_;
   std::vector<Session*> to_spill_;
   std::vector<SharedGroup*> touched_groups_;
+  // Whose retained messages the store does not have as they are, each once however often they change.
+  boost::unordered_flat_set<std::string> late_topics_;
   bool is_touch_awaited_ = false;
   MonoTime touches_due_ = kNever;
   bool is_to_look_ = false;

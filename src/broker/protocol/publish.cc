@@ -106,10 +106,7 @@ Published publish(WorkerState& worker, Connection& connection, const mqtt::Publi
                   std::uint64_t place) {
   Publication publication{message_parts(worker, connection, packet)};
   const bool is_retained = packet.retain && worker.node.retained().store(publication.message());
-  // Nobody was promised that one of QoS 0 is kept: it is no burden on a store that has much to catch up on.
-  const bool is_left_out = packet.qos == Qos::kAtMostOnce && worker.node.ports().store.is_refusing();
-  if (is_retained && !is_left_out)
-    worker.journal.retained_changed(packet.topic, packet.qos != Qos::kAtMostOnce);
+  if (is_retained) worker.journal.retained_changed(packet.topic, packet.qos != Qos::kAtMostOnce);
   if (packet.retain && !is_retained) {
     log::warn("message not retained", {{"client", connection.session->client_id},
                                        {"topic", std::string{packet.topic}},
