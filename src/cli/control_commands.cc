@@ -39,8 +39,8 @@ std::string_view text_member(const json::object& object, std::string_view name) 
 
 }  // namespace
 
-ControlCommands::ControlCommands(broker::Node& node, net::MailRoom& mail, CopyStore copy_store)
-    : node_(node), mail_(mail), copy_store_(std::move(copy_store)), started_(node.ports().clock.now()) {}
+ControlCommands::ControlCommands(broker::Node& node, net::MailRoom& mail, const store::RocksStore* store)
+    : node_(node), mail_(mail), store_(store), started_(node.ports().clock.now()) {}
 
 std::string ControlCommands::answer(std::string_view request) {
   json::error_code error;
@@ -59,11 +59,13 @@ std::string ControlCommands::answer(std::string_view request) {
 std::string ControlCommands::stats() {
   auto counters = collect_counters(mail_);
   if (!counters) return failure(kNoAnswer);
-  return to_json({.version = node_.policy().version,
-                  .process_id = ::getpid(),
-                  .uptime_s = (node_.ports().clock.now() - started_).ms / 1000,
-                  .resident_bytes = memory_.bytes(),
-                  .workers = std::move(*counters)});
+  Stats stats{.version = node_.policy().version,
+              .process_id = ::getpid(),
+              .uptime_s = (node_.ports().clock.now() - started_).ms / 1000,
+              .resident_bytes = memory_.bytes(),
+              .workers = std::move(*counters)};
+  if (store_ != nullptr) stats.store = store_->figures();
+  return to_json(stats);
 }
 
 std::string ControlCommands::kick(std::string_view client_id) {
@@ -94,10 +96,11 @@ std::string ControlCommands::move_shard(std::int64_t shard, std::int64_t worker)
 }
 
 std::string ControlCommands::backup(std::string_view directory) {
-  if (!copy_store_) return failure("this broker keeps nothing: durability = \"memory\"");
+  if (store_ == nullptr) return failure("this broker keeps nothing: durability = \"memory\"");
   const std::filesystem::path target{directory};
   if (!target.is_absolute()) return failure("the directory of a backup must be absolute");
-  const auto made = back_up(target, copy_store_);
+  const auto made =
+      back_up(target, [this](const std::filesystem::path& into) { return store_->backup(into); });
   if (!made) return failure(made.error().message);
   log::info(fmt::format("backup made in {}", target.string()));
   return success();

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <functional>
 #include <string>
 #include <string_view>
 
@@ -12,16 +10,14 @@
 #include "broker/node.h"
 #include "cli/stats.h"
 #include "net/mail_room.h"
+#include "store/rocks_store.h"
 
 namespace nightjar::cli {
 
-// Makes a copy of the store in a directory that is not there yet; called on the control thread.
-using CopyStore = std::function<Result<void>(const std::filesystem::path& directory)>;
-
 class ControlCommands {
  public:
-  // `copy_store`: empty if the broker keeps nothing.
-  ControlCommands(broker::Node& node, net::MailRoom& mail, CopyStore copy_store);
+  // `store`: nullptr if the broker keeps nothing.
+  ControlCommands(broker::Node& node, net::MailRoom& mail, const store::RocksStore* store);
 
   std::string answer(std::string_view request);
 
@@ -33,7 +29,7 @@ class ControlCommands {
 
   broker::Node& node_;
   net::MailRoom& mail_;
-  const CopyStore copy_store_;
+  const store::RocksStore* const store_;
   ResidentMemory memory_;
   MonoTime started_;
 };

@@ -140,14 +140,9 @@ class Broker {
         node_(node_policy(config), {clock_, *mail_, store(), authenticator_, authorizer_, entropy_},
               mail_->workers()),
         workers_(std::make_unique<net::Workers>(node_, *mail_)),
-        commands_(std::make_unique<ControlCommands>(node_, *mail_, copy_store())) {}
+        commands_(std::make_unique<ControlCommands>(node_, *mail_, kept_.get())) {}
 
   broker::Store& store() { return kept_ ? static_cast<broker::Store&>(*kept_) : nothing_kept_; }
-
-  CopyStore copy_store() const {
-    if (!kept_) return {};
-    return [store = kept_.get()](const std::filesystem::path& directory) { return store->backup(directory); };
-  }
 
   Result<void> bring_back() {
     if (!kept_) return {};

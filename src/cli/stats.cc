@@ -75,6 +75,18 @@ json::object counters_object(const Counters& counters) {
   return object;
 }
 
+json::object store_object(const store::StoreFigures& store) {
+  return {{"commits", store.commits},
+          {"writes", store.writes},
+          {"written_bytes", store.written_bytes},
+          {"write_us", store.write_us},
+          {"flushed_bytes", store.flushed_bytes},
+          {"compacted_bytes", store.compacted_bytes},
+          {"compactions_running", store.compactions_running},
+          {"outages", store.outages},
+          {"refusing", store.refusing}};
+}
+
 }  // namespace
 
 std::optional<std::vector<Counters>> collect_counters(net::MailRoom& mail) {
@@ -115,8 +127,9 @@ std::string to_json(const Stats& stats) {
                           {"uptime_s", stats.uptime_s},
                           {"resident_bytes", stats.resident_bytes},
                           {"workers", stats.workers.size()}};
-  return json::serialize(
-      json::object{{"ok", true}, {"node", node}, {"total", counters_object(total)}, {"workers", workers}});
+  json::object object{{"ok", true}, {"node", node}, {"total", counters_object(total)}, {"workers", workers}};
+  if (stats.store) object["store"] = store_object(*stats.store);
+  return json::serialize(object);
 }
 
 }  // namespace nightjar::cli

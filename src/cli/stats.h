@@ -12,6 +12,7 @@
 #include "broker/node.h"
 #include "net/fd.h"
 #include "net/mail_room.h"
+#include "store/store_counters.h"
 
 namespace nightjar::cli {
 
@@ -21,6 +22,7 @@ struct Stats {
   std::int64_t uptime_s = 0;
   std::uint64_t resident_bytes = 0;
   std::vector<broker::Counters> workers;
+  std::optional<store::StoreFigures> store;  // none with durability = "memory"
 };
 
 // Nothing if a worker did not answer in time.
@@ -37,7 +39,7 @@ class ResidentMemory {
   net::Fd statm_;
 };
 
-// One JSON object: "ok", "node", "total" and "workers".
+// One JSON object: "ok", "node", "total", "workers" and, with a store, "store".
 std::string to_json(const Stats& stats);
 
 }  // namespace nightjar::cli

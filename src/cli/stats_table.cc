@@ -64,6 +64,10 @@ std::string render(const json::object& stats) {
   }
   out += '\n';
   write_rows(out, columns, "");
+  if (const json::value* store = stats.if_contains("store")) {
+    out += "store\n";
+    write_rows(out, {&store->as_object()}, "  ");
+  }
   return out;
 }
 

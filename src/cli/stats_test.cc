@@ -45,6 +45,16 @@ TEST(Stats, OneWorkerNeedsNoColumnOfItsOwn) {
   EXPECT_THAT(*table, Not(HasSubstr("worker 0")));
 }
 
+TEST(Stats, WhatTheStoreDidStandsBelow) {
+  Stats stats = two_workers();
+  EXPECT_THAT(*stats_table(to_json(stats)), Not(HasSubstr("store")));
+  stats.store = {.commits = 12, .compacted_bytes = 3'000'000'000};
+  const auto table = stats_table(to_json(stats));
+  ASSERT_TRUE(table.has_value());
+  EXPECT_THAT(*table, ContainsRegex("store\n  commits +12\n"));
+  EXPECT_THAT(*table, ContainsRegex("  compacted bytes +3000000000\n"));
+}
+
 TEST(Stats, EveryDropReasonIsShown) {
   const std::string text = to_json(two_workers());
   for (std::size_t i = 0; i < broker::kDropReasons; ++i) {

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "base/result.h"
-#include "cli/control_commands.h"
 
 namespace nightjar::cli {
+
+// Makes a copy of the store in a directory that is not there yet.
+using CopyStore = std::function<Result<void>(const std::filesystem::path& directory)>;
 
 // Makes `target`, for its owner only, with the copy in it; refuses one that has something in it. What was
 // begun is taken away again when it fails.

@@ -25,9 +25,26 @@ WriteFailure failure_of(const rocksdb::Status& status) {
   return {.reason = status.ToString(), .is_disk_full = status.IsNoSpace()};
 }
 
-class BackgroundErrors final : public rocksdb::EventListener {
+class BackgroundWork final : public rocksdb::EventListener {
  public:
-  explicit BackgroundErrors(Database::OnTrouble on_trouble) : on_trouble_(std::move(on_trouble)) {}
+  BackgroundWork(Database::OnTrouble on_trouble, StoreCounters* counters)
+      : on_trouble_(std::move(on_trouble)), counters_(counters) {}
+
+  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo& flush) override {
+    if (counters_ == nullptr) return;
+    std::uint64_t bytes = flush.table_properties.data_size + flush.table_properties.index_size;
+    for (const auto& bodies : flush.blob_file_addition_infos) bytes += bodies.total_blob_bytes;
+    StoreCounters::add(counters_->flushed_bytes, bytes);
+  }
+  void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
+    if (counters_ != nullptr) StoreCounters::add(counters_->compactions_running, 1);
+  }
+  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& compaction) override {
+    if (counters_ == nullptr) return;
+    StoreCounters::add(counters_->compacted_bytes,
+                       compaction.stats.total_output_bytes + compaction.stats.total_output_bytes_blob);
+    counters_->compactions_running.fetch_sub(1, std::memory_order_relaxed);
+  }
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
     on_trouble_(failure_of(*status));
@@ -40,6 +57,7 @@ class BackgroundErrors final : public rocksdb::EventListener {
 
  private:
   const Database::OnTrouble on_trouble_;
+  StoreCounters* const counters_;
 };
 
 }  // namespace
@@ -48,6 +66,8 @@ Database::Batch::Batch(const Database& database, std::size_t bytes)
     : database_(database), writes_(std::make_unique<rocksdb::WriteBatch>(bytes)) {}
 
 Database::Batch::~Batch() = default;
+
+std::size_t Database::Batch::bytes() const { return writes_->GetDataSize(); }
 
 void Database::Batch::add(const broker::Changes& changes, const broker::RetainedReader& retained) {
   // A WriteBatch fails only beyond sizes that nothing here has.
@@ -82,11 +102,12 @@ void Database::Batch::refresh(std::string_view topic, const broker::RetainedRead
 }
 
 Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& directory,
-                                                 const RocksOptions& options, OnTrouble on_trouble) {
+                                                 const RocksOptions& options, OnTrouble on_trouble,
+                                                 StoreCounters* counters) {
   NJ_CHECK(make_store_if_absent(directory, options));
   NJ_CHECK(inspect_store(directory, options));
   std::unique_ptr<Database> database(new Database(directory, options));
-  NJ_CHECK(database->open_tables(std::move(on_trouble)));
+  NJ_CHECK(database->open_tables(std::move(on_trouble), counters));
   NJ_CHECK(check_format(directory, *database->database_));
   return database;
 }
@@ -94,10 +115,11 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& di
 Database::Database(std::filesystem::path directory, const RocksOptions& options)
     : directory_(std::move(directory)), options_(options), log_reading_(std::make_unique<StopAtGap>()) {}
 
-Result<void> Database::open_tables(OnTrouble on_trouble) {
+Result<void> Database::open_tables(OnTrouble on_trouble, StoreCounters* counters) {
+  counters_ = counters;
   rocksdb::DBOptions settings = database_settings(options_);
   settings.wal_filter = log_reading_.get();
-  settings.listeners.push_back(std::make_shared<BackgroundErrors>(std::move(on_trouble)));
+  settings.listeners.push_back(std::make_shared<BackgroundWork>(std::move(on_trouble), counters));
   rocksdb::DB* opened = nullptr;
   const auto status =
       rocksdb::DB::Open(settings, directory_.string(), table_settings(options_), &tables_, &opened);
@@ -112,6 +134,8 @@ Database::~Database() {
     database_->DestroyColumnFamilyHandle(table).PermitUncheckedError();
   // What is durable is durable already, and nothing can be done about the rest.
   database_->Close().PermitUncheckedError();
+  // Those that the end cut short are not reported.
+  if (counters_ != nullptr) counters_->compactions_running.store(0, std::memory_order_relaxed);
 }
 
 Result<void, WriteFailure> Database::write(Batch& batch, Until until) {
@@ -119,7 +143,7 @@ Result<void, WriteFailure> Database::write(Batch& batch, Until until) {
   how.sync = until == Until::kOnDisk;
   const auto status = database_->Write(how, batch.writes_.get());
   if (!status.ok()) return tl::make_unexpected(failure_of(status));
-  written_unseen_ += batch.writes_->GetDataSize();
+  written_unseen_ += batch.bytes();
   if (written_unseen_ >= kLookEveryBytes) tend_garbage();
   return {};
 }

@@ -17,6 +17,7 @@
 #include "broker/durable/changes.h"
 #include "broker/ports.h"
 #include "store/rocks_options.h"
+#include "store/store_counters.h"
 
 namespace rocksdb {
 class ColumnFamilyHandle;
@@ -42,9 +43,10 @@ class Database {
   // also on one that is in write(); not to call the database back.
   using OnTrouble = std::function<void(WriteFailure)>;
 
-  // Makes a store where none is.
+  // Makes a store where none is. `counters`, if any, get the background work and outlive the database.
   static Result<std::unique_ptr<Database>> open(const std::filesystem::path& directory,
-                                                const RocksOptions& options, OnTrouble on_trouble);
+                                                const RocksOptions& options, OnTrouble on_trouble,
+                                                StoreCounters* counters = nullptr);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -61,6 +63,7 @@ class Database {
     // In this order behind what was added before. `changes` live until the batch does not; `retained` is
     // asked now, once for each topic.
     void add(const broker::Changes& changes, const broker::RetainedReader& retained);
+    [[nodiscard]] std::size_t bytes() const;
 
    private:
     friend class Database;
@@ -91,7 +94,7 @@ class Database {
 
  private:
   Database(std::filesystem::path directory, const RocksOptions& options);
-  Result<void> open_tables(OnTrouble on_trouble);
+  Result<void> open_tables(OnTrouble on_trouble, StoreCounters* counters);
   void tend_garbage();
   [[nodiscard]] std::uint64_t property(const std::string& name) const;
   [[nodiscard]] rocksdb::ColumnFamilyHandle* handle(broker::Table table) const {
@@ -100,6 +103,7 @@ class Database {
 
   const std::filesystem::path directory_;
   const RocksOptions options_;
+  StoreCounters* counters_ = nullptr;
   std::unique_ptr<rocksdb::WalFilter> log_reading_;
   std::unique_ptr<rocksdb::DB> database_;
   std::vector<rocksdb::ColumnFamilyHandle*> tables_;

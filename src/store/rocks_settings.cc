@@ -132,6 +132,12 @@ std::vector<rocksdb::ColumnFamilyDescriptor> table_settings(const RocksOptions& 
   queues.enable_blob_garbage_collection = false;
   queues.blob_garbage_collection_age_cutoff = 0.25;
   queues.blob_garbage_collection_force_threshold = 0.5;
+  // Without bodies the tables that come out of memory are small. Merged four at a time, as is usual, each
+  // merge would write a whole level again for them.
+  constexpr int kNewTables = 8;
+  queues.level0_file_num_compaction_trigger = kNewTables;
+  queues.level0_slowdown_writes_trigger = 3 * kNewTables;
+  queues.level0_stop_writes_trigger = 4 * kNewTables;
 
   // RocksDB insists on a family of this name; a fifth one would be for nothing.
   return {{rocksdb::kDefaultColumnFamilyName, common},

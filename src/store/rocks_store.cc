@@ -37,13 +37,20 @@ RocksStore::RocksStore(std::filesystem::path directory, const RocksOptions& opti
     : directory_(std::move(directory)), options_(options) {}
 
 Result<std::unique_ptr<Database>> RocksStore::open_database() {
-  return Database::open(directory_, options_, [this](WriteFailure failure) {
+  const auto on_trouble = [this](WriteFailure failure) {
     {
       const std::lock_guard lock(mutex_);
       if (!trouble_) trouble_ = std::move(failure);
     }
     wake_.notify_one();
-  });
+  };
+  return Database::open(directory_, options_, on_trouble, &counters_);
+}
+
+StoreFigures RocksStore::figures() const {
+  StoreFigures figures = counters_.figures();
+  figures.refusing = is_refusing() ? 1 : 0;
+  return figures;
 }
 
 RocksStore::~RocksStore() {
@@ -146,10 +153,12 @@ Result<void, WriteFailure> RocksStore::write(Commits commits) {
     for (std::size_t i = 0; i != count; ++i) {
       for (const broker::Changes& part : commits[i]->parts()) batch.add(part, retained_);
     }
+    const auto begin = std::chrono::steady_clock::now();
     if (auto written = database_->write(batch, until); !written) {
       order_.unwritten(commits);
       return written;
     }
+    count_write(count, batch.bytes(), std::chrono::steady_clock::now() - begin);
     const auto end = commits.begin() + static_cast<std::ptrdiff_t>(count);
     Commits later(std::make_move_iterator(end), std::make_move_iterator(commits.end()));
     commits.erase(end, commits.end());
@@ -157,6 +166,13 @@ Result<void, WriteFailure> RocksStore::write(Commits commits) {
     commits = std::move(later);
   }
   return {};
+}
+
+void RocksStore::count_write(std::size_t commits, std::size_t bytes, std::chrono::nanoseconds time) {
+  StoreCounters::add(counters_.commits, commits);
+  StoreCounters::add(counters_.writes, 1);
+  StoreCounters::add(counters_.written_bytes, bytes);
+  StoreCounters::add(counters_.write_us, static_cast<std::uint64_t>(time.count() / 1000));
 }
 
 void RocksStore::tell(broker::WorkerSet workers) {
@@ -209,6 +225,7 @@ void RocksStore::begin_outage(const WriteFailure& failure) {
   }
   outage_ = Outage{.since = std::chrono::steady_clock::now(), .is_disk_full = failure.is_disk_full};
   is_refusing_.store(true, std::memory_order_release);
+  StoreCounters::add(counters_.outages, 1);
   log::warn(fmt::format(
       "cannot write the store in {} ({}): messages with QoS 1 and 2 are not acknowledged until it can "
       "be written again, which is tried every second; {}",

@@ -52,6 +52,9 @@ class RocksStore final : public broker::Store {
   // Any thread, not a worker's. A store of its own at `directory`, which must not be there yet.
   Result<void> backup(const std::filesystem::path& directory) const;
 
+  // Any thread.
+  [[nodiscard]] StoreFigures figures() const;
+
   [[nodiscard]] bool is_volatile() const override { return false; }
   void announce(std::shared_ptr<broker::Commit> commit) override { order_.announce(std::move(commit)); }
   [[nodiscard]] bool ready(broker::Commit& commit) override;
@@ -83,6 +86,7 @@ class RocksStore final : public broker::Store {
   bool wait_for_work();
   void write_what_is_ready();
   Result<void, WriteFailure> write(Commits commits);
+  void count_write(std::size_t commits, std::size_t bytes, std::chrono::nanoseconds time);
   void tell(broker::WorkerSet workers);
   bool has_trouble();
   bool reopen();
@@ -109,6 +113,7 @@ class RocksStore final : public broker::Store {
 
   mutable std::shared_mutex
       access_;  // alone: to close and open; shared: to use, but for the committer, who closes
+  StoreCounters counters_;
   std::unique_ptr<Database> database_;  // nullptr while it cannot be opened
   std::optional<ReadQueue> reads_;
   std::thread committer_;

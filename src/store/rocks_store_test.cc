@@ -223,6 +223,28 @@ TEST_F(RocksStoreTest, TellsEveryWorkerThatHasAPart) {
   EXPECT_THAT(table(), ElementsAre(Pair("a", "1"), Pair("b", "2")));
 }
 
+TEST_F(RocksStoreTest, CountsWhatItWritesAndWritesAgain) {
+  options.write_buffers_bytes = 256 * 1024;
+  options.batch_bytes_max = 20'000;
+  start();
+  constexpr std::uint64_t kCommits = 400;
+  constexpr std::size_t kBytes = 5000;
+  CommitNumber last = 0;
+  for (std::uint64_t i = 0; i < kCommits; ++i)
+    last = put(std::to_string(i * 7919 % kCommits), std::string(kBytes, 'v'));
+  ASSERT_TRUE(is_committed(last));
+  ASSERT_TRUE(becomes_true([&] { return store->figures().compacted_bytes > 0; }));
+  ASSERT_TRUE(becomes_true([&] { return store->figures().compactions_running == 0; }));
+  const StoreFigures figures = store->figures();
+  EXPECT_EQ(figures.commits, kCommits);
+  EXPECT_GT(figures.writes, 0U);
+  EXPECT_LE(figures.writes, kCommits);
+  EXPECT_GT(figures.written_bytes, kCommits * kBytes);
+  EXPECT_GT(figures.flushed_bytes, 0U);
+  EXPECT_EQ(figures.outages, 0U);
+  EXPECT_EQ(figures.refusing, 0U);
+}
+
 TEST_F(RocksStoreTest, WritesNothingForAnEmptyCommit) {
   start();
   EXPECT_TRUE(store->ready(*announce()));
@@ -558,6 +580,7 @@ TEST_P(EachFaultTest, RefusesKeepsAndRecoversWithoutARestart) {
   put("during/1", "2");
   ASSERT_TRUE(becomes_true([&] { return store->is_refusing(); }));
   EXPECT_TRUE(store->is_busy());
+  EXPECT_EQ(store->figures().refusing, 1U);
   put("during/2", "3", Table::kSessions, 1);
   // It has been tried again and failed again.
   const int failures = disk->failures();
@@ -577,6 +600,8 @@ TEST_P(EachFaultTest, RefusesKeepsAndRecoversWithoutARestart) {
   EXPECT_THAT(logged(log::Level::kWarn).front(),
               AllOf(HasSubstr("cannot write the store in"), HasSubstr("are not acknowledged until")));
   EXPECT_THAT(logged(log::Level::kInfo), ElementsAre(HasSubstr("is written again, after")));
+  EXPECT_EQ(store->figures().outages, 1U);
+  EXPECT_EQ(store->figures().refusing, 0U);
   open();
   EXPECT_EQ(table().size(), 4U);
 }
