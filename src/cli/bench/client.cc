@@ -324,8 +324,7 @@ bool Client::on_acknowledgement(ByteView packet, const ScannedPacket& scanned) {
     thread_.traffic().report(fmt::format("{}: the broker refused a message with 0x{:02X}", plan_.id, code));
   if (type == PacketType::kPubrec && code < 0x80) return reply(PacketType::kPubrel, id), true;
   if (publisher_ == nullptr) return true;
-  publisher_->acknowledge(1);
-  thread_.count().acknowledged.add(1);
+  thread_.on_acknowledged(publisher_->acknowledge());
   thread_.list(*publisher_);
   return true;
 }

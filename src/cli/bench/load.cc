@@ -295,15 +295,20 @@ PhaseResult Load::compare(const Snapshot& begin, const Snapshot& end) {
 void Load::add_latencies(PhaseResult& result) const {
   for (const auto& thread : threads_) {
     for (const Histogram& each : thread->latencies()) result.latency.add(each);
+    for (const Histogram& each : thread->acknowledgements()) result.acknowledgement.add(each);
   }
   for (std::size_t i = 0; i < result.intervals.size(); ++i) {
     Histogram sum;
+    Histogram acknowledged;
     for (const auto& thread : threads_) {
-      if (i < thread->latencies().size()) sum.add(thread->latencies()[i]);
+      if (i >= thread->latencies().size()) continue;
+      sum.add(thread->latencies()[i]);
+      acknowledged.add(thread->acknowledgements()[i]);
     }
     result.intervals[i].p50_ns = sum.at(0.50);
     result.intervals[i].p99_ns = sum.at(0.99);
     result.intervals[i].max_ns = sum.max();
+    result.intervals[i].acknowledged_p99_ns = acknowledged.at(0.99);
   }
 }
 

@@ -77,6 +77,7 @@ void LoadThread::prepare(const Job& job) {
   is_settled_.store(!is_publishing_, std::memory_order_relaxed);
   const Nanoseconds span = std::max<Nanoseconds>(job.measure_end - job.measure_begin, 0);
   latencies_.assign(static_cast<std::size_t>(span / job.interval) + 1, Histogram{});
+  acknowledgements_ = latencies_;
   interval_ = 0;
   interval_end_ = job.measure_begin + job.interval;
   latency_ = &latencies_.front();
@@ -331,6 +332,12 @@ void LoadThread::on_lost() {
 
 void LoadThread::on_subscribed() {
   if (job_.kind == Job::Kind::kSubscribe) ++ended_;
+}
+
+void LoadThread::on_acknowledged(Nanoseconds sent_at) {
+  counters_.acknowledged.add(1);
+  if (sent_at < job_.measure_begin || sent_at >= job_.measure_end) return;
+  acknowledgements_[interval_].record(static_cast<std::uint64_t>(std::max<Nanoseconds>(now_ - sent_at, 0)));
 }
 
 void LoadThread::on_message(SequenceTrack& track, const Identity& identity) {

@@ -64,6 +64,8 @@ class LoadThread {
   [[nodiscard]] const ThreadCounters& counters() const { return counters_; }
   // By interval of the job's measured span; the last one also has what came after it.
   [[nodiscard]] const std::vector<Histogram>& latencies() const { return latencies_; }
+  // Likewise, from sending to the acknowledgement that ends it.
+  [[nodiscard]] const std::vector<Histogram>& acknowledgements() const { return acknowledgements_; }
 
   // ---- for Client ----
   Traffic& traffic() { return traffic_; }
@@ -79,6 +81,7 @@ class LoadThread {
   void on_subscribed();
   // Its socket may hold more: receive() is called again in the next turn.
   void read_again(Client& client);
+  void on_acknowledged(Nanoseconds sent_at);
   void on_message(SequenceTrack& track, const Identity& identity);
   void begin_messages() { ++receives_; }
   // After the last on_message of what was received at once.
@@ -148,6 +151,7 @@ class LoadThread {
 
   Run run_;
   std::vector<Histogram> latencies_;
+  std::vector<Histogram> acknowledgements_;
   Histogram* latency_ = nullptr;
   std::size_t interval_ = 0;
   Nanoseconds interval_end_ = 0;

@@ -90,7 +90,22 @@ void Publisher::write(ByteBuffer& out, std::uint64_t count, Nanoseconds now) {
       message_.set_topic(topic_);
     }
     message_.write(at, identity, traffic_.run, packet_id(identity.sequence));
+    if (stream_.plan.qos != mqtt::Qos::kAtMostOnce) remember(identity.time);
   }
+}
+
+void Publisher::remember(Nanoseconds time) {
+  if (unacknowledged_.empty() || unacknowledged_.back().time != time) unacknowledged_.push_back({time, 0});
+  ++unacknowledged_.back().count;
+}
+
+Nanoseconds Publisher::acknowledge() {
+  ++acknowledged_;
+  if (unacknowledged_.empty()) return 0;  // the broker acknowledges what was never sent
+  SentTogether& oldest = unacknowledged_.front();
+  const Nanoseconds time = oldest.time;
+  if (--oldest.count == 0) unacknowledged_.pop_front();
+  return time;
 }
 
 }  // namespace nightjar::cli::bench

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 
 #include "cli/bench/message_template.h"
@@ -27,7 +28,9 @@ class Publisher {
 
   // Sends what it may, through `scratch`.
   void pump(ByteBuffer& scratch, Nanoseconds now, ThreadCounters& counters);
-  void acknowledge(std::uint64_t count) { acknowledged_ += count; }
+  // The oldest message without one has its acknowledgement: they come in the order of the messages
+  // [MQTT-4.6.0-2]. Returns when that message was sent or, with a schedule, due.
+  Nanoseconds acknowledge();
   // Messages it may send at the moment.
   [[nodiscard]] std::uint64_t room() const;
 
@@ -45,10 +48,17 @@ class Publisher {
   bool is_listed = false;  // among those that the thread pumps at the end of the turn
 
  private:
+  // Messages that were sent at the same time.
+  struct SentTogether {
+    Nanoseconds time = 0;
+    std::uint64_t count = 0;
+  };
+
   [[nodiscard]] std::uint64_t unacknowledged() const {
     return stream_.plan.qos == mqtt::Qos::kAtMostOnce ? 0 : sent_ - acknowledged_;
   }
   void write(ByteBuffer& out, std::uint64_t count, Nanoseconds now);
+  void remember(Nanoseconds time);
 
   Traffic& traffic_;
   Stream& stream_;
@@ -58,6 +68,7 @@ class Publisher {
   std::uint64_t sent_ = 0;
   std::uint64_t acknowledged_ = 0;  // at QoS 1 and 2
   std::uint64_t limit_ = 0;         // of sent_
+  std::deque<SentTogether> unacknowledged_;
   const Schedule* schedule_ = nullptr;
   std::uint64_t schedule_base_ = 0;  // sent_ when it began
   std::uint64_t schedule_first_ = 0;

@@ -54,6 +54,8 @@ std::string latency_chart(const PhaseResult& phase) {
            [](const IntervalResult& each) { return static_cast<double>(each.p99_ns) / 1e3; });
   add_line(lines, phase, "max",
            [](const IntervalResult& each) { return static_cast<double>(each.max_ns) / 1e3; });
+  add_line(lines, phase, "acknowledged, p99",
+           [](const IntervalResult& each) { return static_cast<double>(each.acknowledged_p99_ns) / 1e3; });
   std::string out;
   add_chart(
       out,
@@ -93,6 +95,14 @@ std::string usage_charts(const PhaseResult& phase) {
   return out;
 }
 
+void add_percentiles(std::string& out, const std::string& name, const Histogram& latency) {
+  if (latency.empty()) return;
+  const auto text = [&](double quantile) { return time_text(static_cast<double>(latency.at(quantile))); };
+  add_row(out, name,
+          fmt::format("p50 {}, p90 {}, p99 {}, p99.9 {}, max {}", text(0.5), text(0.9), text(0.99),
+                      text(0.999), time_text(static_cast<double>(latency.max()))));
+}
+
 std::string phase_table(const PhaseResult& phase, bool has_broker_usage) {
   std::string out = "<table>\n";
   if (phase.unit != kSecondUnit) {
@@ -100,14 +110,8 @@ std::string phase_table(const PhaseResult& phase, bool has_broker_usage) {
             fmt::format("{} {}s in {:.3f} s: {} a second", count_text(static_cast<double>(phase.count)),
                         phase.unit, phase.seconds, count_text(phase.rate())));
   }
-  if (!phase.latency.empty()) {
-    const auto text = [&](double quantile) {
-      return time_text(static_cast<double>(phase.latency.at(quantile)));
-    };
-    add_row(out, "latency",
-            fmt::format("p50 {}, p90 {}, p99 {}, p99.9 {}, max {}", text(0.5), text(0.9), text(0.99),
-                        text(0.999), time_text(static_cast<double>(phase.latency.max()))));
-  }
+  add_percentiles(out, "latency", phase.latency);
+  add_percentiles(out, "until acknowledged", phase.acknowledgement);
   if (has_broker_usage) {
     add_row(
         out, "broker CPU",

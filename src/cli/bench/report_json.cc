@@ -38,16 +38,18 @@ json::object verification_json(const Verification& found) {
 json::array intervals_json(const std::vector<IntervalResult>& intervals) {
   json::array list;
   for (const IntervalResult& each : intervals) {
-    list.push_back(json::object{{"end_s", each.end_s},
-                                {"published_per_s", each.published_per_s},
-                                {"delivered_per_s", each.delivered_per_s},
-                                {"connected_per_s", each.connected_per_s},
-                                {"subscribed_per_s", each.subscribed_per_s},
-                                {"broker_cores", each.broker_cores},
-                                {"resident_bytes", each.resident_bytes},
-                                {"p50_us", static_cast<double>(each.p50_ns) / 1e3},
-                                {"p99_us", static_cast<double>(each.p99_ns) / 1e3},
-                                {"max_us", static_cast<double>(each.max_ns) / 1e3}});
+    list.push_back(
+        json::object{{"end_s", each.end_s},
+                     {"published_per_s", each.published_per_s},
+                     {"delivered_per_s", each.delivered_per_s},
+                     {"connected_per_s", each.connected_per_s},
+                     {"subscribed_per_s", each.subscribed_per_s},
+                     {"broker_cores", each.broker_cores},
+                     {"resident_bytes", each.resident_bytes},
+                     {"p50_us", static_cast<double>(each.p50_ns) / 1e3},
+                     {"p99_us", static_cast<double>(each.p99_ns) / 1e3},
+                     {"max_us", static_cast<double>(each.max_ns) / 1e3},
+                     {"acknowledged_p99_us", static_cast<double>(each.acknowledged_p99_ns) / 1e3}});
   }
   return list;
 }
@@ -63,6 +65,7 @@ json::object phase_json(const PhaseResult& phase, bool has_broker_usage) {
                       {"bytes_out", phase.bytes_out},
                       {"own_cpu_us", phase.own_us()},
                       {"latency_us", latency_json(phase.latency)},
+                      {"acknowledgement_us", latency_json(phase.acknowledgement)},
                       {"verification", verification_json(phase.verification)}};
   if (has_broker_usage) {
     object["broker"] = {

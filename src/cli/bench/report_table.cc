@@ -23,10 +23,10 @@ class Lines {
   std::string text_;
 };
 
-void add_latency(Lines& lines, const Histogram& latency) {
+void add_latency(Lines& lines, std::string_view name, const Histogram& latency) {
   if (latency.empty()) return;
   const auto text = [&](double quantile) { return time_text(static_cast<double>(latency.at(quantile))); };
-  lines.add("latency", "p50 {}   p90 {}   p99 {}   p99.9 {}   max {}", text(0.50), text(0.90), text(0.99),
+  lines.add(name, "p50 {}   p90 {}   p99 {}   p99.9 {}   max {}", text(0.50), text(0.90), text(0.99),
             text(0.999), time_text(static_cast<double>(latency.max())));
 }
 
@@ -100,7 +100,8 @@ std::string report_table(const BenchResult& result) {
       lines.add("measured", "{} {}s in {:.3f} s: {} a second", count_text(static_cast<double>(phase.count)),
                 phase.unit, phase.seconds, count_text(phase.rate()));
     }
-    add_latency(lines, phase.latency);
+    add_latency(lines, "latency", phase.latency);
+    add_latency(lines, "until acknowledged", phase.acknowledgement);
     if (result.has_broker_usage) add_usage(lines, phase);
     lines.add("this tool's CPU", "{:.3f} µs per {}", phase.own_us(), phase.unit);
     for (const auto& [name, value] : phase.extra) lines.add(words(name), "{}", figure_text(value));

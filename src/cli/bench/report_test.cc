@@ -16,6 +16,7 @@ using testing::Not;
 BenchResult example() {
   PhaseResult phase{.name = "run", .count = 2'000'000, .seconds = 2, .broker_cpu_s = 1, .own_cpu_s = 0.1};
   for (std::uint64_t i = 1; i <= 1000; ++i) phase.latency.record(i * 1000);
+  for (std::uint64_t i = 1; i <= 100; ++i) phase.acknowledgement.record(i * 100'000);
   phase.verification = {.expected = 2'500'000, .delivered = 2'500'000};
   for (int i = 1; i <= 10; ++i) {
     phase.intervals.push_back({.end_s = i * 0.2,
@@ -25,7 +26,8 @@ BenchResult example() {
                                .resident_bytes = 10 << 20,
                                .p50_ns = 500'000,
                                .p99_ns = 990'000,
-                               .max_ns = 1'000'000});
+                               .max_ns = 1'000'000,
+                               .acknowledged_p99_ns = 7'000'000});
   }
   phase.extra.emplace_back("bytes_per_filter", 250.0);
   return {.scenario = "p2p",
@@ -40,6 +42,7 @@ TEST(Report, TableSaysWhatWasMeasuredAndWhatItCost) {
   EXPECT_THAT(table, HasSubstr("2 000 000 messages in 2.000 s: 1 000 000 a second"));
   EXPECT_THAT(table, HasSubstr("0.500 µs per message, 0.50 cores"));
   EXPECT_THAT(table, HasSubstr("0.050 µs per message"));
+  EXPECT_THAT(table, HasSubstr("until acknowledged              p50 5.0"));
   EXPECT_THAT(table, HasSubstr("all 2 500 000 arrived"));
   EXPECT_THAT(table, HasSubstr("bytes per filter"));
   EXPECT_THAT(table, HasSubstr("127.0.0.1:1883"));
@@ -72,6 +75,8 @@ TEST(Report, JsonHasEveryFigure) {
   EXPECT_DOUBLE_EQ(phase.at("broker").at("cpu_us").to_number<double>(), 0.5);
   EXPECT_DOUBLE_EQ(phase.at("own_cpu_us").to_number<double>(), 0.05);
   EXPECT_NEAR(phase.at("latency_us").at("p50").to_number<double>(), 500, 5);
+  EXPECT_NEAR(phase.at("acknowledgement_us").at("p50").to_number<double>(), 5000, 50);
+  EXPECT_DOUBLE_EQ(phase.at("intervals").at(0).at("acknowledged_p99_us").to_number<double>(), 7000);
   EXPECT_EQ(phase.at("verification").at("clean").as_bool(), true);
   EXPECT_EQ(phase.at("intervals").as_array().size(), 10U);
   EXPECT_DOUBLE_EQ(phase.at("bytes_per_filter").to_number<double>(), 250);

@@ -41,6 +41,7 @@ struct IntervalResult {
   std::uint64_t p50_ns = 0;
   std::uint64_t p99_ns = 0;
   std::uint64_t max_ns = 0;
+  std::uint64_t acknowledged_p99_ns = 0;
 };
 
 // The unit of phases in which only time passes.
@@ -61,7 +62,8 @@ struct PhaseResult {
   std::uint64_t resident_end = 0;
   std::uint64_t private_begin = 0;
   std::uint64_t private_end = 0;
-  Histogram latency;  // nanoseconds
+  Histogram latency;          // nanoseconds, from sending to arrival
+  Histogram acknowledgement;  // nanoseconds, from sending at QoS 1 and 2 to PUBACK and PUBCOMP
   std::vector<IntervalResult> intervals;
   Verification verification;
   std::vector<std::pair<std::string, double>> extra;  // further figures by name

@@ -40,6 +40,11 @@ void describe(BenchResult& result, const BenchOptions& options, std::uint64_t me
   result.settings.emplace_back("messages", fmt::format("{}", messages));
 }
 
+// For so many messages at that rate; 0 for a flood, which ends with its last acknowledgement.
+Nanoseconds time_for(std::uint64_t messages, double rate) {
+  return rate > 0 ? from_seconds(static_cast<double>(messages) / rate) + kMillisecond : 0;
+}
+
 void add_problem(BenchResult& result, Load& load) {
   if (std::string problem = load.traffic().problem(); !problem.empty())
     result.notes.push_back(std::move(problem));
@@ -86,8 +91,12 @@ Result<BenchResult> run_offline(const Setup& given) {
   NJ_CHECK(load->connect({0, UINT64_MAX}));
   NJ_CHECK(load->subscribe(subscribers));
   load->disconnect(subscribers);
-  result.phases.push_back(load->messages(
-      {.name = "in", .messages_per_stream = each, .is_delivered = false, .patience = kPatience}));
+  result.phases.push_back(load->messages({.name = "in",
+                                          .rate = options.rate,
+                                          .duration = time_for(each * pairs, options.rate),
+                                          .messages_per_stream = each,
+                                          .is_delivered = false,
+                                          .patience = kPatience}));
   result.phases.push_back(
       load->receive("out", each * pairs, kPatience, {.kind = Job::Kind::kConnect, .clients = subscribers}));
   add_problem(result, *load);
