@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <optional>
 #include <random>
+#include <thread>
 
 #include "tests/support/temp_dir.h"
 
@@ -56,6 +58,16 @@ TEST_F(DatabaseTest, AFewMessagesThatStayDoNotKeepWhatWasDoneWithBesideThem) {
     write(changes);
   }
   const std::uint64_t written = kRounds * kRowsAtOnce * kBodyBytes;
+  // The work in the background comes when the machine has time for it, and is asked for by what is written.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (database->body_bytes() >= written / 2 && std::chrono::steady_clock::now() < end) {
+    broker::Changes changes;
+    for (std::uint64_t row = 0; row < kRowsAtOnce; ++row)
+      changes.put(Table::kQueues, "later" + key(row), body());
+    changes.erase_range(Table::kQueues, "later", "latez");
+    write(changes);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   EXPECT_LT(database->body_bytes(), written / 2);
   std::uint64_t left = 0;
   ASSERT_TRUE(database->scan(Table::kQueues, key(0), {}, [&](std::string_view, std::string_view value) {

@@ -202,8 +202,8 @@ void World::settle() {
   } while (!is_quiet() || has_written || wait_for_journals());
 }
 
-// What waits for receivers before it is stored gets the few milliseconds that it takes; what waits for a store
-// that takes nothing waits longer.
+// What waits for receivers before it is stored gets the few milliseconds that it takes; what waits for a
+// store that takes nothing waits longer.
 bool World::wait_for_journals() {
   constexpr Duration kFew{100};
   MonoTime next = kNever;
