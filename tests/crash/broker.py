@@ -23,11 +23,14 @@ class StartFailed(Exception):
     """It ended by itself or did not answer in time."""
 
 
-def nightjar_command(port, data, workers):
-    return [binary(), "serve", "--placement", "spread", "-p", str(port), "--data", str(data), "--workers", str(workers)]
+def nightjar_command(port, data, workers, durability):
+    config = data.parent / "nightjar.toml"
+    config.write_text(f'[node]\ndurability = "{durability}"\n')
+    return [binary(), "serve", "-c", str(config), "--placement", "spread", "-p", str(port), "--data", str(data),
+            "--workers", str(workers)]
 
 
-def mosquitto_command(port, data, _workers):
+def mosquitto_command(port, data, _workers, _durability):
     """Another broker as a control: it stores every second and promises nothing in between."""
     conf = data / "mosquitto.conf"
     conf.write_text(f"listener {port} {HOST}\nallow_anonymous true\nset_tcp_nodelay true\nuser {getpass.getuser()}\n"
@@ -40,13 +43,13 @@ COMMANDS = {"nightjar": nightjar_command, "mosquitto": mosquitto_command}
 
 
 class Broker:
-    def __init__(self, kind, directory, workers):
+    def __init__(self, kind, directory, workers, durability):
         self.data = directory / "data"
         self.data.mkdir()
         self.address = (HOST, free_port())
         self.log_path = directory / "broker.log"
         self.starts_s = []  # how long each start took, until CONNACK
-        self._command = COMMANDS[kind](self.address[1], self.data, workers)
+        self._command = COMMANDS[kind](self.address[1], self.data, workers, durability)
         self._process = None
         self.up_since = 0.0
         self._up = asyncio.Event()

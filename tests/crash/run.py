@@ -44,7 +44,7 @@ class Run:
     def __init__(self, given, directory):
         self.given, self.directory = given, directory
         self.ledger = Ledger()
-        self.broker = Broker(given.broker, directory, given.workers)
+        self.broker = Broker(given.broker, directory, given.workers, given.durability)
         self.world = World(self.ledger, self.broker, given.seed)
         self.cast = Cast(self.world, given.rate)
         self.dice = self.world.dice("kills")
@@ -171,6 +171,7 @@ def arguments():
                         help="from the first acknowledgement after a start to the next kill (0.05 1.5)")
     parser.add_argument("--rate", type=float, default=2000, metavar="R",
                         help="messages per second, outside of surges (2000)")
+    parser.add_argument("--durability", choices=("fsync", "os"), default="fsync", help="class of the broker (fsync)")
     parser.add_argument("--broker", choices=sorted(COMMANDS), default="nightjar", help="which one (nightjar)")
     return parser.parse_args()
 

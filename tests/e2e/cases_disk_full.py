@@ -35,6 +35,13 @@ def mounted_disk(case, size):
     return disk
 
 
+def fill_up(disk):
+    try:
+        (disk / "ballast").write_bytes(bytes(8 * MIB))
+    except OSError:
+        pass  # as full as it gets
+
+
 def client(case, name, version, port):
     """A clean client, of which the report has the last packets only: a disk full of them is too much."""
     one = wire.Client((HOST, port), version, name, collections.deque(maxlen=60), timeout=HANG_S)
@@ -224,11 +231,20 @@ def alarms(broker):
 
 @case("disk/full_under_load", alone=True)
 def a_full_disk_loses_nothing_and_recovers_without_a_restart(case):
+    fill_and_recover(case, CONFIG)
+
+
+@case("disk/full_under_load_os", alone=True)
+def nor_does_it_when_the_system_is_trusted_with_what_was_written(case):
+    fill_and_recover(case, CONFIG + '[node]\ndurability = "os"\n')
+
+
+def fill_and_recover(case, text):
     disk = mounted_disk(case, DISK_BYTES)
     ballast = disk / "ballast"
     ballast.write_bytes(bytes(BALLAST_BYTES))
     (disk / "data").mkdir(mode=0o700)
-    config = case.file("nightjar.toml", CONFIG)
+    config = case.file("nightjar.toml", text)
     broker = case.start_broker("-c", str(config), data=str(disk / "data"))
     absent = connected(case, "absent", wire.V311, broker.port, clean=False)
     absent.subscribe("load/#", qos=1)
@@ -266,13 +282,26 @@ def a_full_disk_loses_nothing_and_recovers_without_a_restart(case):
     ledger.check(take_all(case, broker.port))
 
 
+@case("disk/full_memory", alone=True)
+def a_broker_that_keeps_nothing_does_not_mind_a_full_disk(case):
+    disk = mounted_disk(case, 4 * MIB)
+    (disk / "data").mkdir(mode=0o700)
+    config = case.file("nightjar.toml", '[node]\ndurability = "memory"\n')
+    broker = case.start_broker("-c", str(config), data=str(disk / "data"))
+    fill_up(disk)
+    absent = connected(case, "absent", wire.V311, broker.port, clean=False)
+    absent.subscribe("load/#", qos=1)
+    absent.disconnect()
+    publisher = client(case, "publisher", wire.V5, broker.port)
+    for n in range(20):
+        expect_equal(publisher.publish("load/1", payload(f"publisher {n}"), qos=1 + n % 2).code, 0, f"answer to {n}")
+    expect_equal(len(take_all(case, broker.port)), 20, "messages that waited")
+
+
 @case("disk/full_at_start", alone=True)
 def a_start_on_a_full_disk_fails_and_says_why(case):
     disk = mounted_disk(case, 4 * MIB)
-    try:
-        (disk / "ballast").write_bytes(bytes(8 * MIB))
-    except OSError:
-        pass  # as full as it gets
+    fill_up(disk)
     (disk / "data").mkdir(mode=0o700)
     process = case.spawn([BINARY, "serve", "-p", str(free_port()), "--data", str(disk / "data")], "broker")
     expect_equal(process.finish(), 1, "exit status of a broker that cannot start")

@@ -186,6 +186,26 @@ def a_dump_shows_what_is_kept(case):
     expect_equal(len(text.splitlines()), 3, f"messages by topic: {text}")
 
 
+@case("store/damage_at_start")
+def a_start_that_reads_damage_is_refused(case):
+    """All files but that with the messages hold what a start reads: sessions, retained messages, the store's own notes."""
+    broker = case.start_broker()
+    fill(case, broker)
+    data = case.directory() / "copy"
+    store(case, "backup", data, "--data", broker.data)
+    files = sorted((data / "store").glob("*.sst"), key=lambda path: path.stat().st_size)
+    expect(len(files) >= 4, f"files of four tables: {files}")
+    for number, file in enumerate(files[:-1]):
+        damaged = case.directory() / f"damaged{number}"
+        shutil.copytree(data, damaged)
+        content = bytearray(file.read_bytes())
+        content[12] ^= 0x40  # of the first entries
+        (damaged / "store" / file.name).write_bytes(content)
+        said = refused(case, damaged)
+        expect("is damaged" in said and file.name in said and "nightjar store verify" in said, f"what and where: {said}")
+        expect("nightjar store repair" in said, f"the fix: {said}")
+
+
 @case("store/damage")
 def damage_is_found_said_and_repaired(case):
     data, file = damaged_copy(case)

@@ -33,6 +33,10 @@ class MapStore final : public WorldStore {
   // As if the disk were full.
   void set_refusing(bool is_refusing) { is_refusing_ = is_refusing; }
   [[nodiscard]] Rows rows(broker::Table table) const override { return at(table); }
+  // As no broker writes it.
+  void put_row(broker::Table table, const std::string& key, std::string value) {
+    tables_[static_cast<std::size_t>(table)].insert_or_assign(key, std::move(value));
+  }
   [[nodiscard]] std::size_t writes() const { return writes_; }  // commits that were not empty
   [[nodiscard]] bool is_running() const override { return node_ != nullptr; }
   std::size_t announced = 0;  // commits

@@ -14,7 +14,9 @@ using broker::Table;
 using mqtt::PacketType;
 using mqtt::Qos;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 TEST(Durable, AMessageForAnAbsentClientIsAcknowledgedWhenItIsStored) {
@@ -478,6 +480,43 @@ TEST(Durable, TheBacklogOfAnAbsentClientIsWithTheStoreOnly) {
     machine.crash();
     EXPECT_EQ(machine.world->restored().messages, 0U);
   }
+}
+
+TEST(Durable, ARowThatNoBrokerWroteIsNamedAtTheStart) {
+  for (const Table table : {Table::kSessions, Table::kRetained}) {
+    Machine machine;
+    subscribed(machine, "client", "a", Qos::kAtLeastOnce).drop_link();
+    Client publisher = joined(*machine.world, "publisher", kClean);
+    publisher.publish("lamp", "on", {.qos = Qos::kAtLeastOnce, .retain = true});
+    publisher.run();
+    ASSERT_THAT(machine.store.rows(table), Not(IsEmpty()));
+    for (const auto& [key, value] : machine.store.rows(table)) machine.store.put_row(table, key, "?");
+    machine.crash();
+    EXPECT_GE(machine.world->restored().unreadable, 1U);
+    EXPECT_THAT(machine.world->restored().first_unreadable,
+                HasSubstr(table == Table::kSessions ? "client" : "lamp"));
+  }
+}
+
+// Found when its client comes back, for a start does not read what waits.
+TEST(Durable, ARowOfABacklogThatNoBrokerWroteLosesItsMessagesOnly) {
+  Machine machine;
+  subscribed(machine, "client", "a", Qos::kAtLeastOnce).drop_link();
+  Client publisher = joined(*machine.world, "publisher", kClean);
+  for (int i = 0; i < 10; ++i) publish_numbers(publisher, i * 50 + 1, i * 50 + 50, Qos::kAtLeastOnce);
+  const auto rows = machine.store.rows(Table::kQueues);
+  ASSERT_THAT(rows, SizeIs(::testing::Ge(10U)));
+  machine.store.put_row(Table::kQueues, std::next(rows.begin(), 3)->first, "?");
+  machine.crash();
+  EXPECT_EQ(machine.world->restored().unreadable, 0U);
+  const Client back = machine.again("client");
+  const std::size_t lost = 500 - back.received.size();
+  EXPECT_GT(lost, 0U);
+  EXPECT_LE(lost, 50U);
+  EXPECT_EQ(back.received.front().payload, "1");
+  EXPECT_EQ(back.received.back().payload, "500");
+  EXPECT_EQ(dropped(*machine.world, broker::DropReason::kSessionEnded), lost);
+  expect_balanced(*machine.world);
 }
 
 TEST(Durable, ABacklogThatIsLeftInTheMiddleGoesOnThere) {
