@@ -169,6 +169,20 @@ def messages_wait_for_those_who_are_away(broker):
 
 
 @case
+def messages_for_those_who_are_away_have_a_rate_and_a_time_to_be_acknowledged(broker):
+    for version, qos in (("3.1.1", 1), ("5", 2)):
+        for rate in (0, 4000):
+            result = measure(broker, "offline", "-V", version, "-q", qos, "-n", 2000, "-r", rate, "--subscribers", 10,
+                             "--publishers", 10)
+            phase = phase_of(result, "in")
+            expect_equal(phase["count"], 2000, "messages that went in")
+            expect_equal(phase["acknowledgement_us"]["count"], 2000, "messages whose acknowledgement was timed")
+            expect(0 < phase["acknowledgement_us"]["p50"] <= phase["acknowledgement_us"]["p99"], "a time that it took")
+            expect(rate == 0 or any(each["acknowledged_p99_us"] > 0 for each in phase["intervals"]), "over time as well")
+            expect_messages(phase_of(result, "out"), expected=2000)
+
+
+@case
 def a_mixed_load_has_all_its_parts(broker):
     result = measure(broker, "mixed", *SHORT, "--publishers", 20, "--subscribers", 10)
     expect_messages(phase_of(result, "run"))
