@@ -4,7 +4,7 @@
     bench/durability.py queues      10 000 sessions with 2 000 messages of 256 B each: start, memory, and all of them delivered
     bench/durability.py retained    1 000 000 retained messages to one new subscriber of #, beside paced traffic
     bench/durability.py sessions    start with 1 000 000 sessions of one subscription each
-    bench/durability.py acks        PUBACK latency, paced, until 20 GiB are written
+    bench/durability.py acks        PUBACK latency when receivers are away: quiet, flood, and until 20 GiB are written
 
 Each has --sessions, --messages and so on for a smaller run. The broker is build/release/nightjar or $NIGHTJAR_BIN, with
 its default settings but for limits that the run itself would break; it is killed and started on the same data. The exit
@@ -12,6 +12,7 @@ status is 1 if anything is missing, comes twice or out of order.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -23,6 +24,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -71,6 +73,8 @@ DISCONNECT = b"\xe0\x00"
 # ---- the broker ----
 
 class Broker:
+    running = []  # what is left of these ends with the run
+
     def __init__(self, directory, options=()):
         self._directory, self._options = directory, options
         with socket.socket() as probe:
@@ -86,6 +90,7 @@ class Broker:
             [BINARY, "serve", "-p", str(self.port), "--data", str(self._directory / "data"), *self._options],
             stdout=log, stderr=log)
         log.close()
+        Broker.running.append(self)
         while time.monotonic() - begin < START_BOUND_S:
             if self.process.poll() is not None:
                 raise Missing(f"the broker ended: {(self._directory / 'broker.log').read_text()[-2000:]}")
@@ -99,6 +104,7 @@ class Broker:
         raise Missing(f"no CONNACK within {START_BOUND_S:g} s")
 
     def kill(self):
+        Broker.running.remove(self)
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
@@ -119,6 +125,11 @@ class Broker:
             if line.startswith("write_bytes"):
                 return int(line.split()[1])
         raise Missing("write_bytes")
+
+    def store_figures(self):
+        done = subprocess.run([BINARY, "ctl", "stats", "--json", "--data", str(self._directory / "data")],
+                              capture_output=True, check=True)
+        return json.loads(done.stdout)["store"]
 
     def cpu_s(self):
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -208,14 +219,12 @@ def begin_sessions(port, names, topic_filter_of, at_once=200):
 
 
 class Publisher:
-    """Sends messages at QoS 1 with a window, as fast as that goes or, `is_paced`, when it is told to; `latencies`: from
-    sending to PUBACK, in seconds."""
+    """Sends messages at QoS 1 with a window, as fast as that goes."""
 
-    def __init__(self, crowd, port, name, messages, window, is_paced=False):
-        self.messages, self.window, self.is_paced = iter(messages), window, is_paced
+    def __init__(self, crowd, port, name, messages, window):
+        self.messages, self.window = iter(messages), window
         self.is_done = False
-        self.latencies = []
-        self._sent_at, self._last_id = {}, 0
+        self._under_way, self._last_id = set(), 0
         self._is_accepted = False
         self.peer = Peer(port, self._on_bytes, connect(name, clean=True))
         crowd.add(self.peer)
@@ -225,28 +234,25 @@ class Publisher:
             if len(data) < 4:
                 return data
             self._is_accepted, data = True, data[4:]
-        now = time.monotonic()
         whole = len(data) // 4 * 4
         for first, packet_id in struct.iter_unpack(">HH", data[:whole]):
             if first != 0x4002:
                 raise Missing(f"PUBACK expected, {first:04x} came")
-            self.latencies.append(now - self._sent_at.pop(packet_id))
-        if not self.is_paced:
-            self.pump()
+            self._under_way.remove(packet_id)
+        self._pump()
         return data[whole:]
 
-    def pump(self, at_most=1 << 30):
-        while self._is_accepted and at_most > 0 and len(self._sent_at) < self.window:
+    def _pump(self):
+        while len(self._under_way) < self.window:
             message = next(self.messages, None)
             if message is None:
-                self.is_done = not self._sent_at
+                self.is_done = not self._under_way
                 return
-            at_most -= 1
             self._last_id = self._last_id % 65535 + 1
-            while self._last_id in self._sent_at:
+            while self._last_id in self._under_way:
                 self._last_id = self._last_id % 65535 + 1
             topic, payload, retain = message
-            self._sent_at[self._last_id] = time.monotonic()
+            self._under_way.add(self._last_id)
             self.peer.out += publish(topic, payload, self._last_id, retain)
 
 
@@ -258,11 +264,6 @@ def publish_all(port, messages, window, name=b"publisher"):
         crowd.turn()
     crowd.leave(publisher.peer)
     return time.monotonic() - begin, publisher
-
-
-def percentile(values, share):
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def say(line):
@@ -368,7 +369,6 @@ def paced(port, seconds, json_file):
 
 
 def p99_of(process, json_file):
-    import json
     if process.wait() != 0:
         raise Missing("the paced traffic was not clean")
     return json.loads(json_file.read_text())["phases"][0]["latency_us"]["p99"]
@@ -420,74 +420,92 @@ def read_retained(broker, given, before):
     return seconds, peak - before
 
 
+class Offline:
+    """`nightjar bench offline`: messages for clients that are away, which then come back and take them all."""
+
+    def __init__(self, broker, given, messages, rate=0):
+        with tempfile.TemporaryDirectory() as directory:
+            json_file = pathlib.Path(directory) / "result.json"
+            self._watched = Compactions(broker)
+            done = subprocess.run(
+                [BINARY, "bench", "offline", "-q", "1", "-p", str(broker.port), "-s", str(given.size), "-n", str(messages),
+                 "-r", str(rate), "--publishers", str(given.publishers), "--inflight", "100", "--pid",
+                 str(broker.process.pid), "--quiet", "--json", str(json_file)], check=False)
+            self.compacting, self.samples = self._watched.end()
+            if done.returncode != 0:
+                raise Missing("messages for clients that were away")
+            self.into, self.out = json.loads(json_file.read_text())["phases"]
+
+    def us(self, quantile):
+        return self.into["acknowledgement_us"][quantile]
+
+    def say(self, what):
+        into, out = self.into, self.out
+        say(f"{what}: {into['per_s']:.0f}/s of {into['count']}, acknowledged after p50 {self.us('p50') / 1e3:.2f} ms, p99 "
+            f"{self.us('p99') / 1e3:.2f} ms, at most {self.us('max') / 1e3:.0f} ms; {into['broker']['cpu_us']:.2f} us CPU a "
+            f"message; taken out complete and in order at {out['per_s']:.0f}/s")
+
+
+class Compactions:
+    """How often one was running, looked at four times a second."""
+
+    def __init__(self, broker):
+        self._broker, self._running, self._looks = broker, 0, 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self):
+        while not self._end.wait(0.25):
+            self._looks += 1
+            self._running += self._broker.store_figures()["compactions_running"] > 0
+
+    def end(self):
+        self._end.set()
+        self._thread.join()
+        return self._running, self._looks
+
+
+def plain_append(directory, bytes_total, writes):
+    """Seconds of a program that does nothing but append as many bytes in as many pieces, each with fdatasync."""
+    piece = os.urandom(max(1, bytes_total // writes))
+    file = os.open(directory / "plain", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    begin = time.monotonic()
+    for _ in range(writes):
+        os.write(file, piece)
+        os.fdatasync(file)
+    seconds = time.monotonic() - begin
+    os.close(file)
+    (directory / "plain").unlink()
+    return seconds
+
+
 def acks(given, directory):
-    """Messages for clients that are away; each of a few publishers has one."""
     config = directory / "nightjar.toml"
     config.write_text('[queue]\nmax_messages = 100000000\nmax_bytes = "200GiB"\n')
     broker = Broker(directory, ["-c", str(config)])
     broker.start()
-    names = [b"absent-%02d" % number for number in range(given.publishers)]
-    begin_sessions(broker.port, names, lambda name: b"acks/" + name)
-    payloads = Payloads(given.size)
-    quiet = pace(broker, names, payloads, seconds=5, rate=max(100, given.publishers * 10), until_written=0)
-    say(f"quiet: p50 {percentile(quiet, .5) * 1e3:.2f} ms, p99 {percentile(quiet, .99) * 1e3:.2f} ms from PUBLISH to PUBACK")
-    begin, before = time.monotonic(), broker.written()
-    crowd = Crowd()
-    flood = [Publisher(crowd, broker.port, b"flood-" + name, ((b"acks/" + name, payloads.next(), False) for _ in range(given.flood)),
-                       100) for name in names]
-    while not all(each.is_done for each in flood):
-        crowd.turn()
-    peak = given.flood * len(names) / (time.monotonic() - begin)
-    for each in flood:
-        crowd.leave(each.peer)
-    say(f"flood: {peak:.0f} messages of {given.size} B acknowledged a second, "
-        f"{(broker.written() - before) / given.flood / len(names):.0f} B written each, p99 "
-        f"{percentile([each for one in flood for each in one.latencies], .99) * 1e3:.1f} ms with windows of 100")
-    begin, before, cpu_s = time.monotonic(), broker.written(), broker.cpu_s()
-    late = pace(broker, names, payloads, seconds=1e9, rate=peak / 2, until_written=given.gib << 30)
-    seconds, written = time.monotonic() - begin, broker.written() - before
-    say(f"paced at half of that: {written / (1 << 30):.1f} GiB written in {seconds:.0f} s, {written / len(late):.0f} B and "
-        f"{(broker.cpu_s() - cpu_s) * 1e6 / len(late):.1f} us CPU a message; p50 {percentile(late, .5) * 1e3:.2f} ms, p99 "
-        f"{percentile(late, .99) * 1e3:.2f} ms, most {max(late) * 1e3:.0f} ms, {broker.resident_peak() / MIB:.0f} MiB resident at most")
-    say(f"p99 {percentile(late, .99) / percentile(quiet, .99):.1f} times that of the quiet store")
+    quiet = Offline(broker, given, given.quiet * 10, given.quiet)
+    quiet.say(f"{given.quiet}/s, a quiet store")
+    before, written = broker.store_figures(), broker.written()
+    flood = Offline(broker, given, given.flood)
+    each = (broker.written() - written) / given.flood
+    flood.say("flood, windows of 100")
+    figures = {name: value - before[name] for name, value in broker.store_figures().items()}
+    seconds = plain_append(directory, figures["written_bytes"], figures["writes"])
+    say(f"  {figures['written_bytes'] / figures['writes'] / 1024:.0f} KiB a write and {each:.0f} B written a message; appending "
+        f"these with fdatasync and nothing else: {given.flood / seconds:.0f} messages a second")
+    before, written = broker.store_figures(), broker.written()
+    peak = flood.into["per_s"]
+    late = Offline(broker, given, int((given.gib << 30) / each), int(peak / 2))
+    late.say("half of that rate")
+    figures = {name: value - before[name] for name, value in broker.store_figures().items()}
+    first = sorted(each["acknowledged_p99_us"] for each in late.into["intervals"])
+    say(f"  {(broker.written() - written) / (1 << 30):.1f} GiB written, {figures['flushed_bytes'] / (1 << 30):.1f} of them from "
+        f"memory to tables and {figures['compacted_bytes'] / (1 << 30):.1f} by compactions, one of which ran in "
+        f"{late.compacting} of {late.samples} looks; p99 of a second: least {first[0] / 1e3:.1f} ms, half of them below "
+        f"{first[len(first) // 2] / 1e3:.1f} ms, most {first[-1] / 1e3:.1f} ms")
     broker.kill()
-
-
-class Payloads:
-    """That no compression makes smaller."""
-
-    def __init__(self, size):
-        self._size, self._at = size, 0
-        self._pool = os.urandom(4 * MIB)
-
-    def next(self):
-        self._at = (self._at + 7919) % (len(self._pool) - self._size)
-        return self._pool[self._at:self._at + self._size]
-
-
-def pace(broker, names, payloads, seconds, rate, until_written):
-    """Latencies of messages that are sent evenly in time."""
-    crowd = Crowd()
-    endless = [Publisher(crowd, broker.port, b"pace-" + name, iter(lambda n=name: (b"acks/" + n, payloads.next(), False), None),
-                         5000, is_paced=True)
-               for name in names]
-    begin, before, sent, looked_at = time.monotonic(), broker.written(), 0, 0.0
-    while True:
-        now = time.monotonic()
-        if now - begin > seconds:
-            break
-        if until_written and now - looked_at > 1:
-            looked_at = now
-            if broker.written() - before > until_written:
-                break
-        due = int((now - begin) * rate) - sent
-        for number in range(due):
-            endless[(sent + number) % len(endless)].pump(1)
-        sent += due
-        crowd.turn(0.001)
-    for each in endless:
-        crowd.leave(each.peer)
-    return [latency for each in endless for latency in each.latencies]
 
 
 def parse(words):
@@ -496,7 +514,7 @@ def parse(words):
     for act, options in ((queues, {"sessions": 10_000, "messages": 2_000, "size": 256}),
                          (retained, {"messages": 1_000_000}),
                          (sessions, {"sessions": 1_000_000}),
-                         (acks, {"publishers": 16, "size": 1024, "gib": 20, "flood": 20_000})):
+                         (acks, {"publishers": 64, "size": 64, "gib": 20, "flood": 4_000_000, "quiet": 2000})):
         part = parts.add_parser(act.__name__)
         part.set_defaults(act=act)
         for name, default in options.items():
@@ -515,6 +533,9 @@ def main():
         except Missing as missing:
             say(f"FAILED: {missing}")
             return 1
+        finally:
+            for broker in list(Broker.running):
+                broker.kill()
     return 0
 
 
