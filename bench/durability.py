@@ -503,7 +503,7 @@ def acks(given, directory):
     first = sorted(each["acknowledged_p99_us"] for each in late.into["intervals"])
     say(f"  {(broker.written() - written) / (1 << 30):.1f} GiB written, {figures['flushed_bytes'] / (1 << 30):.1f} of them from "
         f"memory to tables and {figures['compacted_bytes'] / (1 << 30):.1f} by compactions, one of which ran in "
-        f"{late.compacting} of {late.samples} looks; p99 of a second: least {first[0] / 1e3:.1f} ms, half of them below "
+        f"{late.compacting} of {late.samples} looks, {figures['stalls']} stalls; p99 of a second: least {first[0] / 1e3:.1f} ms, half of them below "
         f"{first[len(first) // 2] / 1e3:.1f} ms, most {first[-1] / 1e3:.1f} ms")
     broker.kill()
 

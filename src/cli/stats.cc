@@ -83,6 +83,7 @@ json::object store_object(const store::StoreFigures& store) {
           {"flushed_bytes", store.flushed_bytes},
           {"compacted_bytes", store.compacted_bytes},
           {"compactions_running", store.compactions_running},
+          {"stalls", store.stalls},
           {"outages", store.outages},
           {"refusing", store.refusing}};
 }

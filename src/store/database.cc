@@ -46,6 +46,11 @@ class BackgroundWork final : public rocksdb::EventListener {
     counters_->compactions_running.fetch_sub(1, std::memory_order_relaxed);
   }
 
+  void OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) override {
+    const bool begins = info.condition.prev == rocksdb::WriteStallCondition::kNormal;
+    if (counters_ != nullptr && begins) StoreCounters::add(counters_->stalls, 1);
+  }
+
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
     on_trouble_(failure_of(*status));
     // A soft error stops the background work and lets writes go on, until one waits for that work for good.

@@ -14,6 +14,7 @@ struct StoreFigures {
   std::uint64_t flushed_bytes = 0;    // from memory to tables and files of bodies
   std::uint64_t compacted_bytes = 0;  // written again, when tables are merged or bodies moved
   std::uint64_t compactions_running = 0;
+  std::uint64_t stalls = 0;    // times that writes began to wait for flushes or compactions
   std::uint64_t outages = 0;   // times that it could not be written
   std::uint64_t refusing = 0;  // 1 during an outage
 };
@@ -29,6 +30,7 @@ class StoreCounters {
   Counter flushed_bytes{0};
   Counter compacted_bytes{0};
   Counter compactions_running{0};
+  Counter stalls{0};
   Counter outages{0};
 
   static void add(Counter& counter, std::uint64_t count) {
@@ -44,6 +46,7 @@ class StoreCounters {
             .flushed_bytes = get(flushed_bytes),
             .compacted_bytes = get(compacted_bytes),
             .compactions_running = get(compactions_running),
+            .stalls = get(stalls),
             .outages = get(outages)};
   }
 };
