@@ -86,11 +86,11 @@ rocksdb::DBOptions database_settings(const RocksOptions& options) {
   settings.max_background_jobs = 2;
   settings.max_file_opening_threads = 1;
   // No rate limit: what comes in faster than one lets out is written back too late, and then commits wait for
-  // seconds. A low priority does what a limit was to do.
+  // seconds. Nor a low priority for the processor: now and then the thread holds what commits need, and on a
+  // busy machine it would not come to let it go.
+  settings.env->LowerThreadPoolIOPriority(rocksdb::Env::LOW);
   // Not in one go at the end, which commits would have to wait for.
   settings.bytes_per_sync = kMiB;
-  settings.env->LowerThreadPoolIOPriority(rocksdb::Env::LOW);
-  (void)settings.env->LowerThreadPoolCPUPriority(rocksdb::Env::LOW, rocksdb::CpuPriority::kLow);
 
   // Failed writes are dealt with in one place, RocksStore.
   settings.max_bgerror_resume_count = 0;
