@@ -57,10 +57,26 @@ class Turns {
   std::size_t rows_ = 0;
 };
 
+// A session is found under its shard, which another number of them would look for elsewhere.
+Result<void> keep_shards(const store::RocksStore& store, const broker::Node& node, broker::Changes& changes) {
+  const std::string shards = std::to_string(node.policy().shards);
+  NJ_TRY(const auto row, meta_row(store, broker::kShardsKey));
+  if (row && *row != shards) {
+    return fail(
+        fmt::format("the store was made with {0} shards, and with {1} its sessions would not be found: write "
+                    "shards = {0} "
+                    "below [node], or give another directory with --data",
+                    *row, shards));
+  }
+  if (!row) changes.put(broker::Table::kMeta, broker::kShardsKey, shards);
+  return {};
+}
+
 Result<void> begin_run(store::RocksStore& store, broker::Node& node, MonoTime now, std::string_view boot) {
   NJ_TRY(const auto run_row, meta_row(store, broker::kRunKey));
   NJ_TRY(const auto time_row, meta_row(store, broker::kTimeKey));
   broker::Changes changes;
+  NJ_CHECK(keep_shards(store, node, changes));
   const auto run = broker::begin_run(view(run_row), view(time_row), boot, now, changes);
   if (!run) return fail("the store's own notes are damaged; \"nightjar store verify\" says how far it goes");
   node.begin_run(run->incarnation, run->clock);

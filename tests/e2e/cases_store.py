@@ -186,6 +186,20 @@ def a_dump_shows_what_is_kept(case):
     expect_equal(len(text.splitlines()), 3, f"messages by topic: {text}")
 
 
+@case("store/shards")
+def another_number_of_shards_is_refused_and_the_fix_named(case):
+    broker = case.start_broker()
+    away(case, "pump", "plant/#", broker.port)
+    stop(broker)
+    config = case.file("nightjar.toml", "[node]\nshards = 32\n")
+    process = case.spawn([BINARY, "serve", "-c", str(config), "-p", str(free_port()), "--data", broker.data], "broker")
+    expect_equal(process.finish(), 1, "exit status of a broker that cannot start")
+    said = "\n".join(process.lines())
+    expect("made with 64 shards" in said and "shards = 64" in said and "--data" in said, f"the reason and the fix: {said}")
+    broker = case.start_broker(data=broker.data)
+    broker.wait_line(r"came back: 1 session with 1 subscription")
+
+
 @case("store/damage_at_start")
 def a_start_that_reads_damage_is_refused(case):
     """All files but that with the messages hold what a start reads: sessions, retained messages, the store's own notes."""

@@ -15,6 +15,8 @@ namespace nightjar::broker {
 
 inline constexpr std::string_view kRunKey = "run";    // of Table::kMeta: how the last run began
 inline constexpr std::string_view kTimeKey = "time";  // the store's clock, written now and then
+inline constexpr std::string_view kShardsKey =
+    "shards";  // decimal digits: what the keys of sessions begin with
 
 struct StoreRun {
   std::uint64_t incarnation = 1;  // the first run has 1
