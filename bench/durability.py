@@ -457,8 +457,11 @@ class Compactions:
 
     def _look(self):
         while not self._end.wait(0.25):
-            self._looks += 1
-            self._running += self._broker.store_figures()["compactions_running"] > 0
+            try:
+                self._running += self._broker.store_figures()["compactions_running"] > 0
+                self._looks += 1
+            except subprocess.CalledProcessError:
+                pass  # it had no time to answer
 
     def end(self):
         self._end.set()
@@ -493,7 +496,7 @@ def acks(given, directory):
     flood.say("flood, windows of 100")
     figures = {name: value - before[name] for name, value in broker.store_figures().items()}
     seconds = plain_append(directory, figures["written_bytes"], figures["writes"])
-    say(f"  {figures['written_bytes'] / figures['writes'] / 1024:.0f} KiB a write and {each:.0f} B written a message; appending "
+    say(f"  {figures['written_bytes'] / figures['writes'] / 1024:.0f} KiB a write and {each:.0f} B written a message, in and out; appending "
         f"these with fdatasync and nothing else: {given.flood / seconds:.0f} messages a second")
     before, written = broker.store_figures(), broker.written()
     peak = flood.into["per_s"]
@@ -503,7 +506,7 @@ def acks(given, directory):
     first = sorted(each["acknowledged_p99_us"] for each in late.into["intervals"])
     say(f"  {(broker.written() - written) / (1 << 30):.1f} GiB written, {figures['flushed_bytes'] / (1 << 30):.1f} of them from "
         f"memory to tables and {figures['compacted_bytes'] / (1 << 30):.1f} by compactions, one of which ran in "
-        f"{late.compacting} of {late.samples} looks, {figures['stalls']} stalls; p99 of a second: least {first[0] / 1e3:.1f} ms, half of them below "
+        f"{late.compacting} of {late.samples} looks, {figures['stalls']} stalls; p99 of each stretch of {late.into['intervals'][0]['end_s']:.0f} s: least {first[0] / 1e3:.1f} ms, half of them below "
         f"{first[len(first) // 2] / 1e3:.1f} ms, most {first[-1] / 1e3:.1f} ms")
     broker.kill()
 

@@ -96,7 +96,7 @@ WorkerState::WorkerState(Worker& worker, Node& shared, WorkerIndex self)
 
 WorkerState::~WorkerState() {
   // Sessions refer to connections and timers of this structure; end them in that order.
-  journal.hand_in_all();
+  journal.end();
   connections.clear();
   dead.clear();
   ended_sessions.clear();

@@ -58,7 +58,7 @@ class Turns {
 };
 
 // A session is found under its shard, which another number of them would look for elsewhere.
-Result<void> keep_shards(const store::RocksStore& store, const broker::Node& node, broker::Changes& changes) {
+Result<void> check_shards(const store::RocksStore& store, const broker::Node& node) {
   const std::string shards = std::to_string(node.policy().shards);
   NJ_TRY(const auto row, meta_row(store, broker::kShardsKey));
   if (row && *row != shards) {
@@ -68,7 +68,6 @@ Result<void> keep_shards(const store::RocksStore& store, const broker::Node& nod
                     "below [node], or give another directory with --data",
                     *row, shards));
   }
-  if (!row) changes.put(broker::Table::kMeta, broker::kShardsKey, shards);
   return {};
 }
 
@@ -76,7 +75,6 @@ Result<void> begin_run(store::RocksStore& store, broker::Node& node, MonoTime no
   NJ_TRY(const auto run_row, meta_row(store, broker::kRunKey));
   NJ_TRY(const auto time_row, meta_row(store, broker::kTimeKey));
   broker::Changes changes;
-  NJ_CHECK(keep_shards(store, node, changes));
   const auto run = broker::begin_run(view(run_row), view(time_row), boot, now, changes);
   if (!run) return fail("the store's own notes are damaged; \"nightjar store verify\" says how far it goes");
   node.begin_run(run->incarnation, run->clock);
@@ -105,6 +103,7 @@ Result<broker::Restored> restore(store::RocksStore& store, broker::Node& node,
                                  std::span<const broker::ListenerPolicy* const> listeners,
                                  std::string_view boot) {
   const MonoTime now = node.ports().clock.now();
+  NJ_CHECK(check_shards(store, node));
   NJ_CHECK(begin_run(store, node, now, boot));
   Turns turns(workers, now);
   broker::Restore restore(node, workers, listeners);
@@ -137,6 +136,8 @@ Result<broker::Restored> restore(store::RocksStore& store, broker::Node& node,
         "and \"nightjar store repair\" puts them aside",
         found.unreadable, found.unreadable == 1 ? "entry" : "entries", found.first_unreadable));
   }
+  // Only now is it known that all sessions are where this number has them.
+  changes.put(broker::Table::kMeta, broker::kShardsKey, std::to_string(node.policy().shards));
   NJ_CHECK(store.apply(changes));
   return found;
 }

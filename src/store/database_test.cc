@@ -71,7 +71,7 @@ TEST_F(DatabaseTest, AFewMessagesThatStayDoNotKeepWhatWasDoneWithBesideThem) {
       changes.put(Table::kQueues, "later" + key(row), body());
     changes.erase_range(Table::kQueues, "later", "latez");
     write(changes);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   EXPECT_LT(database->body_bytes(), written / 2);
   std::uint64_t left = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <iterator>
@@ -18,9 +19,12 @@ namespace {
 // In what RocksDB says whenever the system says so.
 constexpr std::string_view kDiskFull = "No space left on device";
 
-std::size_t bytes_of(const broker::Commit& commit) {
+// But for the retained messages, which are asked for when they are written.
+std::size_t bytes_of(const std::vector<std::shared_ptr<broker::Commit>>& commits) {
   std::size_t bytes = 0;
-  for (const broker::Changes& part : commit.parts()) bytes += part.size_bytes();
+  for (const auto& commit : commits) {
+    for (const broker::Changes& part : commit->parts()) bytes += part.size_bytes();
+  }
   return bytes;
 }
 
@@ -147,11 +151,10 @@ Result<void, WriteFailure> RocksStore::write(Commits commits) {
                                                                  : Database::Until::kWithTheSystem;
   while (!commits.empty()) {
     std::size_t count = 0;
-    std::size_t bytes = 0;
-    while (count != commits.size() && bytes < options_.batch_bytes_max) bytes += bytes_of(*commits[count++]);
-    Database::Batch batch(*database_, bytes);
-    for (std::size_t i = 0; i != count; ++i) {
-      for (const broker::Changes& part : commits[i]->parts()) batch.add(part, retained_);
+    Database::Batch batch(*database_, std::min(bytes_of(commits), options_.batch_bytes_max));
+    while (count != commits.size() && batch.bytes() < options_.batch_bytes_max) {
+      for (const broker::Changes& part : commits[count]->parts()) batch.add(part, retained_);
+      ++count;
     }
     const auto begin = std::chrono::steady_clock::now();
     if (auto written = database_->write(batch, until); !written) {

@@ -245,6 +245,16 @@ TEST_F(RocksStoreTest, CountsWhatItWritesAndWritesAgain) {
   EXPECT_EQ(figures.refusing, 0U);
 }
 
+TEST_F(RocksStoreTest, CountsHowOftenItWaitedForTheWorkInTheBackground) {
+  options.write_buffers_bytes = 64 * 1024;
+  options.batch_bytes_max = 20'000;
+  start();
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  for (int i = 0; store->figures().stalls == 0 && std::chrono::steady_clock::now() < end; ++i)
+    ASSERT_TRUE(is_committed(put(std::to_string(i), std::string(20'000, 'v'))));
+  EXPECT_GT(store->figures().stalls, 0U);
+}
+
 TEST_F(RocksStoreTest, WritesNothingForAnEmptyCommit) {
   start();
   EXPECT_TRUE(store->ready(*announce()));

@@ -196,8 +196,11 @@ def another_number_of_shards_is_refused_and_the_fix_named(case):
     expect_equal(process.finish(), 1, "exit status of a broker that cannot start")
     said = "\n".join(process.lines())
     expect("made with 64 shards" in said and "shards = 64" in said and "--data" in said, f"the reason and the fix: {said}")
+    # Having been refused it has changed nothing.
     broker = case.start_broker(data=broker.data)
     broker.wait_line(r"came back: 1 session with 1 subscription")
+    stop(broker)
+    expect("shards" in store(case, "dump", "--data", broker.data), "the number is in the store")
 
 
 @case("store/damage_at_start")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
 #include "broker/connection.h"
 #include "broker/durable/run.h"
 #include "broker/protocol/acknowledge.h"
@@ -25,8 +26,9 @@ constexpr std::int64_t kPromptMs = 40;
 constexpr Duration kTouchTime{20};
 // While the store takes nothing, it is asked again this often.
 constexpr Duration kRetryTime = Duration::seconds(1);
-// Topics whose retained messages are to be written later, beside those that have one: these were removed.
-constexpr std::size_t kLateTopicsMin = 100'000;
+// Topics whose retained messages are to be written later.
+constexpr std::size_t kLateBytesMax = std::size_t{32} * 1024 * 1024;
+constexpr std::size_t kBytesPerLateTopic = 48;
 constexpr std::size_t kLateTopicsPerTurn = 1000;
 constexpr Duration kTimeInterval = Duration::seconds(60);
 // Messages of a client that is away which are held in memory all the same: a short absence costs no reading.
@@ -186,8 +188,18 @@ void Journal::erase_subscription(const Session& session, std::string_view text) 
 void Journal::retained_changed(std::string_view topic, bool is_awaited) {
   if (!is_on_) return;
   if (is_awaited || !node_.ports().store.is_refusing()) return own_changes(is_awaited).refresh(topic);
-  if (late_topics_.size() < kLateTopicsMin + node_.retained().count()) late_topics_.emplace(topic);
   touches_due_ = std::min(touches_due_, now_ + kRetryTime);
+  std::string late(topic);
+  if (late_topics_.contains(late)) return;
+  const std::size_t bytes = late.size() + kBytesPerLateTopic;
+  if (late_bytes_ + bytes <= kLateBytesMax) {
+    late_bytes_ += bytes;
+    late_topics_.insert(std::move(late));
+  } else if (!std::exchange(is_late_full_, true)) {
+    log::warn(
+        "the store takes nothing at present, and more retained messages of QoS 0 have changed meanwhile than "
+        "are remembered: after a restart some will be those of before");
+  }
 }
 
 // ---- messages ----
@@ -530,13 +542,18 @@ void Journal::write_touched() {
 }
 
 void Journal::write_late_topics() {
-  for (std::size_t left = kLateTopicsPerTurn; left != 0 && !late_topics_.empty(); --left) {
-    const auto topic = late_topics_.begin();
+  auto topic = late_topics_.begin();  // looked for once: in an emptied table that takes its time
+  for (std::size_t left = kLateTopicsPerTurn; left != 0 && topic != late_topics_.end(); --left) {
     own_changes(false).refresh(*topic);
-    late_topics_.erase(topic);
+    late_topics_.erase(topic++);
   }
-  if (late_topics_.empty()) late_topics_ = {};
-  if (!late_topics_.empty()) touches_due_ = now_ + Duration{1};
+  if (!late_topics_.empty()) {
+    touches_due_ = now_ + Duration{1};
+    return;
+  }
+  late_topics_ = {};
+  late_bytes_ = 0;
+  is_late_full_ = false;
 }
 
 void Journal::seal(Part& part, MonoTime now) {
@@ -642,10 +659,16 @@ MonoTime Journal::next_deadline() const {
 void Journal::hand_in_all() {
   if (!is_on_) return;
   write_touched();
-  while (!late_topics_.empty()) write_late_topics();
   if (own_ != 0) seal(part(own_), now_);
   own_ = 0;
   while (!parts_.empty() && !parts_.front().is_open) hand_in_first();
+}
+
+void Journal::end() {
+  if (!is_on_) return;
+  for (const std::string& topic : late_topics_) own_changes(false).refresh(topic);
+  late_topics_ = {};
+  hand_in_all();
 }
 
 std::vector<CommitPoint> Journal::not_durable() const {

@@ -139,6 +139,8 @@ class Journal {
   [[nodiscard]] MonoTime next_deadline() const;
   // Everything goes to the store now, nothing waits for receivers.
   void hand_in_all();
+  // That and what was put off, for nothing comes afterwards.
+  void end();
   // What was handed in and is not durable, one point for each origin: a shard leaves when these are.
   [[nodiscard]] std::vector<CommitPoint> not_durable() const;
 
@@ -217,6 +219,8 @@ class Journal {
   std::vector<SharedGroup*> touched_groups_;
   // Whose retained messages the store does not have as they are, each once however often they change.
   boost::unordered_flat_set<std::string> late_topics_;
+  std::size_t late_bytes_ = 0;
+  bool is_late_full_ = false;
   bool is_touch_awaited_ = false;
   MonoTime touches_due_ = kNever;
   bool is_to_look_ = false;

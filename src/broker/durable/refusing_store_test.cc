@@ -108,6 +108,34 @@ TEST(RefusingStore, WhatIsRemovedMeanwhileDoesNotComeBack) {
   EXPECT_EQ(payloads(client), std::vector<std::string>(1500, "new"));
 }
 
+TEST(RefusingStore, WhatWasPutOffIsHandedInAtTheEnd) {
+  Machine machine;
+  Client publisher = joined(*machine.world, "publisher", kClean);
+  machine.store.set_refusing(true);
+  publisher.publish("r", "new", {.retain = true});
+  publisher.run();
+  machine.world->drain();
+  const std::size_t before = machine.store.announced;
+  machine.world.reset();
+  EXPECT_EQ(machine.store.announced, before + 1);
+}
+
+// It needs none of what was put off, and does not wait for it.
+TEST(RefusingStore, AShardMovesWithoutWhatWasPutOff) {
+  Machine machine;
+  Client publisher = joined(*machine.world, "publisher", kClean);
+  machine.store.set_refusing(true);
+  publisher.publish("r", "new", {.retain = true});
+  publisher.run();
+  const broker::ShardId shard = machine.world->node().shard_of(publisher.id());
+  const std::uint16_t owner = machine.world->node().owner_of(shard).value;
+  const std::size_t before = machine.store.announced;
+  machine.world->move_shard(shard, owner == 0 ? 1 : 0);
+  machine.world->settle();
+  EXPECT_FALSE(machine.world->has_moves());
+  EXPECT_EQ(machine.store.announced, before);
+}
+
 // Its packet id could not be kept, whoever gets the message.
 TEST(RefusingStore, AQos2MessageOfAKeptSessionIsRefusedWhoeverGetsIt) {
   Machine machine;

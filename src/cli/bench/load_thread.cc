@@ -181,7 +181,7 @@ std::optional<Nanoseconds> LoadThread::next_due() const {
     return schedule_->due(started_);
   }
   const Nanoseconds due = schedule_->due(next_index_);
-  if (due >= job_.publish_until) return std::nullopt;
+  if (!is_publishing_ || due >= job_.publish_until) return std::nullopt;
   return due;
 }
 
