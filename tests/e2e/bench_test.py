@@ -17,6 +17,7 @@ import threading
 import traceback
 
 from harness import BINARY, HANG_S, HOST, Broker, Failure, expect, expect_equal, free_port, wait_until
+from sockets import wire
 
 MEASURED, USAGE, UNMEASURED, UNCLEAN = range(4)
 SHORT = ["-d", "0.3", "--warmup", "0.1"]
@@ -268,6 +269,31 @@ def the_relay_moves_every_byte(_):
                      ["p2p", "-s", 300_000, "--publishers", 3, "--subscribers", 3], ["fanin", "-s", 70_000]):
         with Relay() as relay:
             expect_messages(phase_of(measure(relay, *scenario, *LONGER), "run"))
+
+
+@case
+def the_relay_keeps_packets_whole_when_another_source_comes(_):
+    """It comes while the first one, whose bytes went on as they came until then, is in the middle of a packet."""
+    payload = {name: bytes(name, "ascii") * 1000 for name in "ABC"}
+    with Relay() as relay:
+        names = ("sink", "first", "second", "other sink", "other")
+        clients = [wire.Client((HOST, relay.port), wire.V311, name, timeout=HANG_S) for name in names]
+        sink, first, second, other_sink, other = clients
+        for client in clients:
+            expect_equal(client.connect(client.name).code, 0, f"CONNACK of {client.name}")
+        sink.subscribe("t")
+        packets = [wire.publish(wire.V311, "t", payload[name], 0) for name in "ABC"]
+        first.send(packets[0] + packets[1][:500])
+        expect_equal(sink.receive().payload, payload["A"], "the first message")
+        second.send(packets[2])
+        # The relay takes what comes in its order, so it has read that when these are through.
+        other_sink.subscribe("u")
+        for _ in range(2):
+            other.publish("u", b"now")
+            other_sink.receive()
+        first.send(packets[1][500:])
+        got = [sink.receive().payload for _ in range(2)]
+        expect_equal(got, [payload["B"], payload["C"]], "the messages behind it")
 
 
 @case

@@ -45,9 +45,17 @@ struct Peer {
   std::vector<Peer*> sinks;  // once it is a source
   std::vector<Peer*> sources;
   bool is_source = false;
-  bool is_shared = false;   // as a source: one of the sinks has other sources, too
-  bool is_dirty = false;    // unsent was filled in this turn
-  bool is_blocked = false;  // the kernel takes no more
+  bool is_shared = false;  // as a source: one of the sinks has other sources, too
+  // Of a source that is not shared, whose packets all have the size of the first one.
+  std::size_t packet_bytes = 0;
+  std::uint64_t copied = 0;
+  // Of one that was not: what the packet still lacks in the middle of which another source came, and those
+  // that came, who wait for its end.
+  std::size_t packet_left = 0;
+  std::vector<Peer*> waiting;
+  std::size_t waits_for = 0;  // as one of these: so many sources
+  bool is_dirty = false;      // unsent was filled in this turn
+  bool is_blocked = false;    // the kernel takes no more
   std::uint32_t mask = EPOLLIN;
 };
 
@@ -62,9 +70,11 @@ class Relay {
   // Bytes before the first PUBLISH; returns what is left for copying.
   bool handshake(Peer& peer, ByteView bytes);
   bool on_packet(Peer& peer, const mqtt::Frame& frame);
-  void become_source(Peer& peer, ByteView publish);
+  void become_source(Peer& peer, ByteView topic, std::size_t packet_bytes);
+  void share(Peer& source, Peer& newcomer);
   void copy(Peer& source, ByteView bytes);
   void copy_packets(Peer& source, ByteView bytes);
+  void end_packet(Peer& source);
   void give(Peer& sink, ByteView bytes);
   void flush(Peer& peer);
   void update_mask(Peer& peer);
@@ -163,7 +173,7 @@ bool Relay::handshake(Peer& peer, ByteView bytes) {
     if (next.frame.type == PacketType::kPublish) {
       const auto publish = mqtt::read_publish(next.frame, peer.version);
       if (!publish) return false;
-      become_source(peer, as_bytes(publish->topic));
+      become_source(peer, as_bytes(publish->topic), next.frame.size);
       break;
     }
     if (!on_packet(peer, next.frame)) return false;
@@ -192,8 +202,9 @@ bool Relay::on_packet(Peer& peer, const mqtt::Frame& frame) {
   return true;
 }
 
-void Relay::become_source(Peer& peer, ByteView topic) {
+void Relay::become_source(Peer& peer, ByteView topic, std::size_t packet_bytes) {
   peer.is_source = true;
+  peer.packet_bytes = packet_bytes;
   for (const auto& [sink, owner] : peers_) {
     const bool is_match =
         std::any_of(sink->filters.begin(), sink->filters.end(),
@@ -202,15 +213,34 @@ void Relay::become_source(Peer& peer, ByteView topic) {
     peer.sinks.push_back(sink);
     sink->sources.push_back(&peer);
     if (sink->sources.size() > 1) {
-      for (Peer* source : sink->sources) source->is_shared = true;
+      for (Peer* source : sink->sources) share(*source, peer);
     }
   }
+}
+
+void Relay::share(Peer& source, Peer& newcomer) {
+  if (!std::exchange(source.is_shared, true) && source.copied % source.packet_bytes != 0)
+    source.packet_left = source.packet_bytes - source.copied % source.packet_bytes;
+  const bool is_waiting =
+      std::find(source.waiting.begin(), source.waiting.end(), &newcomer) != source.waiting.end();
+  if (source.packet_left == 0 || is_waiting) return;
+  source.waiting.push_back(&newcomer);
+  ++newcomer.waits_for;
 }
 
 // ---- bytes ----
 
 void Relay::copy(Peer& source, ByteView bytes) {
+  if (source.packet_left != 0) {
+    const ByteView rest = bytes.first(std::min(source.packet_left, bytes.size()));
+    for (Peer* sink : source.sinks) give(*sink, rest);
+    source.packet_left -= rest.size();
+    if (source.packet_left != 0) return;
+    end_packet(source);
+    bytes = bytes.subspan(rest.size());
+  }
   if (source.is_shared) return copy_packets(source, bytes);
+  source.copied += bytes.size();
   for (Peer* sink : source.sinks) give(*sink, bytes);
 }
 
@@ -221,7 +251,7 @@ void Relay::copy_packets(Peer& source, ByteView bytes) {
     bytes = source.unread.view();
   }
   std::size_t whole = 0;
-  for (;;) {
+  while (source.waits_for == 0) {
     const ScannedPacket packet = scan_packet(bytes.subspan(whole));
     if (packet.state != ScanState::kComplete) break;
     whole += packet.size;
@@ -231,6 +261,13 @@ void Relay::copy_packets(Peer& source, ByteView bytes) {
     source.unread.append(bytes.subspan(whole));
   } else {
     source.unread.consume(whole);
+  }
+}
+
+void Relay::end_packet(Peer& source) {
+  source.packet_left = 0;
+  for (Peer* newcomer : std::exchange(source.waiting, {})) {
+    if (--newcomer->waits_for == 0) copy_packets(*newcomer, {});
   }
 }
 
@@ -268,6 +305,8 @@ void Relay::update_mask(Peer& peer) {
 void Relay::close(Peer& peer) {
   for (Peer* sink : peer.sinks) std::erase(sink->sources, &peer);
   for (Peer* source : peer.sources) std::erase(source->sinks, &peer);
+  for (const auto& [source, owner] : peers_) std::erase(source->waiting, &peer);
+  end_packet(peer);
   peer.socket.reset();
   std::erase(dirty_, &peer);
   const auto owned = peers_.find(&peer);
