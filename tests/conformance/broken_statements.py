@@ -177,7 +177,7 @@ BREAKS = [
       "  if (Outcome outcome = check_against_policy(connection, packet)) return outcome;\n"
       "  if (packet.dup && packet.qos == Qos::kAtLeastOnce) {\n"
       "    acknowledge(worker, connection, next_place(connection), mqtt::PacketType::kPuback, packet.packet_id,\n"
-      "                ReasonCode::kSuccess, 0);\n"
+      "                ReasonCode::kSuccess, {});\n"
       "    return {};\n"
       "  }\n")),
     ("5.0 MQTT-3.1.2-6", "a session that Clean Start 0 creates ends with its connection",
