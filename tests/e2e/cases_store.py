@@ -45,13 +45,19 @@ def fill(case, broker, clients=3, messages=400):
     stop(broker)
 
 
-def damaged_copy(case):
-    """A data directory with a flipped byte in the middle of the file with most messages."""
+def filled_copy(case):
+    """A data directory all of whose rows are in files; the names of those, by size."""
     broker = case.start_broker()
     fill(case, broker)
-    data = case.directory() / "damaged"
+    data = case.directory() / "copy"
     store(case, "backup", data, "--data", broker.data)
-    file = max((data / "store").glob("*.sst"), key=lambda path: path.stat().st_size)
+    return data, sorted((data / "store").glob("*.sst"), key=lambda path: path.stat().st_size)
+
+
+def damaged_copy(case):
+    """A data directory with a flipped byte in the middle of the file with most messages."""
+    data, files = filled_copy(case)
+    file = files[-1]
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 0x40
     file.unlink()  # a backup shares its files with the store
@@ -206,11 +212,7 @@ def another_number_of_shards_is_refused_and_the_fix_named(case):
 @case("store/damage_at_start")
 def a_start_that_reads_damage_is_refused(case):
     """All files but that with the messages hold what a start reads: sessions, retained messages, the store's own notes."""
-    broker = case.start_broker()
-    fill(case, broker)
-    data = case.directory() / "copy"
-    store(case, "backup", data, "--data", broker.data)
-    files = sorted((data / "store").glob("*.sst"), key=lambda path: path.stat().st_size)
+    data, files = filled_copy(case)
     expect(len(files) >= 4, f"files of four tables: {files}")
     for number, file in enumerate(files[:-1]):
         damaged = case.directory() / f"damaged{number}"

@@ -26,9 +26,6 @@ constexpr std::int64_t kPromptMs = 40;
 constexpr Duration kTouchTime{20};
 // While the store takes nothing, it is asked again this often.
 constexpr Duration kRetryTime = Duration::seconds(1);
-// Topics whose retained messages are to be written later.
-constexpr std::size_t kLateBytesMax = std::size_t{32} * 1024 * 1024;
-constexpr std::size_t kBytesPerLateTopic = 48;
 constexpr std::size_t kLateTopicsPerTurn = 1000;
 constexpr Duration kTimeInterval = Duration::seconds(60);
 // Messages of a client that is away which are held in memory all the same: a short absence costs no reading.
@@ -189,17 +186,10 @@ void Journal::retained_changed(std::string_view topic, bool is_awaited) {
   if (!is_on_) return;
   if (is_awaited || !node_.ports().store.is_refusing()) return own_changes(is_awaited).refresh(topic);
   touches_due_ = std::min(touches_due_, now_ + kRetryTime);
-  std::string late(topic);
-  if (late_topics_.contains(late)) return;
-  const std::size_t bytes = late.size() + kBytesPerLateTopic;
-  if (late_bytes_ + bytes <= kLateBytesMax) {
-    late_bytes_ += bytes;
-    late_topics_.insert(std::move(late));
-  } else if (!std::exchange(is_late_full_, true)) {
-    log::warn(
-        "the store takes nothing at present, and more retained messages of QoS 0 have changed meanwhile than "
-        "are remembered: after a restart some will be those of before");
-  }
+  if (late_topics_.add(topic)) return;
+  log::warn(
+      "the store takes nothing at present, and more retained messages of QoS 0 have changed meanwhile than "
+      "are remembered: after a restart some will be those of before");
 }
 
 // ---- messages ----
@@ -542,18 +532,12 @@ void Journal::write_touched() {
 }
 
 void Journal::write_late_topics() {
-  auto topic = late_topics_.begin();  // looked for once: in an emptied table that takes its time
-  for (std::size_t left = kLateTopicsPerTurn; left != 0 && topic != late_topics_.end(); --left) {
-    own_changes(false).refresh(*topic);
-    late_topics_.erase(topic++);
-  }
-  if (!late_topics_.empty()) {
-    touches_due_ = now_ + Duration{1};
-    return;
-  }
-  late_topics_ = {};
-  late_bytes_ = 0;
-  is_late_full_ = false;
+  if (late_topics_.empty()) return;
+  const bool is_refusing = node_.ports().store.is_refusing();
+  if (!is_refusing)
+    late_topics_.take(kLateTopicsPerTurn,
+                      [this](std::string_view topic) { own_changes(false).refresh(topic); });
+  if (!late_topics_.empty()) touches_due_ = now_ + (is_refusing ? kRetryTime : Duration{1});
 }
 
 void Journal::seal(Part& part, MonoTime now) {
@@ -637,11 +621,7 @@ void Journal::finish_turn(WorkerState& worker) {
   if (has_touches && is_put_off) touches_due_ = now_ + kRetryTime;
   if (has_touches && !is_put_off && (is_touch_awaited_ || own_ != 0 || touches_due_ <= now_)) {
     write_touched();
-    if (!node_.ports().store.is_refusing()) {
-      write_late_topics();
-    } else if (!late_topics_.empty()) {
-      touches_due_ = now_ + kRetryTime;
-    }
+    write_late_topics();
   }
   if (own_ != 0) seal(part(own_), now_);
   own_ = 0;
@@ -666,8 +646,7 @@ void Journal::hand_in_all() {
 
 void Journal::end() {
   if (!is_on_) return;
-  for (const std::string& topic : late_topics_) own_changes(false).refresh(topic);
-  late_topics_ = {};
+  late_topics_.take(SIZE_MAX, [this](std::string_view topic) { own_changes(false).refresh(topic); });
   hand_in_all();
 }
 

@@ -8,7 +8,6 @@
 // Everything is a no-op while is_on() is false. Lives on one worker.
 #pragma once
 
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -19,6 +18,7 @@
 
 #include "base/clock.h"
 #include "broker/durable/commit.h"
+#include "broker/durable/late_topics.h"
 #include "broker/durable/records.h"
 #include "broker/durable/stored_session.h"
 #include "broker/ids.h"
@@ -217,10 +217,7 @@ class Journal {
   std::vector<Session*> touched_;
   std::vector<Session*> to_spill_;
   std::vector<SharedGroup*> touched_groups_;
-  // Whose retained messages the store does not have as they are, each once however often they change.
-  boost::unordered_flat_set<std::string> late_topics_;
-  std::size_t late_bytes_ = 0;
-  bool is_late_full_ = false;
+  LateTopics late_topics_;
   bool is_touch_awaited_ = false;
   MonoTime touches_due_ = kNever;
   bool is_to_look_ = false;
