@@ -50,6 +50,13 @@ class Node {
   }
   // A session costs a move as much as this many subscriptions: its connection, its timers.
   static constexpr int kSessionWeight = 4;
+  // The last time that a client published, to a hundredth of a second. Any worker.
+  void note_publish(MonoTime now) {
+    constexpr std::int64_t kCloseEnoughMs = 10;
+    const std::int64_t known = last_publish_ms_.load(std::memory_order_relaxed);
+    if (now.ms >= known + kCloseEnoughMs) last_publish_ms_.store(now.ms, std::memory_order_relaxed);
+  }
+  [[nodiscard]] MonoTime last_publish() const { return {last_publish_ms_.load(std::memory_order_relaxed)}; }
   // Orders CONNECTs of one client id that arrive on different workers. Any thread.
   std::uint64_t next_ordinal() { return ordinal_.fetch_add(1, std::memory_order_relaxed) + 1; }
 
@@ -102,6 +109,7 @@ class Node {
   std::atomic<std::uint64_t> queues_{1};
   std::vector<std::atomic<std::int64_t>> stored_;
   std::atomic<std::uint64_t> ordinal_{0};
+  std::atomic<std::int64_t> last_publish_ms_{INT64_MIN / 2};  // never
   std::atomic<std::int64_t> stranger_bytes_{0};
   std::atomic<std::int64_t> unfinished_bytes_{0};
   SubscriptionTree tree_;

@@ -17,9 +17,6 @@ namespace {
 
 // Mail to oneself may cause more of it; what is left after this many rounds waits for the next turn.
 constexpr int kOwnMailRounds = 8;
-// Reads of the retained store in one turn, each of some hundred topics at most: a few milliseconds, so that
-// replays go on beside everybody's traffic and not before it.
-constexpr std::uint32_t kReplayStepsPerTurn = 32;
 
 void close_marked(WorkerState& worker) {
   while (!worker.to_close.empty()) {
@@ -40,22 +37,37 @@ void resume_marked(WorkerState& worker) {
   }
 }
 
+void note_publishes(WorkerState& worker) {
+  if (worker.counters.publish_received == worker.publishes_noted) return;
+  worker.publishes_noted = worker.counters.publish_received;
+  worker.node.note_publish(worker.now);
+}
+
+// With a new share of the worker's time, the replays that wait for one come first.
+void renew_replay_share(WorkerState& worker) {
+  if (!worker.replay_share.renew(worker.now, worker.node.last_publish())) return;
+  worker.to_pump.insert(worker.to_pump.begin(), worker.to_replay.begin(), worker.to_replay.end());
+  worker.to_replay.clear();
+}
+
 void pump_marked(WorkerState& worker) {
+  renew_replay_share(worker);
   std::vector<Session*> batch;
   batch.swap(worker.to_pump);
-  for (Session*& session : batch) {
-    if (session != nullptr) session->is_to_pump = false;
-  }
-  worker.replay_steps_left = kReplayStepsPerTurn;
-  std::size_t served = 0;
+  for (Session* session : batch) session->is_to_pump = false;
+  std::vector<Session*>& waiting = worker.to_replay;
+  const std::size_t before = waiting.size();
+  std::size_t served = before;
   for (Session* session : batch) {
-    const bool has_steps = worker.replay_steps_left != 0;
-    if (session != nullptr) pump(worker, *session);
-    if (has_steps && worker.replay_steps_left == 0) served = worker.to_pump.size();
+    const bool has_share = !worker.replay_share.is_used_up();
+    pump(worker, *session);
+    if (has_share && worker.replay_share.is_used_up()) served = waiting.size();
   }
-  // Who found no step left comes first in the next turn.
-  std::rotate(worker.to_pump.begin(), worker.to_pump.begin() + static_cast<std::ptrdiff_t>(served),
-              worker.to_pump.end());
+  // Who found nothing left of the share comes before those that had some of it.
+  const auto at = [&waiting](std::size_t place) {
+    return waiting.begin() + static_cast<std::ptrdiff_t>(std::min(place, waiting.size()));
+  };
+  std::rotate(at(before), at(served), waiting.end());
 }
 
 // What the mail causes to be stored belongs to the commit that it came with.
@@ -103,10 +115,13 @@ WorkerState::~WorkerState() {
   sessions.clear();
 }
 
+MonoTime WorkerState::next_replay() const { return to_replay.empty() ? kNever : replay_share.next(); }
+
 void WorkerState::forget_pump(Session& session) {
   if (!session.is_to_pump) return;
   session.is_to_pump = false;
   std::erase(to_pump, &session);
+  std::erase(to_replay, &session);
 }
 
 Worker::Worker(Node& node, WorkerIndex index) : state_(std::make_unique<WorkerState>(*this, node, index)) {
@@ -144,6 +159,7 @@ void Worker::end_turn() {
     worker.is_taking_older_mail = false;
     worker.mailer.recycle(std::move(own));
   }
+  note_publishes(worker);
   protocol::continue_filter_work(worker);
   forget_ended_sessions(worker);
   pump_marked(worker);
@@ -160,7 +176,7 @@ MonoTime Worker::next_deadline() const {
                        state_->groups.has_to_dispatch() || !state_->filter_workers.empty() ||
                        !state_->ended_sessions.empty();
   if (is_busy) return state_->now;
-  return std::min(state_->timers.next_deadline(), state_->journal.next_deadline());
+  return std::min({state_->timers.next_deadline(), state_->journal.next_deadline(), state_->next_replay()});
 }
 
 bool Worker::owns_shards() const { return state_->moves.owns_any(); }

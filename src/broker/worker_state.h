@@ -20,6 +20,7 @@
 #include "broker/ids.h"
 #include "broker/mailer.h"
 #include "broker/node.h"
+#include "broker/retained/replay_share.h"
 #include "broker/routing/local_subscribers.h"
 #include "broker/routing/route_cache.h"
 #include "broker/routing/shared_group.h"
@@ -59,7 +60,14 @@ struct WorkerState {
     session.is_to_pump = true;
     to_pump.push_back(&session);
   }
+  // The same as soon as the replays have a new share of the worker's time.
+  void pump_with_next_share(Session& session) {
+    if (session.is_to_pump) return;
+    session.is_to_pump = true;
+    to_replay.push_back(&session);
+  }
   void forget_pump(Session& session);
+  [[nodiscard]] MonoTime next_replay() const;
 
   Worker& face;
   Node& node;
@@ -87,8 +95,10 @@ struct WorkerState {
   };
   std::vector<Closing> to_close;
   std::vector<Session*> to_pump;
-  bool is_taking_older_mail = false;    // what is left of it comes first
-  std::uint32_t replay_steps_left = 0;  // of this turn
+  std::vector<Session*> to_replay;
+  ReplayShare replay_share;
+  std::uint64_t publishes_noted = 0;  // of counters.publish_received
+  bool is_taking_older_mail = false;  // what is left of it comes first
   std::vector<Connection*> to_resume;
   FilterSteps filter_steps_left = kFilterStepsPerTurn;  // for packets that come this turn
   std::int64_t retained_visits_left = kRetainedVisitsPerTurn;

@@ -199,15 +199,18 @@ void World::settle() {
     for (std::uint16_t worker = 0; worker < workers_.size(); ++worker) turn(worker);
     const bool is_late = options_.store != nullptr && options_.is_chaotic && below(2) == 0;
     has_written = is_late || (options_.store != nullptr && options_.store->write());
-  } while (!is_quiet() || has_written || wait_for_journals());
+  } while (!is_quiet() || has_written || wait_a_little());
 }
 
-// What waits for receivers before it is stored gets the few milliseconds that it takes; what waits for a
-// store that takes nothing waits longer.
-bool World::wait_for_journals() {
+// What waits for receivers before it is stored, and a replay for its share of the worker's time, get the few
+// milliseconds that it takes; what waits for a store that takes nothing waits longer.
+bool World::wait_a_little() {
   constexpr Duration kFew{100};
   MonoTime next = kNever;
-  for (const auto& worker : workers_) next = std::min(next, worker->state().journal.next_deadline());
+  for (const auto& worker : workers_) {
+    const broker::WorkerState& state = worker->state();
+    next = std::min({next, state.journal.next_deadline(), state.next_replay()});
+  }
   if (next == kNever || next - clock_.now() > kFew) return false;
   if (next > clock_.now()) clock_.advance(next - clock_.now());
   return true;

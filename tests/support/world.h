@@ -156,7 +156,7 @@ class World final : private broker::Peers, private broker::Entropy {
   void read_wires(std::uint16_t worker);
   void read_mail(std::uint16_t worker);
   [[nodiscard]] bool is_quiet() const;
-  bool wait_for_journals();
+  bool wait_a_little();
 
   WorldOptions options_;
   std::mt19937_64 random_;

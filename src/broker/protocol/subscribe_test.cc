@@ -671,6 +671,57 @@ TEST(Retained, ManyReplaysShareTheTurnsWithOthers) {
   EXPECT_TRUE(session->replays.empty());
 }
 
+struct LongShelf {
+  LongShelf() {
+    for (int n = 0; n < kMessages; ++n) publisher.publish("q/" + std::to_string(n), "v", {.retain = true});
+    publisher.run();
+    world.advance(Duration::seconds(1));
+  }
+  // Turns without time passing.
+  void turns() {
+    for (int n = 0; n < 50; ++n) world.turn(0);
+  }
+  static constexpr int kMessages = 2'000;
+  World world{{.workers = 1}};
+  Client publisher = joined(world, "publisher");
+};
+
+TEST(Replay, TakesASmallPartOfEachMillisecondBesideAPublisher) {
+  LongShelf shelf;
+  Client first = joined(shelf.world, "first");
+  Client second = joined(shelf.world, "second");
+  shelf.publisher.publish("other", "v");
+  first.subscribe("q/#");
+  second.subscribe("q/#");
+  shelf.turns();
+  first.poll();
+  second.poll();
+  EXPECT_LT(first.received.size() + second.received.size(), 400U);
+  for (int ms = 0; ms < 6; ++ms) {
+    shelf.world.jump(Duration{1});
+    shelf.turns();
+  }
+  first.poll();
+  second.poll();
+  EXPECT_GT(first.received.size(), 200U) << "each has its turn";
+  EXPECT_GT(second.received.size(), 200U) << "each has its turn";
+  EXPECT_LT(first.received.size() + second.received.size(), 2'000U);
+  shelf.publisher.publish("other", "v");
+  first.run();
+  second.run();
+  EXPECT_THAT(first.received, SizeIs(LongShelf::kMessages));
+  EXPECT_THAT(second.received, SizeIs(LongShelf::kMessages));
+}
+
+TEST(Replay, TakesAllTimeWhenNobodyPublishes) {
+  LongShelf shelf;
+  Client client = joined(shelf.world, "client");
+  client.subscribe("q/#");
+  shelf.turns();
+  client.poll();
+  EXPECT_THAT(client.received, SizeIs(LongShelf::kMessages));
+}
+
 TEST(Subscribe, A311ClientIsToldOfASharedFilterThatIsNone) {
   World world;
   Client client = joined(world, "client", {.version = Version::k311});

@@ -471,6 +471,13 @@ bool pump_outbox(WorkerState& worker, Session& session, std::uint64_t last_place
   return true;
 }
 
+void read_on(WorkerState& worker, RetainedReplay& replay) {
+  const std::size_t before = replay.cursor.visits;
+  replay.is_read = !worker.node.retained().read(replay.subscription, replay.version, worker.now, kReplayStep,
+                                                replay.cursor, replay.ready);
+  worker.replay_share.take(replay.cursor.visits - before);
+}
+
 bool pump_replays(WorkerState& worker, Session& session) {
   int steps = 0;
   while (!session.replays.empty()) {
@@ -481,14 +488,15 @@ bool pump_replays(WorkerState& worker, Session& session) {
     if (is_wanted) {
       if (!send_ready(worker, session, replay, *subscription)) return false;
       if (!replay.is_read) {
-        if (steps >= kReplayStepsPerPump || worker.replay_steps_left == 0) {
+        if (worker.replay_share.is_used_up()) {
+          worker.pump_with_next_share(session);
+          return false;
+        }
+        if (steps++ == kReplayStepsPerPump) {
           worker.pump_later(session);  // next turn: others come first
           return false;
         }
-        ++steps;
-        --worker.replay_steps_left;
-        replay.is_read = !worker.node.retained().read(replay.subscription, replay.version, worker.now,
-                                                      kReplayStep, replay.cursor, replay.ready);
+        read_on(worker, replay);
         continue;
       }
       --subscription->replays_waiting;

@@ -110,7 +110,7 @@ class Session {
   std::unique_ptr<Will> will;
 
   const ShardId shard;
-  bool is_to_pump = false;         // in WorkerState::to_pump
+  bool is_to_pump = false;         // in WorkerState::to_pump or to_replay
   bool is_ended = false;           // in WorkerState::ended_sessions: receives nothing any more
   bool warned_queue_high = false;  // until the queue is empty again
   std::uint32_t expiry_s = 0;
