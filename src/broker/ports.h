@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,18 @@ namespace nightjar::broker {
 class Connection;
 class Worker;
 struct MailBatch;
+
+// What the network side knows for certain about the other end. Empty: nothing of the kind.
+struct PeerProof {
+  bool has_certificate = false;  // one that the listener's authorities vouch for
+  std::string common_name{};
+  std::string subject{};                     // as RFC 2253 writes it: "CN=pump,O=Plant"
+  std::vector<std::string> dns_names{};      // subject alternative names
+  std::vector<std::string> email_names{};    // the same
+  std::string fingerprint{};                 // SHA-256 of the certificate, lower-case hexadecimal
+  std::string psk_identity{};                // of the pre-shared key that opened the connection
+  std::optional<std::uint32_t> unix_user{};  // user id of the process at the other end of a Unix socket
+};
 
 // One network connection as the core sees it: bytes out, close, move. Bytes in arrive through
 // Worker::on_bytes. Lives on one worker at a time; the Connection of the core owns it.
@@ -64,6 +77,8 @@ class Transport {
 
   // "192.0.2.7:51234" for logs.
   [[nodiscard]] virtual std::string peer() const = 0;
+  // Null: nothing is known. Complete once the first byte reached the core.
+  [[nodiscard]] virtual const PeerProof* proof() const { return nullptr; }
 
  protected:
   // Puts the transport among those that the end of the turn flushes; false if it is on no worker now.
@@ -96,6 +111,7 @@ struct AuthRequest {
   std::string_view method{};  // enhanced authentication; empty without
   ByteView data{};
   std::string peer{};
+  const PeerProof* proof = nullptr;
   std::string_view listener{};
   bool listener_allows_anonymous = false;
 };

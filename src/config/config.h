@@ -26,10 +26,90 @@ struct LogConfig {
   std::string destination = "stderr";  // or "stdout", or a file
 };
 
+// What a listener speaks.
+enum class Protocol : std::uint8_t {
+  kMqtt,       // MQTT over TCP, or over TLS if the listener has a certificate
+  kWebSocket,  // MQTT in WebSocket, likewise
+  kAuto        // each connection as its first bytes say: TLS or not, WebSocket or not
+};
+
+enum class TlsProfile : std::uint8_t {
+  kModern,  // TLS 1.2 and 1.3
+  kPlc      // what controllers of the last twenty years speak, and slowly
+};
+
+enum class TlsVersion : std::uint8_t { kTls12, kTls13 };
+
+// Whether a client has to show a certificate.
+enum class ClientCertificate : std::uint8_t { kNone, kOptional, kRequired };
+
+// Whom a certificate, or a pre-shared key, stands for.
+enum class CertificateUser : std::uint8_t {
+  kNone,        // it lets its holder connect, nothing else
+  kCommonName,  // the user is the common name; for a key its identity
+  kSubject,     // the whole subject, as RFC 2253 writes it
+  kDnsName,     // the first DNS name of the certificate
+  kEmailName,
+  kFingerprint
+};
+
+struct CertificateFiles {
+  std::string certificate;  // PEM, the server's first, then those between it and its authority
+  std::string key;          // PEM
+};
+
+struct TlsConfig {
+  CertificateFiles files;              // empty: no TLS, unless there is a psk_file
+  std::vector<CertificateFiles> more;  // chosen by the name that the client asks for
+  TlsProfile profile = TlsProfile::kModern;
+  TlsVersion min_version = TlsVersion::kTls12;
+  TlsVersion max_version = TlsVersion::kTls13;
+  std::string ciphers;        // TLS 1.2, OpenSSL's language; empty: the profile's
+  std::string ciphers_tls13;  // likewise
+  std::string dh_params;      // PEM; empty: none
+  // Clients' certificates.
+  ClientCertificate client_certificate = ClientCertificate::kNone;
+  std::string client_ca;      // PEM
+  std::string client_ca_dir;  // with hashed names
+  std::string crl;            // PEM
+  bool ignores_client_dates = false;
+  CertificateUser user_from = CertificateUser::kNone;
+  // Pre-shared keys: "identity:hexadecimal key" a line.
+  std::string psk_file;
+  std::string psk_hint;
+
+  [[nodiscard]] bool is_on() const { return !files.certificate.empty() || !psk_file.empty(); }
+};
+
+struct WebSocketConfig {
+  std::vector<std::string> origins;  // empty: any
+  std::uint32_t headers_bytes_max = 16 * 1024;
+};
+
+// Load balancers that say where a connection really comes from.
+struct ProxyConfig {
+  bool is_on = false;
+  std::vector<std::string> trusted;  // networks: "10.0.0.0/8"; empty: every peer
+  bool requires_tls = false;         // the balancer must say that its client came by TLS (version 2)
+};
+
+// Where identities and rules are. Empty: none.
+struct AuthConfig {
+  std::string password_file;
+  std::string acl_file;
+  bool is_mosquitto = false;  // these files and their meaning are Mosquitto's
+};
+
 struct ListenerConfig {
   std::string label;  // "listener.NAME" as messages call it; empty if no file says it
   std::string address = "*";
   std::uint16_t port = 1883;
+  std::string unix_path;  // not empty: a Unix socket, and neither address nor port
+  Protocol protocol = Protocol::kMqtt;
+  TlsConfig tls;
+  WebSocketConfig websocket;
+  ProxyConfig proxy;
+  AuthConfig auth;
   broker::ListenerPolicy policy;
 };
 
@@ -43,6 +123,7 @@ struct Config {
   NodeConfig node;
   broker::NodePolicy policy{.placement = broker::Placement::kAdaptive};
   broker::ListenerPolicy limits;  // what a listener starts from
+  AuthConfig auth;                // the same
   LogConfig log;
   std::vector<ListenerConfig> listeners;  // none: the loopback listener
 

@@ -39,6 +39,7 @@ void begin_authentication(WorkerState& worker, Connection& connection) {
        .method = request.auth_method,
        .data = as_bytes(request.auth_data),
        .peer = connection.transport().peer(),
+       .proof = connection.transport().proof(),
        .listener = connection.policy->name,
        .listener_allows_anonymous = connection.policy->allow_anonymous},
       [&connection](AuthVerdict verdict) { on_verdict(connection, std::move(verdict)); });
