@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "broker/client_list.h"
 #include "tests/support/client.h"
 #include "tests/support/world.h"
 
@@ -52,6 +53,42 @@ TEST(Kick, KnowsWhoIsNotThere) {
   was_there = true;
   run_on(world, {0}, [&](broker::Worker& worker) { was_there = broker::kick(worker, "nobody"); });
   EXPECT_FALSE(was_there);
+}
+
+TEST(Clients, AreShownWithWhatWaitsForThem) {
+  World world{{.workers = 1}};
+  Client away{world, "away"};
+  away.connect({.session_expiry_s = 100});
+  away.subscribe("a/#", mqtt::Qos::kAtLeastOnce);
+  away.run();
+  away.disconnect();
+  away.run();
+  Client here{world, "here"};
+  here.connect({.keep_alive_s = 30});
+  here.publish("a/b", "v", {.qos = mqtt::Qos::kAtLeastOnce});
+  here.run();
+  world.advance(Duration::seconds(2));
+  const auto of = [&world](std::string_view id) {
+    std::vector<broker::ClientInfo> found;
+    run_on(world, {0},
+           [&](broker::Worker& worker) { found = broker::clients_of(worker, world.node().shard_of(id)); });
+    std::erase_if(found, [&](const auto& client) { return client.client_id != id; });
+    return found;
+  };
+  ASSERT_EQ(of("away").size(), 1U);
+  const broker::ClientInfo gone = of("away").front();
+  EXPECT_FALSE(gone.is_connected);
+  EXPECT_EQ(gone.session_expiry_s, 100U);
+  EXPECT_EQ(gone.subscriptions, 1U);
+  EXPECT_EQ(gone.queued, 1U);
+  EXPECT_GT(gone.queued_bytes, 0U);
+  ASSERT_EQ(of("here").size(), 1U);
+  const broker::ClientInfo connected = of("here").front();
+  EXPECT_TRUE(connected.is_connected);
+  EXPECT_EQ(connected.peer, "sim");
+  EXPECT_EQ(connected.keep_alive_s, 30U);
+  EXPECT_EQ(connected.connected_for, Duration::seconds(2));
+  EXPECT_TRUE(of("nobody").empty());
 }
 
 TEST(MoveShard, OnlyItsOwnerGivesItAway) {

@@ -31,8 +31,11 @@ constexpr const char* kCtlExamples =
     "  nightjar ctl stats                             counters, loss ledger, sessions, memory\n"
     "  nightjar ctl stats --data /var/lib/nightjar    of the broker on that data directory\n"
     "  nightjar ctl stats --json | jq .total.ledger   for programs\n"
+    "  nightjar ctl clients --match pump              who is connected or has a session here\n"
     "  nightjar ctl kick pump-17                      end the connection of a client\n"
-    "  nightjar ctl shard-move 5 0                    serve shard 5 on worker 0 from now on\n\n";
+    "  nightjar ctl shard-move 5 0                    serve shard 5 on worker 0 from now on\n\n"
+    "The same over HTTP, for the user of the broker and root:\n"
+    "  curl --unix-socket data/nightjar.sock http://nightjar/api/v1\n\n";
 
 constexpr const char* kDoctorExamples =
     "\nExamples:\n"
@@ -105,6 +108,11 @@ Result<CtlOptions, int> parse_ctl(int argc, const char* const* argv) {
       ->type_name("DIR");
   app.add_flag("--json", options.is_json, "Print the broker's answer as one JSON object");
   app.add_subcommand("stats", "Counters of all workers, the loss ledger, sessions and memory");
+  CLI::App* clients = app.add_subcommand("clients", "Clients and sessions, with what waits for them");
+  clients->add_option("--match", options.match, "Only those whose id contains this text")->type_name("TEXT");
+  clients->add_option("--limit", options.limit, "No more than these (default 1000)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   app.add_subcommand("kick", "End the connection of a client (a 5.0 client is told 0x98)")
       ->add_option("client", options.client_id, "Client id")
       ->required();

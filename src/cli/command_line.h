@@ -20,9 +20,11 @@ struct ServeOptions {
 };
 
 struct CtlOptions {
-  std::string command;     // as the control socket knows it
-  std::string client_id;   // kick
-  std::int64_t shard = 0;  // shard-move
+  std::string command;
+  std::string match;        // clients: only those whose id contains it
+  std::uint64_t limit = 0;  // clients: no more than these; 0: as many as the broker gives at once
+  std::string client_id;    // kick
+  std::int64_t shard = 0;   // shard-move
   std::int64_t worker = 0;
   std::string data_dir = "./data";
   bool is_json = false;

@@ -77,11 +77,17 @@ bool ControlServer::serve_one() {
   return is_accepted;
 }
 
+ControlResponse ControlServer::respond(const net::Fd& connection,
+                                       const Result<ControlRequest, ControlResponse>& request) {
+  if (!is_trusted(connection)) return control_error(403, "only the user of the broker, and root, may ask");
+  return request ? answer_(*request) : request.error();
+}
+
 // A client that breaks off hears nothing more; there is nobody to tell.
 void ControlServer::answer_on(const net::Fd& connection) {
   limit_silence(connection, kServerPatienceS);
-  const auto request = receive_line(connection, kControlRequestBytesMax);
-  if (request) (void)send_line(connection, answer_(*request));
+  const auto request = receive_request(connection);
+  (void)send_response(connection, respond(connection, request));
 }
 
 }  // namespace nightjar::cli

@@ -1,20 +1,19 @@
-// Answers `nightjar ctl` on the control socket, from its own thread, one request at a time.
+// Answers HTTP requests on the control socket, from its own thread, one at a time.
 #pragma once
 
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <string>
-#include <string_view>
 #include <thread>
 
 #include "base/result.h"
+#include "cli/control_http.h"
 #include "net/fd.h"
 
 namespace nightjar::cli {
 
-// One request line in, one answer line out; called on the control thread.
-using ControlAnswer = std::function<std::string(std::string_view request)>;
+// Called on the control thread.
+using ControlAnswer = std::function<ControlResponse(const ControlRequest& request)>;
 
 class ControlServer {
  public:
@@ -31,6 +30,7 @@ class ControlServer {
   // False: there was no descriptor for the connection.
   bool serve_one();
   void answer_on(const net::Fd& connection);
+  ControlResponse respond(const net::Fd& connection, const Result<ControlRequest, ControlResponse>& request);
 
   std::filesystem::path path_;
   net::Fd socket_;

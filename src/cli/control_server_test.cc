@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -15,23 +16,24 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 
 struct ControlServerTest : testing::Test {
-  static std::string ask(const fs::path& socket, std::string_view request) {
+  static std::string ask(const fs::path& socket, const std::string& word) {
     const auto connection = connect_to(socket);
     if (!connection) return connection.error().message;
-    if (const auto sent = send_line(*connection, request); !sent) return sent.error().message;
-    const auto answer = receive_line(*connection, kControlAnswerBytesMax);
-    return answer ? *answer : answer.error().message;
+    if (const auto sent = send_request(*connection, {.path = {word}}); !sent) return sent.error().message;
+    const auto answer = receive_response(*connection);
+    return answer ? answer->body : answer.error().message;
   }
-  static std::string echo(std::string_view request) { return "you said " + std::string(request); }
+  static ControlResponse echo(const ControlRequest& request) { return {200, "you said " + request.path[0]}; }
 
   test_support::TempDir directory;
   fs::path root = directory.path();
 };
 
-TEST_F(ControlServerTest, AnswersOneLineWithOneLine) {
+TEST_F(ControlServerTest, AnswersOneRequestWithOneResponse) {
   const auto server = ControlServer::start(root / "nightjar.sock", echo);
   ASSERT_TRUE(server.has_value()) << server.error().message;
   EXPECT_EQ(ask(root / "nightjar.sock", "hello"), "you said hello");
@@ -72,8 +74,37 @@ TEST_F(ControlServerTest, SurvivesAClientThatBreaksOff) {
 TEST_F(ControlServerTest, ARequestHasABound) {
   const auto server = ControlServer::start(root / "nightjar.sock", echo);
   EXPECT_THAT(ask(root / "nightjar.sock", std::string(2 * kControlRequestBytesMax, 'x')),
-              HasSubstr("the control connection"));
+              AnyOf(HasSubstr("the control connection"), HasSubstr("limit")));
   EXPECT_EQ(ask(root / "nightjar.sock", "hello"), "you said hello");
+}
+
+TEST_F(ControlServerTest, GivesTheHandlerAllOfTheRequest) {
+  ControlRequest seen;
+  const auto server = ControlServer::start(root / "nightjar.sock", [&](const ControlRequest& request) {
+    seen = request;
+    return ControlResponse{409, "{}"};
+  });
+  const ControlRequest sent{.method = "POST",
+                            .path = {"a b/c", "%", "\xc3\xa9"},
+                            .query = {{"match", "x&y=z +"}, {"limit", "3"}},
+                            .body = std::string(3 * 16384, ' ')};
+  const auto connection = connect_to(root / "nightjar.sock");
+  ASSERT_TRUE(send_request(*connection, sent));
+  EXPECT_EQ(receive_response(*connection)->status, 409U);
+  EXPECT_EQ(seen.method, sent.method);
+  EXPECT_EQ(seen.path, sent.path);
+  EXPECT_EQ(seen.query, sent.query);
+  EXPECT_EQ(seen.body, sent.body);
+}
+
+TEST_F(ControlServerTest, TellsWhoSpeaksNoHttp) {
+  const auto server = ControlServer::start(root / "nightjar.sock", echo);
+  const auto connection = connect_to(root / "nightjar.sock");
+  ASSERT_GT(::send(connection->get(), "hello\r\n\r\n", 9, 0), 0);
+  const auto answer = receive_response(*connection);
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->status, 400U);
+  EXPECT_THAT(answer->body, HasSubstr("error"));
 }
 
 TEST_F(ControlServerTest, WithoutABrokerTheFixIsNamed) {

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -87,33 +87,11 @@ void limit_silence(const net::Fd& connection, int seconds) {
   ::setsockopt(connection.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
 }
 
-Result<void> send_line(const net::Fd& connection, std::string_view line) {
-  std::string rest{line};
-  rest += '\n';
-  while (!rest.empty()) {
-    const ssize_t sent = ::send(connection.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) return fail(fmt::format("the control connection broke: {}", std::strerror(errno)));
-    rest.erase(0, static_cast<std::size_t>(sent));
-  }
-  return {};
-}
-
-Result<std::string> receive_line(const net::Fd& connection, std::size_t bytes_max) {
-  std::string line;
-  std::array<char, 4096> chunk{};
-  while (line.size() <= bytes_max) {
-    const ssize_t count = ::recv(connection.get(), chunk.data(), chunk.size(), 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail(fmt::format("the control connection broke: {}", std::strerror(errno)));
-    if (count == 0) return fail("the control connection ended early");
-    line.append(chunk.data(), static_cast<std::size_t>(count));
-    if (line.back() == '\n') {
-      line.pop_back();
-      return line;
-    }
-  }
-  return fail("a line on the control connection is too long");
+bool is_trusted(const net::Fd& connection) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  return peer.uid == 0 || peer.uid == ::geteuid();
 }
 
 }  // namespace nightjar::cli

@@ -4,12 +4,10 @@
 
 #include <boost/json.hpp>
 #include <cstdio>
-#include <filesystem>
 
+#include "cli/client_json.h"
 #include "cli/command_line.h"
-#include "cli/control_answer.h"
-#include "cli/control_socket.h"
-#include "cli/data_dir.h"
+#include "cli/control_client.h"
 #include "cli/stats_table.h"
 
 namespace nightjar::cli {
@@ -17,22 +15,38 @@ namespace {
 
 namespace json = boost::json;
 
-Result<std::string> ask(const CtlOptions& options) {
-  const json::object request{{"command", options.command},
-                             {"client", options.client_id},
-                             {"shard", options.shard},
-                             {"worker", options.worker}};
-  const auto socket = std::filesystem::absolute(options.data_dir) / kControlSocketName;
-  NJ_TRY(const net::Fd connection, connect_to(socket));
-  NJ_CHECK(send_line(connection, json::serialize(request)));
-  return receive_line(connection, kControlAnswerBytesMax);
+Result<std::string> done(std::string_view) { return "done\n"; }
+
+// What a subcommand asks, and how its answer reads for people.
+struct Question {
+  ControlRequest request;
+  Result<std::string> (*table)(std::string_view answer) = done;
+};
+
+Question clients_question(const CtlOptions& options) {
+  Question question{{.path = {"api", "v1", "clients"}}, clients_table};
+  if (!options.match.empty()) question.request.query["match"] = options.match;
+  if (options.limit != 0) question.request.query["limit"] = std::to_string(options.limit);
+  return question;
+}
+
+Question question_of(const CtlOptions& options) {
+  if (options.command == "clients") return clients_question(options);
+  if (options.command == "kick")
+    return {{.method = "DELETE", .path = {"api", "v1", "clients", options.client_id}}};
+  if (options.command == "shard-move") {
+    return {{.method = "POST",
+             .path = {"api", "v1", "shards", std::to_string(options.shard), "move"},
+             .body = json::serialize(json::object{{"worker", options.worker}})}};
+  }
+  return {{.path = {"api", "v1", "stats"}}, stats_table};
 }
 
 Result<std::string> run(const CtlOptions& options) {
-  NJ_TRY(const std::string answer, ask(options));
-  NJ_CHECK(check_answer(answer));
+  const Question question = question_of(options);
+  NJ_TRY(const std::string answer, ask_broker(options.data_dir, question.request));
   if (options.is_json) return answer + "\n";
-  return options.command == "stats" ? stats_table(answer) : "done\n";
+  return question.table(answer);
 }
 
 }  // namespace

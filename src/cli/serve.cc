@@ -87,7 +87,7 @@ class Broker {
     std::unique_ptr<Broker> broker{new Broker(config, std::move(mail), std::move(kept))};
     NJ_CHECK(broker->bring_back());
     NJ_TRY(broker->control_, ControlServer::start(data.control_socket(), [commands = broker->commands_.get()](
-                                                                             std::string_view request) {
+                                                                             const ControlRequest& request) {
              return commands->answer(request);
            }));
     // Last: who can connect can also ask.

@@ -8,8 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "cli/control_answer.h"
-#include "cli/control_socket.h"
+#include "cli/control_client.h"
 #include "cli/data_dir.h"
 #include "net/fd.h"
 #include "store/rocks_store.h"
@@ -45,13 +44,12 @@ Result<bool> make_empty_directory(const fs::path& target) {
   return is_new;
 }
 
-Result<void> ask_broker(const fs::path& socket, const fs::path& target) {
-  NJ_TRY(const net::Fd connection, connect_to(socket));
-  limit_silence(connection, kBackupPatienceS);
-  NJ_CHECK(send_line(connection,
-                     json::serialize(json::object{{"command", "backup"}, {"directory", target.string()}})));
-  NJ_TRY(const std::string answer, receive_line(connection, kControlAnswerBytesMax));
-  return check_answer(answer);
+Result<void> let_broker_back_up(const fs::path& data_dir, const fs::path& target) {
+  const ControlRequest request{.method = "POST",
+                               .path = {"api", "v1", "backup"},
+                               .body = json::serialize(json::object{{"directory", target.string()}})};
+  NJ_CHECK(ask_broker(data_dir, request, kBackupPatienceS));
+  return {};
 }
 
 }  // namespace
@@ -72,7 +70,7 @@ Result<void> back_up(const fs::path& target, const CopyStore& copy) {
 Result<void> back_up_data(const fs::path& data_dir, const fs::path& target) {
   const fs::path absolute = fs::absolute(target).lexically_normal();
   const fs::path directory = absolute.has_filename() ? absolute : absolute.parent_path();
-  if (broker_serves(data_dir)) return ask_broker(fs::absolute(data_dir) / kControlSocketName, directory);
+  if (broker_serves(data_dir)) return let_broker_back_up(data_dir, directory);
   NJ_TRY(const DataDir data, DataDir::open_existing(data_dir));
   std::error_code error;
   if (!fs::exists(data.store(), error)) {

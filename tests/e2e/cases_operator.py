@@ -1,4 +1,5 @@
 """What an operator sees: start, refusals to start, log, counters, stop."""
+import http.client
 import json
 import re
 import signal
@@ -286,6 +287,52 @@ def ctl_stats_without_a_broker_says_what_to_do(case):
     process = case.spawn([BINARY, "ctl", "stats", "--data", str(case.directory())], "nightjar ctl")
     expect(process.finish() != 0, "it is an error")
     expect(str(case.directory()) in "\n".join(process.lines()), "the message names the directory")
+
+
+class UnixHttp(http.client.HTTPConnection):
+    """HTTP as any program of the user speaks it with the control socket."""
+
+    def __init__(self, path):
+        super().__init__("nightjar", timeout=10)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(self._path)
+
+
+def over_http(broker, method, path, body=None):
+    connection = UnixHttp(f"{broker.data}/nightjar.sock")
+    connection.request(method, path, body=json.dumps(body) if body is not None else None)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+@case("operator/clients")
+def clients_are_listed_and_kicked_over_http_as_by_ctl(case):
+    broker = case.start_broker()
+    client = connected(case, "pump 1/a", port=broker.port)
+    client.subscribe("x/#", qos=1)
+    connected(case, "valve", port=broker.port)
+    status, listed = over_http(broker, "GET", "/api/v1/clients?match=pump")
+    expect_equal((status, [each["client_id"] for each in listed["clients"]]), (200, ["pump 1/a"]), "who matches")
+    expect_equal(listed["clients"][0]["subscriptions"], 1, "subscriptions")
+    status, cut = over_http(broker, "GET", "/api/v1/clients?limit=1")
+    expect_equal((status, len(cut["clients"]), cut["more"]), (200, 1, True), "a list that is cut says so")
+    status, one = over_http(broker, "GET", "/api/v1/clients/pump%201%2Fa")
+    expect_equal((status, one["connected"]), (200, True), "one client")
+    table = case.run([BINARY, "ctl", "clients", "--data", broker.data], "nightjar ctl")
+    expect(any("pump 1/a" in line for line in table) and any("valve" in line for line in table), "the table shows both")
+    expect_equal(over_http(broker, "DELETE", "/api/v1/clients/pump%201%2Fa")[0], 200, "the kick")
+    client.expect_disconnect(0x98)
+    status, refusal = over_http(broker, "DELETE", "/api/v1/clients/pump%201%2Fa")
+    expect_equal(status, 404, "the second kick")
+    expect("pump 1/a" in refusal["error"], "the refusal names the client")
+    expect_equal(over_http(broker, "PUT", "/api/v1/stats")[0], 405, "a wrong method")
+    status, unknown = over_http(broker, "GET", "/api/v2")
+    expect_equal(status, 404, "an unknown path")
+    status, known = over_http(broker, "GET", "/api/v1")
+    expect("GET /api/v1/stats" in known["paths"], "the paths are listed")
 
 
 FEW_FILES = 64
