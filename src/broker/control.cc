@@ -1,5 +1,8 @@
 #include "broker/control.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "base/block_pool.h"
 #include "broker/connections.h"
 #include "broker/worker.h"
@@ -22,6 +25,38 @@ bool move_shard(Worker& worker, ShardId shard, WorkerIndex to) {
   if (to == worker.index()) return false;
   return worker.state().moves.start(worker.state(), shard, to);
 }
+
+void change_queue_limits(Worker& worker, const ListenerPolicy& from, const ListenerPolicy& to) {
+  worker.state().sessions.for_each([&](Session& session) {
+    if (session.policy == &from) session.policy = &to;
+  });
+}
+
+std::size_t disconnect_clients_of(Worker& worker, std::string_view listener) {
+  WorkerState& state = worker.state();
+  std::vector<Connection*> found;
+  for (const auto& connection : state.connections) {
+    if (connection->policy->name == listener) found.push_back(connection.get());
+  }
+  for (Connection* connection : found) {
+    // One may end with another: its will takes over a shared group's message, and so on.
+    if (!connection->is_open()) continue;
+    close_connection(state, *connection,
+                     {.code = mqtt::ReasonCode::kAdministrativeAction,
+                      .why = "the listener was taken out of the configuration",
+                      .is_expected = true});
+  }
+  return found.size();
+}
+
+std::size_t count_clients_of(Worker& worker, std::string_view listener) {
+  const auto& connections = worker.state().connections;
+  return static_cast<std::size_t>(
+      std::count_if(connections.begin(), connections.end(),
+                    [&](const auto& connection) { return connection->policy->name == listener; }));
+}
+
+void restart_sys_topics(Worker& worker) { start_sys_topics(worker.state()); }
 
 void free_spare_memory(Worker& worker) {
   worker.state().routes.clear();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "broker/client_list.h"
+#include "broker/worker_state.h"
 #include "tests/support/client.h"
 #include "tests/support/world.h"
 
@@ -89,6 +90,79 @@ TEST(Clients, AreShownWithWhatWaitsForThem) {
   EXPECT_EQ(connected.keep_alive_s, 30U);
   EXPECT_EQ(connected.connected_for, Duration::seconds(2));
   EXPECT_TRUE(of("nobody").empty());
+}
+
+TEST(Listeners, AreTakenAwayWithTheirClients) {
+  World world{{.workers = 1}};
+  Client client{world, "client"};
+  client.connect();
+  client.run();
+  std::size_t count = 0;
+  run_on(world, {0}, [&](broker::Worker& worker) { count = broker::count_clients_of(worker, "default"); });
+  EXPECT_EQ(count, 1U);
+  run_on(world, {0}, [&](broker::Worker& worker) { count = broker::disconnect_clients_of(worker, "other"); });
+  EXPECT_EQ(count, 0U);
+  client.run();
+  EXPECT_FALSE(client.is_closed());
+  run_on(world, {0},
+         [&](broker::Worker& worker) { count = broker::disconnect_clients_of(worker, "default"); });
+  EXPECT_EQ(count, 1U);
+  client.run();
+  EXPECT_EQ(client.disconnect_code, ReasonCode::kAdministrativeAction);
+}
+
+TEST(QueueLimits, HoldForSessionsThatAreThereWhenTheyChange) {
+  World world{{.workers = 1}};
+  Client away{world, "away"};
+  away.connect({.session_expiry_s = 100});
+  away.subscribe("a", mqtt::Qos::kAtLeastOnce);
+  away.run();
+  away.disconnect();
+  away.run();
+  broker::ListenerPolicy strict;
+  strict.queue.messages_max = 2;
+  const broker::Session* session = world.worker(0).state().find_session("away");
+  run_on(world, {0},
+         [&](broker::Worker& worker) { broker::change_queue_limits(worker, *session->policy, strict); });
+  Client publisher{world, "publisher"};
+  publisher.connect();
+  for (int n = 0; n < 5; ++n) publisher.publish("a", "v", {.qos = mqtt::Qos::kAtLeastOnce});
+  publisher.run();
+  EXPECT_EQ(session->outbox.size(), 2U);
+  session = nullptr;
+  world.drain();
+}
+
+TEST(NodePolicies, ChangeWhileTheNodeServes) {
+  World world{{.workers = 1, .node = {.retained_messages_max = 1, .sys_interval = Duration{0}}}};
+  Client client{world, "client"};
+  client.connect();
+  client.subscribe("$SYS/broker/version");
+  client.publish("a", "v", {.qos = mqtt::Qos::kAtLeastOnce, .retain = true});
+  client.publish("b", "v", {.qos = mqtt::Qos::kAtLeastOnce, .retain = true});
+  client.run();
+  EXPECT_EQ(world.node().retained().count(), 1U);
+  broker::NodePolicy policy = world.node().policy();
+  policy.retained_messages_max = 10;
+  policy.sys_interval = Duration::seconds(5);
+  policy.shards = 4096;
+  const std::uint16_t shards = world.node().policy().shards;
+  world.node().change_policy(policy);
+  EXPECT_EQ(world.node().policy().shards, shards) << "not while it runs";
+  run_on(world, {0}, [](broker::Worker& worker) { broker::restart_sys_topics(worker); });
+  client.publish("b", "v", {.qos = mqtt::Qos::kAtLeastOnce, .retain = true});
+  client.run();
+  world.advance(Duration::seconds(6));
+  client.run();
+  EXPECT_FALSE(client.received.empty()) << "$SYS";
+  EXPECT_GE(world.node().retained().count(), 2U);
+  policy.sys_interval = Duration{0};
+  world.node().change_policy(policy);
+  run_on(world, {0}, [](broker::Worker& worker) { broker::restart_sys_topics(worker); });
+  client.received.clear();
+  world.advance(Duration::seconds(60));
+  client.run();
+  EXPECT_TRUE(client.received.empty());
 }
 
 TEST(MoveShard, OnlyItsOwnerGivesItAway) {

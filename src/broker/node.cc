@@ -4,8 +4,19 @@
 
 namespace nightjar::broker {
 
+namespace {
+
+std::vector<std::unique_ptr<const NodePolicy>> one_policy(const NodePolicy& policy) {
+  std::vector<std::unique_ptr<const NodePolicy>> policies;
+  policies.push_back(std::make_unique<NodePolicy>(policy));
+  return policies;
+}
+
+}  // namespace
+
 Node::Node(const NodePolicy& policy, const Ports& ports, std::uint16_t workers)
-    : policy_(policy),
+    : policies_(one_policy(policy)),
+      policy_(policies_.back().get()),
       ports_(ports),
       workers_(workers),
       owners_(policy.shards),
@@ -23,11 +34,21 @@ Node::Node(const NodePolicy& policy, const Ports& ports, std::uint16_t workers)
 }
 
 ShardId Node::shard_of(std::string_view client_id) const {
-  return broker::shard_of(client_id, policy_.shards);
+  return broker::shard_of(client_id, policy().shards);
 }
 
 ShardId Node::shard_of_group(std::string_view share_name, std::string_view filter) const {
-  return broker::shard_of_group(share_name, filter, policy_.shards);
+  return broker::shard_of_group(share_name, filter, policy().shards);
+}
+
+void Node::change_policy(const NodePolicy& wanted) {
+  auto next = std::make_unique<NodePolicy>(wanted);
+  next->shards = policy().shards;
+  next->placement = policy().placement;
+  next->refuses_when_full = policy().refuses_when_full;
+  retained_.set_limits(next->retained_messages_max, next->retained_bytes_max);
+  policies_.push_back(std::move(next));
+  policy_.store(policies_.back().get(), std::memory_order_release);
 }
 
 RetainedReader Node::retained_reader() {

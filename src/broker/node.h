@@ -23,7 +23,11 @@ class Node {
   // `workers` from 1 to kWorkersMax.
   Node(const NodePolicy& policy, const Ports& ports, std::uint16_t workers);
 
-  [[nodiscard]] const NodePolicy& policy() const { return policy_; }
+  // Any thread. Stays as it is, and alive, when another one takes its place.
+  [[nodiscard]] const NodePolicy& policy() const { return *policy_.load(std::memory_order_acquire); }
+  // By one thread at a time. Shards, placement and whether publishers await reports stay as they were made;
+  // `policy` says the same of them.
+  void change_policy(const NodePolicy& policy);
   [[nodiscard]] const Ports& ports() const { return ports_; }
   [[nodiscard]] std::uint16_t worker_count() const { return workers_; }
 
@@ -61,7 +65,7 @@ class Node {
   std::uint64_t next_ordinal() { return ordinal_.fetch_add(1, std::memory_order_relaxed) + 1; }
 
   // True if publishers must hear from every target before they are acknowledged: some queue may refuse them.
-  [[nodiscard]] bool awaits_reports() const { return policy_.refuses_when_full; }
+  [[nodiscard]] bool awaits_reports() const { return policy().refuses_when_full; }
 
   // ---- what is kept ----
 
@@ -98,7 +102,8 @@ class Node {
   RetainedMessages& retained() { return retained_; }
 
  private:
-  NodePolicy policy_;
+  std::vector<std::unique_ptr<const NodePolicy>> policies_;  // the last one is in force
+  std::atomic<const NodePolicy*> policy_;
   Ports ports_;
   std::uint16_t workers_;
   std::vector<std::atomic<std::uint16_t>> owners_;

@@ -131,9 +131,14 @@ void LoadAverage::update(std::uint64_t total, double seconds) {
 }
 
 void start_sys_topics(WorkerState& worker) {
-  if (worker.node.policy().sys_interval.ms <= 0) return;
-  worker.sys_topics = std::make_unique<SysTopics>();
-  worker.sys_topics->last_ms = worker.now.ms;
+  if (worker.node.policy().sys_interval.ms <= 0) {
+    worker.sys_timer.reset();
+    return;
+  }
+  if (!worker.sys_topics) {
+    worker.sys_topics = std::make_unique<SysTopics>();
+    worker.sys_topics->last_ms = worker.now.ms;
+  }
   worker.sys_timer = std::make_unique<Timer>(&on_interval, &worker);
   worker.timers.arm(*worker.sys_timer, worker.now);
 }

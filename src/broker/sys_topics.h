@@ -28,6 +28,7 @@ struct SysTopics {
       bytes_received, bytes_sent, connections;
 };
 
+// Also again, after the interval changed.
 void start_sys_topics(WorkerState& worker);
 
 }  // namespace nightjar::broker

@@ -33,6 +33,9 @@ constexpr const char* kCtlExamples =
     "  nightjar ctl stats --json | jq .total.ledger   for programs\n"
     "  nightjar ctl clients --match pump              who is connected or has a session here\n"
     "  nightjar ctl kick pump-17                      end the connection of a client\n"
+    "  nightjar ctl reload --plan                     what the changed file would do\n"
+    "  nightjar ctl reload                            take it up (SIGHUP does the same)\n"
+    "  nightjar ctl config show --origin              every key, and where its value comes from\n"
     "  nightjar ctl shard-move 5 0                    serve shard 5 on worker 0 from now on\n\n"
     "The same over HTTP, for the user of the broker and root:\n"
     "  curl --unix-socket data/nightjar.sock http://nightjar/api/v1\n\n";
@@ -116,6 +119,14 @@ Result<CtlOptions, int> parse_ctl(int argc, const char* const* argv) {
   app.add_subcommand("kick", "End the connection of a client (a 5.0 client is told 0x98)")
       ->add_option("client", options.client_id, "Client id")
       ->required();
+  app.add_subcommand("reload", "Take up the configuration file anew, all of it or nothing")
+      ->add_flag("--plan", options.is_plan,
+                 "Only say what would change, what waits for a restart, who is "
+                 "disconnected");
+  CLI::App* config = app.add_subcommand("config", "The configuration of the broker that runs");
+  config->require_subcommand(1);
+  config->add_subcommand("show", "Every key with its value")
+      ->add_flag("--origin", options.with_origin, "Also where the value comes from");
   CLI::App* move = app.add_subcommand("shard-move", "Give a shard, with its clients, to another worker");
   move->add_option("shard", options.shard, "Shard, counted from 0")
       ->required()

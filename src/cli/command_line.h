@@ -26,6 +26,8 @@ struct CtlOptions {
   std::string client_id;    // kick
   std::int64_t shard = 0;   // shard-move
   std::int64_t worker = 0;
+  bool is_plan = false;      // reload: only say what it would do
+  bool with_origin = false;  // config
   std::string data_dir = "./data";
   bool is_json = false;
 };

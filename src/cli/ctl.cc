@@ -8,6 +8,7 @@
 #include "cli/client_json.h"
 #include "cli/command_line.h"
 #include "cli/control_client.h"
+#include "cli/control_config.h"
 #include "cli/stats_table.h"
 
 namespace nightjar::cli {
@@ -39,6 +40,15 @@ Question question_of(const CtlOptions& options) {
              .path = {"api", "v1", "shards", std::to_string(options.shard), "move"},
              .body = json::serialize(json::object{{"worker", options.worker}})}};
   }
+  if (options.command == "reload") {
+    return {{.method = "POST",
+             .path = {"api", "v1", "reload"},
+             .body = json::serialize(json::object{{"plan", options.is_plan}})},
+            reload_table};
+  }
+  if (options.command == "config")
+    return {{.path = {"api", "v1", "config"}},
+            options.with_origin ? config_table_with_origins : config_table};
   return {{.path = {"api", "v1", "stats"}}, stats_table};
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "broker/ids.h"
+#include "config/difference.h"
 #include "net/address.h"
 
 namespace nightjar::cli {
@@ -48,15 +49,23 @@ Result<config::Config, config::Problems> serve_config(const ServeOptions& option
   if (options.port) {
     config::ListenerConfig& only = config.listeners.front();
     only.port = *options.port;
+    config.from_command_line.insert(config::key_of(only, "port"));
     config.places.erase(only.label + ".port");
     config.places.erase(only.label);  // what is wrong with the port is not said there any more
   }
-  if (options.data_dir) config.node.data_dir = *options.data_dir;
+  if (options.data_dir) {
+    config.node.data_dir = *options.data_dir;
+    config.from_command_line.insert("node.data");
+  }
   if (options.placement) {
+    config.from_command_line.insert("node.placement");
     config.policy.placement =
         *options.placement == "spread" ? broker::Placement::kSpread : broker::Placement::kAdaptive;
   }
-  if (options.workers) config.node.workers = *options.workers;
+  if (options.workers) {
+    config.node.workers = *options.workers;
+    config.from_command_line.insert("node.workers");
+  }
   if (config.policy.shards < config.node.workers) {
     return tl::make_unexpected(config::Problems{
         fmt::format("{} workers are more than the {} shards of the configuration; use at most {}",

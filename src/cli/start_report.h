@@ -9,15 +9,10 @@
 
 #include "broker/durable/restore.h"
 #include "broker/policy.h"
+#include "cli/listeners.h"
 #include "config/config.h"
-#include "net/address.h"
 
 namespace nightjar::cli {
-
-struct ListeningAt {
-  net::Address address;
-  const broker::ListenerPolicy* policy = nullptr;
-};
 
 struct StartFacts {
   std::string version;

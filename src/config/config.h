@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -129,6 +130,8 @@ struct Config {
 
   // Where the file says it: "log.destination" -> "nightjar.toml:7:15". A listener stands under its label.
   std::map<std::string, std::string> places;
+  // Keys that an option of the command line decided, whatever the file says.
+  std::set<std::string> from_command_line;
 };
 
 }  // namespace nightjar::config

@@ -98,7 +98,7 @@ void DescriptorShortage::end() {
 
 Listener::Listener(EventLoop& loop, Handler& handler, const Endpoint& endpoint, Fd socket,
                    DescriptorShortage& shortage)
-    : loop_(loop), handler_(handler), endpoint_(endpoint), socket_(std::move(socket)), shortage_(shortage) {}
+    : loop_(loop), handler_(handler), endpoint_(&endpoint), socket_(std::move(socket)), shortage_(shortage) {}
 
 Listener::~Listener() { set_accepting(false); }
 
@@ -147,9 +147,9 @@ bool Listener::accept_one() {
     }
     return errno != EINVAL && errno != EBADF;  // the rest concerns one connection that is already gone
   }
-  handler_.on_accepted(
-      std::make_unique<Connection>(std::move(socket), peer, endpoint_.filter ? endpoint_.filter() : nullptr),
-      *endpoint_.policy);
+  handler_.on_accepted(std::make_unique<Connection>(std::move(socket), peer,
+                                                    endpoint_->filter ? endpoint_->filter() : nullptr),
+                       *endpoint_->policy);
   return true;
 }
 

@@ -25,7 +25,7 @@ inline constexpr Duration kAcceptPause = Duration::seconds(1);
 // Connections that wait in the kernel; it caps this at net.core.somaxconn.
 inline constexpr int kAcceptBacklog = 4096;
 
-// One address to listen on: what all workers share about it. Outlives the listeners.
+// One address to listen on: what all workers share about it. Does not change, and outlives the listeners.
 struct Endpoint {
   Address address;  // with the real port, if port 0 was asked for
   const broker::ListenerPolicy* policy = nullptr;
@@ -61,6 +61,10 @@ class Listener final : private Pollable {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
+  // Connections that come from now on get the policy and the filter of another endpoint of that address.
+  void change(const Endpoint& endpoint) { endpoint_ = &endpoint; }
+  [[nodiscard]] const Endpoint& endpoint() const { return *endpoint_; }
+
   // Whether new connections are welcome on this worker.
   void set_accepting(bool is_accepting);
   // Each turn: resumes a paused listener when `closed_count` (of Connections) grew or the pause is over.
@@ -77,7 +81,7 @@ class Listener final : private Pollable {
 
   EventLoop& loop_;
   Handler& handler_;
-  const Endpoint& endpoint_;
+  const Endpoint* endpoint_;
   Fd socket_;
   DescriptorShortage& shortage_;
   MonoTime now_{};

@@ -20,6 +20,16 @@ void WorkerLoop::listen(const Endpoint& endpoint, Fd socket, DescriptorShortage&
   welcome_clients_if_at_home();
 }
 
+void WorkerLoop::change(const Endpoint& before, const Endpoint& after) {
+  for (const auto& listener : listeners_) {
+    if (&listener->endpoint() == &before) listener->change(after);
+  }
+}
+
+void WorkerLoop::close(const Endpoint& endpoint) {
+  std::erase_if(listeners_, [&](const auto& listener) { return &listener->endpoint() == &endpoint; });
+}
+
 // A client that is accepted where its shard cannot be has to move at once, and wakes two workers.
 void WorkerLoop::welcome_clients_if_at_home() {
   for (const auto& listener : listeners_) listener->set_accepting(worker_.owns_shards());

@@ -23,8 +23,13 @@ class WorkerLoop final : public Handler {
   WorkerLoop(broker::Node& node, broker::WorkerIndex index, MailRoom& mail, LoadWatch& watch);
   ~WorkerLoop() override;
 
-  // Before run(). `endpoint` and `shortage` outlive the loop.
+  // Before run(), or in a turn. `endpoint` and `shortage` outlive the loop.
   void listen(const Endpoint& endpoint, Fd socket, DescriptorShortage& shortage);
+
+  // In a turn: connections that come to `before` are treated as `after` says.
+  void change(const Endpoint& before, const Endpoint& after);
+  // In a turn: accepts nothing more there.
+  void close(const Endpoint& endpoint);
 
   // Turns until request_stop().
   void run();

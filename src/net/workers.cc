@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <chrono>
+#include <latch>
 #include <utility>
 
 namespace nightjar::net {
@@ -22,14 +23,54 @@ Workers::~Workers() {
   }
 }
 
+Result<Workers::Bound, BindError> Workers::bind(const Address& address, const broker::ListenerPolicy& policy,
+                                                FilterFactory filter) {
+  Bound bound{std::make_unique<Endpoint>(Endpoint{address, &policy, std::move(filter)}), {}};
+  NJ_TRY(bound.sockets, bind_sockets(bound.endpoint->address, node_.worker_count()));
+  return bound;
+}
+
+const Endpoint& Workers::listen(Bound bound) {
+  endpoints_.push_back(std::move(bound.endpoint));
+  const Endpoint& endpoint = *endpoints_.back();
+  on_each_loop([&](WorkerLoop& loop, std::size_t index) {
+    loop.listen(endpoint, std::move(bound.sockets[index]), shortage_);
+  });
+  return endpoint;
+}
+
 Result<Address, BindError> Workers::listen(const Address& address, const broker::ListenerPolicy& policy,
                                            FilterFactory filter) {
-  auto endpoint = std::make_unique<Endpoint>(Endpoint{address, &policy, std::move(filter)});
-  NJ_TRY(std::vector<Fd> sockets, bind_sockets(endpoint->address, node_.worker_count()));
-  for (std::size_t i = 0; i < loops_.size(); ++i)
-    loops_[i]->listen(*endpoint, std::move(sockets[i]), shortage_);
-  endpoints_.push_back(std::move(endpoint));
-  return endpoints_.back()->address;
+  NJ_TRY(Bound bound, bind(address, policy, std::move(filter)));
+  return listen(std::move(bound)).address;
+}
+
+const Endpoint& Workers::change(const Endpoint& endpoint, const broker::ListenerPolicy& policy,
+                                FilterFactory filter) {
+  endpoints_.push_back(std::make_unique<Endpoint>(Endpoint{endpoint.address, &policy, std::move(filter)}));
+  const Endpoint& next = *endpoints_.back();
+  on_each_loop([&](WorkerLoop& loop, std::size_t) { loop.change(endpoint, next); });
+  return next;
+}
+
+void Workers::close(const Endpoint& endpoint) {
+  on_each_loop([&](WorkerLoop& loop, std::size_t) { loop.close(endpoint); });
+}
+
+// Before start() here and now; afterwards each in a turn of its thread. Returns when all have done it.
+void Workers::on_each_loop(const std::function<void(WorkerLoop&, std::size_t)>& task) {
+  if (threads_.empty()) {
+    for (std::size_t i = 0; i < loops_.size(); ++i) task(*loops_[i], i);
+    return;
+  }
+  std::latch done(static_cast<std::ptrdiff_t>(loops_.size()));
+  for (std::uint16_t i = 0; i < loops_.size(); ++i) {
+    mail_.run_on({i}, [&, i](broker::Worker&) {
+      task(*loops_[i], i);
+      done.count_down();
+    });
+  }
+  done.wait();
 }
 
 std::vector<broker::Worker*> Workers::unstarted() {

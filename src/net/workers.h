@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -26,9 +27,24 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  // Before start(): binds an address on every worker. Returns the address with the port that was bound.
+  // An address that is bound, with a socket for each worker; nobody accepts there yet.
+  struct Bound {
+    std::unique_ptr<Endpoint> endpoint;
+    std::vector<Fd> sockets;
+  };
+  Result<Bound, BindError> bind(const Address& address, const broker::ListenerPolicy& policy,
+                                FilterFactory filter = {});
+  // Every worker accepts there from now on. The endpoint lives as long as this.
+  const Endpoint& listen(Bound bound);
+  // Both at once. Returns the address with the port that was bound.
   Result<Address, BindError> listen(const Address& address, const broker::ListenerPolicy& policy,
                                     FilterFactory filter = {});
+  // Connections that come from now on are treated as said here; those that are there stay as they are.
+  const Endpoint& change(const Endpoint& endpoint, const broker::ListenerPolicy& policy,
+                         FilterFactory filter = {});
+  // Accepts nothing more there and frees the address. Clients stay.
+  void close(const Endpoint& endpoint);
+
   void start();
 
   // Before start(): to act as the workers, whose threads do not run yet.
@@ -42,11 +58,13 @@ class Workers {
   void stop();
 
  private:
+  void on_each_loop(const std::function<void(WorkerLoop&, std::size_t index)>& task);
+
   broker::Node& node_;
   MailRoom& mail_;
   LoadWatch watch_;
   DescriptorShortage shortage_;
-  std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;  // those that were closed, too: few, and small
   std::vector<std::unique_ptr<WorkerLoop>> loops_;
   std::vector<std::thread> threads_;
 

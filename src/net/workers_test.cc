@@ -235,6 +235,35 @@ TEST_F(WorkersTest, EndsWithConnectionsOpen) {
   // The leak checker and the destructors are the judges.
 }
 
+TEST_F(WorkersTest, AnAddressIsTakenUpChangedAndGivenBackWhileItServes) {
+  const std::uint16_t port = listen();
+  workers.start();
+  Client first{port};
+  first.send(connect_packet("first"));
+  read_until(first, kConnack);
+
+  const Address any = addresses_of("127.0.0.1", 0).value().front();
+  const Endpoint* extra = &workers.listen(workers.bind(any, policy).value());
+  const std::uint16_t extra_port = extra->address.port();
+  Client second{extra_port};
+  second.send(connect_packet("second"));
+  EXPECT_THAT(read_until(second, kConnack), HasSubstr(std::string(kConnack)));
+
+  broker::ListenerPolicy strict;
+  strict.packet_bytes_max = 4242;
+  extra = &workers.change(*extra, strict);
+  EXPECT_EQ(extra->address.port(), extra_port);
+  Client third{extra_port};
+  third.send(connect_packet("third"));
+  EXPECT_THAT(read_until(third, kConnack), HasSubstr(std::string("\x27\x00\x00\x10\x92", 5)))
+      << "Maximum Packet Size of the new policy";
+
+  workers.close(*extra);
+  EXPECT_TRUE(workers.bind(extra->address, policy).has_value()) << "the address is free again";
+  second.send(subscribe_packet("still/here"));
+  EXPECT_THAT(read_until(second, "\x90"), HasSubstr("\x90"));
+}
+
 TEST_F(WorkersTest, APortInUseIsRefused) {
   const std::uint16_t port = listen();
   const auto again = workers.listen(addresses_of("127.0.0.1", port).value().front(), policy);

@@ -335,6 +335,96 @@ def clients_are_listed_and_kicked_over_http_as_by_ctl(case):
     expect("GET /api/v1/stats" in known["paths"], "the paths are listed")
 
 
+RELOADED = """
+[queue]
+max_messages = {queued}
+
+[[listener]]
+name = "stays"
+address = "127.0.0.1"
+port = {stays}
+allow_anonymous = true
+max_packet_size = "{packet}"
+
+[[listener]]
+name = "{name}"
+address = "127.0.0.1"
+port = {other}
+allow_anonymous = true
+"""
+
+
+def ctl(case, broker, *words):
+    process = case.spawn([BINARY, "ctl", *words, "--data", broker.data], "nightjar ctl")
+    return process.finish(), "\n".join(process.lines())
+
+
+@case("operator/reload")
+def a_reload_changes_what_the_file_says_and_nothing_else(case):
+    directory = case.directory()
+    config = directory / "nightjar.toml"
+    stays, goes, comes = free_port(), free_port(), free_port()
+
+    def write(**values):
+        config.write_text(RELOADED.format(**{"queued": 1000, "stays": stays, "packet": "1MiB"} | values))
+    write(name="goes", other=goes)
+    broker = case.spawn([BINARY, "-c", str(config), "--data", str(directory / "data")], "broker")
+    broker.data = str(directory / "data")
+    broker.wait_line(rf"127\.0\.0\.1:{goes}")
+    steady = connected(case, "steady", port=stays)
+    steady.subscribe("x", qos=1)
+    away = connected(case, "away", wire.V311, port=stays, clean=False)
+    away.subscribe("queue/#", qos=1)
+    away.disconnect()
+    lost = connected(case, "lost", port=goes)
+
+    # A file that is wrong, and one that cannot be served, change nothing.
+    config.write_text(config.read_text() + "spelling = 1\n")
+    status, said = ctl(case, broker, "reload")
+    expect(status != 0 and "spelling" in said and "nightjar.toml:" in said, f"the mistake is named: {said}")
+    with socket.create_server((HOST, 0)) as holder:
+        write(queued=3, name="comes", other=holder.getsockname()[1])
+        status, said = ctl(case, broker, "reload")
+        expect(status != 0 and "held by" in said, f"the holder is named: {said}")
+    lost.expect_nothing()
+    expect("queue.max_messages = 1000" in ctl(case, broker, "config", "show")[1], "the limit is as before")
+
+    write(queued=3, name="comes", other=comes, packet="2MiB")
+    status, plan = ctl(case, broker, "reload", "--plan")
+    expect_equal(status, 0, "a plan")
+    for words in ("queue.max_messages: 1000 -> 3 (at once)", "1 client", "listened on", "from now on"):
+        expect(words in plan, f'the plan says "{words}": {plan}')
+    lost.expect_nothing()
+    expect_equal(ctl(case, broker, "reload"), (0, plan), "what was planned is done")
+    lost.expect_disconnect(0x98)
+    connected(case, "new", port=comes).disconnect()
+    expect(end_of_connect(goes), "the old port is closed")
+    changed = connected(case, "changed", port=stays)
+    expect_equal(changed.connack.properties["maximum_packet_size"], 2 << 20, "the limit that new clients are told")
+    for n in range(5):
+        steady.publish("queue/x", b"%d" % n, qos=1)
+    expect_equal(over_http(broker, "GET", "/api/v1/clients/away")[1]["queued"], 3, "the queue keeps to its new limit")
+    steady.publish("x", b"still here", qos=1)
+    steady.receive("x")
+    origin = ctl(case, broker, "config", "show", "--origin")[1]
+    expect(re.search(r'node\.data = .*# command line', origin), "the origin of an option")
+    expect(re.search(r'queue\.max_messages = 3 .*# .*nightjar\.toml:3:', origin), "the origin of a key")
+
+    write(queued=4, name="comes", other=comes)
+    broker.signal(signal.SIGHUP)
+    broker.wait_line(r"queue\.max_messages was 3 and is 4 now")
+    steady.publish("x", b"still here", qos=1)
+    steady.receive("x")
+
+
+def end_of_connect(port):
+    try:
+        socket.create_connection((HOST, port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 FEW_FILES = 64
 KEEPS_CLIENTS_OUT = ("open_files", "accept_queue")
 

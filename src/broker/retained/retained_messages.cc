@@ -48,8 +48,8 @@ struct RetainedMessages::Rooms {
   Rooms(std::uint64_t most_messages, std::uint64_t most_bytes)
       : messages_max(most_messages), bytes_max(most_bytes) {}
 
-  const std::uint64_t messages_max;
-  const std::uint64_t bytes_max;
+  std::atomic<std::uint64_t> messages_max;
+  std::atomic<std::uint64_t> bytes_max;
   std::array<Partition, kPartitions> partitions;
   alignas(128) std::atomic<std::uint64_t> version{0};  // the latest one given to a message or a replay
   std::atomic<std::uint64_t> messages{0};
@@ -85,8 +85,8 @@ void RetainedMessages::Rooms::count_out(const Message& message) {
 }
 
 bool RetainedMessages::Rooms::has_room_for(const Message& message) const {
-  return messages.load(std::memory_order_relaxed) < messages_max &&
-         bytes.load(std::memory_order_relaxed) + message.size() <= bytes_max;
+  return messages.load(std::memory_order_relaxed) < messages_max.load(std::memory_order_relaxed) &&
+         bytes.load(std::memory_order_relaxed) + message.size() <= bytes_max.load(std::memory_order_relaxed);
 }
 
 void RetainedMessages::Rooms::remove(Message& message) {
@@ -143,6 +143,11 @@ std::size_t RetainedMessages::Rooms::sweep_partition(MonoTime now, std::size_t v
 
 RetainedMessages::RetainedMessages(std::uint64_t messages_max, std::uint64_t bytes_max)
     : rooms_(std::make_unique<Rooms>(messages_max, bytes_max)) {}
+
+void RetainedMessages::set_limits(std::uint64_t messages_max, std::uint64_t bytes_max) {
+  rooms_->messages_max.store(messages_max, std::memory_order_relaxed);
+  rooms_->bytes_max.store(bytes_max, std::memory_order_relaxed);
+}
 RetainedMessages::~RetainedMessages() = default;
 
 bool RetainedMessages::store(MessageRef message) {

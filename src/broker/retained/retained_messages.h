@@ -34,6 +34,9 @@ class RetainedMessages {
   RetainedMessages(const RetainedMessages&) = delete;
   RetainedMessages& operator=(const RetainedMessages&) = delete;
 
+  // What is beyond a smaller limit stays.
+  void set_limits(std::uint64_t messages_max, std::uint64_t bytes_max);
+
   // Stores a message with retain set, or removes the topic's entry when the payload is empty [MQTT-3.3.1-6].
   // Stamps message.set_retained_version before anybody can read it (also for a removal).
   // False: the limit is reached and the topic had no entry; nothing was stored.

@@ -1,0 +1,87 @@
+// The parts of a running broker, made and ended in the right order, and taken from one configuration to the
+// next while it serves. Used by the main thread; what says "any thread" by the control thread as well.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "auth/anonymous_auth.h"
+#include "auth/open_rules.h"
+#include "base/result.h"
+#include "broker/durable/restore.h"
+#include "broker/node.h"
+#include "cli/control_commands.h"
+#include "cli/control_server.h"
+#include "cli/data_dir.h"
+#include "cli/listeners.h"
+#include "cli/reload.h"
+#include "cli/system_entropy.h"
+#include "config/config.h"
+#include "net/mail_room.h"
+#include "net/system_clock.h"
+#include "net/workers.h"
+#include "store/memory_store.h"
+#include "store/rocks_store.h"
+
+namespace nightjar::cli {
+
+class RunningBroker final : private ReloadTarget {
+ public:
+  // `load` says what the configuration is now.
+  static Result<std::unique_ptr<RunningBroker>> open(const config::Config& config, const DataDir& data,
+                                                     Reload::Load load);
+  // What the workers hand in last is written before what it refers to goes.
+  ~RunningBroker() override;
+  RunningBroker(const RunningBroker&) = delete;
+  RunningBroker& operator=(const RunningBroker&) = delete;
+
+  void start() { workers_->start(); }
+  // Every client is told; true if all of them were gone in time.
+  bool drain();
+  // Frees what every worker holds for speed only. Returns when it has gone, or after some patience.
+  void free_spare_memory();
+
+  // Any thread. What reload() would do now, and doing it; see Reload. The log says what came of it.
+  Result<Reload::Plan, config::Problems> plan_reload();
+  Result<Reload::Plan, config::Problems> reload();
+  // Any thread.
+  std::vector<config::Setting> settings();
+
+  [[nodiscard]] bool loses_on_restart() const { return kept_ == nullptr; }
+  [[nodiscard]] const broker::Restored& restored() const { return restored_; }
+  [[nodiscard]] std::uint16_t workers() const { return mail_->workers(); }
+  [[nodiscard]] std::vector<ListeningAt> listening() const { return listeners_->listening(); }
+
+ private:
+  class Ready;
+
+  RunningBroker(const config::Config& config, Reload::Load load, std::unique_ptr<net::MailRoom> mail,
+                std::unique_ptr<store::RocksStore> kept);
+
+  broker::Store& store();
+  Result<void> bring_back(const std::vector<const broker::ListenerPolicy*>& policies);
+  Result<std::unique_ptr<Prepared>> prepare(const config::Config& config) override;
+  Result<void> check_health() override;
+  std::size_t clients_of(const config::ListenerConfig& listener) override;
+  void commit(const config::Config& config, Listeners::Next listeners);
+
+  net::SystemClock clock_;
+  store::MemoryStore nothing_kept_;
+  auth::AnonymousAuth authenticator_;
+  auth::OpenRules authorizer_;
+  SystemEntropy entropy_;
+  std::unique_ptr<net::MailRoom> mail_;
+  std::unique_ptr<store::RocksStore> kept_;  // none with durability = "memory"
+  broker::Restored restored_;
+  broker::Node node_;
+  std::unique_ptr<net::Workers> workers_;
+  std::unique_ptr<Listeners> listeners_;
+  std::mutex reload_mutex_;
+  Reload reload_;  // under reload_mutex_
+  bool is_draining_ = false;
+  std::unique_ptr<ControlCommands> commands_;
+  std::unique_ptr<ControlServer> control_;
+};
+
+}  // namespace nightjar::cli
