@@ -23,6 +23,7 @@
 #include "cli/data_dir.h"
 #include "cli/doctor.h"
 #include "cli/kept_state.h"
+#include "cli/listener_protocols.h"
 #include "cli/log_sink.h"
 #include "cli/serve_config.h"
 #include "cli/signals.h"
@@ -162,13 +163,26 @@ class Broker {
     return error.message + (error.is_about_port ? " with -p" : "");
   }
 
+  Result<void> listen_unix(const config::ListenerConfig& listener, net::FilterFactory filter) {
+    auto bound = workers_->listen_unix(listener.unix_path, static_cast<mode_t>(listener.unix_mode),
+                                       listener.policy, std::move(filter));
+    if (!bound) return fail(config::said_at(config_, listener.label, "path") + bound.error().message);
+    listening_.push_back({*bound, &listener.policy, describe_protocols(listener)});
+    return {};
+  }
+
   Result<void> listen() {
     for (const config::ListenerConfig& listener : config_.listeners) {
+      const net::FilterFactory filter = net::make_filter_factory(protocols_of(listener));
+      if (!listener.unix_path.empty()) {
+        NJ_CHECK(listen_unix(listener, filter));
+        continue;
+      }
       NJ_TRY(const auto addresses, net::addresses_of(listener.address, listener.port));
       for (const net::Address& address : addresses) {
-        auto bound = workers_->listen(address, listener.policy);
+        auto bound = workers_->listen(address, listener.policy, filter);
         if (bound) {
-          listening_.push_back({*bound, &listener.policy});
+          listening_.push_back({*bound, &listener.policy, describe_protocols(listener)});
         } else if (addresses.size() > 1 && address.family() == AF_INET6) {
           log::info(bound.error().message + "; going on without IPv6");
         } else {

@@ -17,6 +17,7 @@ namespace nightjar::cli {
 struct ListeningAt {
   net::Address address;
   const broker::ListenerPolicy* policy = nullptr;
+  std::string speaks;  // "MQTT over WebSocket"
 };
 
 struct StartFacts {

@@ -26,6 +26,21 @@ Result<Address, BindError> Workers::listen(const Address& address, const broker:
                                            FilterFactory filter) {
   auto endpoint = std::make_unique<Endpoint>(Endpoint{address, &policy, std::move(filter)});
   NJ_TRY(std::vector<Fd> sockets, bind_sockets(endpoint->address, node_.worker_count()));
+  return open(std::move(endpoint), std::move(sockets));
+}
+
+Result<Address, BindError> Workers::listen_unix(const std::string& path, mode_t mode,
+                                                const broker::ListenerPolicy& policy, FilterFactory filter) {
+  auto bound = bind_unix_socket(path, mode);
+  if (!bound) return tl::make_unexpected(BindError{bound.error().message});
+  auto endpoint = std::make_unique<Endpoint>(
+      Endpoint{unix_address(path).value(), &policy, std::move(filter), std::move(bound->file)});
+  NJ_TRY(std::vector<Fd> sockets,
+         share_socket(std::move(bound->socket), endpoint->address, node_.worker_count()));
+  return open(std::move(endpoint), std::move(sockets));
+}
+
+const Address& Workers::open(std::unique_ptr<Endpoint> endpoint, std::vector<Fd> sockets) {
   for (std::size_t i = 0; i < loops_.size(); ++i)
     loops_[i]->listen(*endpoint, std::move(sockets[i]), shortage_);
   endpoints_.push_back(std::move(endpoint));

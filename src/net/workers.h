@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -29,6 +30,9 @@ class Workers {
   // Before start(): binds an address on every worker. Returns the address with the port that was bound.
   Result<Address, BindError> listen(const Address& address, const broker::ListenerPolicy& policy,
                                     FilterFactory filter = {});
+  // The same with a Unix socket, whose `mode` says who may connect.
+  Result<Address, BindError> listen_unix(const std::string& path, mode_t mode,
+                                         const broker::ListenerPolicy& policy, FilterFactory filter = {});
   void start();
 
   // Before start(): to act as the workers, whose threads do not run yet.
@@ -42,6 +46,8 @@ class Workers {
   void stop();
 
  private:
+  const Address& open(std::unique_ptr<Endpoint> endpoint, std::vector<Fd> sockets);
+
   broker::Node& node_;
   MailRoom& mail_;
   LoadWatch watch_;
