@@ -91,7 +91,11 @@ class Transport {
 };
 
 // Why a connection ended on the network side.
-enum class TransportEnd : std::uint8_t { kPeerClosed, kError };
+enum class TransportEnd : std::uint8_t {
+  kPeerClosed,
+  kError,
+  kStreamOver  // TLS, WebSocket or the proxy's part came to its end, in good order or not
+};
 
 // Reaches the other workers (and, in a cluster, other nodes). A batch is handed over at the end of a turn;
 // batches from one worker to another arrive in order.

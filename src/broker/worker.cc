@@ -18,6 +18,18 @@ namespace {
 // Mail to oneself may cause more of it; what is left after this many rounds waits for the next turn.
 constexpr int kOwnMailRounds = 8;
 
+std::string_view why_closed(TransportEnd end) {
+  switch (end) {
+    case TransportEnd::kPeerClosed:
+      return "the peer closed the connection without DISCONNECT";
+    case TransportEnd::kStreamOver:
+      return "the stream that carried MQTT ended without DISCONNECT";
+    case TransportEnd::kError:
+      break;
+  }
+  return "network error";
+}
+
 void close_marked(WorkerState& worker) {
   while (!worker.to_close.empty()) {
     const WorkerState::Closing closing = worker.to_close.back();
@@ -208,11 +220,7 @@ void Worker::on_rest(Connection& connection, std::size_t count) {
 }
 
 void Worker::on_closed(Connection& connection, TransportEnd end) {
-  close_connection(
-      *state_, connection,
-      {.why = end == TransportEnd::kPeerClosed ? "the peer closed the connection without DISCONNECT"
-                                               : "network error",
-       .is_expected = true});
+  close_connection(*state_, connection, {.why = why_closed(end), .is_expected = true});
 }
 
 void Worker::on_drained(Connection& connection) {

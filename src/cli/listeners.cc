@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "broker/control.h"
 #include "cli/ask_worker.h"
+#include "cli/listener_protocols.h"
 #include "config/load.h"
 #include "net/address.h"
 
@@ -14,7 +15,7 @@ namespace nightjar::cli {
 namespace {
 
 bool is_same(const net::Address& a, const net::Address& b) {
-  return net::AddressText(a).view() == net::AddressText(b).view();
+  return a.size == b.size && std::memcmp(&a.storage, &b.storage, a.size) == 0;
 }
 
 // With the place to change it, in the file or on the command line.
@@ -41,44 +42,70 @@ Result<Listeners::Next> Listeners::prepare(const config::Config& config,
   Next next;
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const config::ListenerConfig& listener = config.listeners[i];
-    NJ_TRY(const auto addresses, net::addresses_of(listener.address, listener.port));
-    for (const net::Address& address : addresses) {
-      auto taken = take(address, *policies[i]);
-      if (taken) {
-        next.places.push_back(std::move(*taken));
-      } else if (addresses.size() > 1 && address.family() == AF_INET6) {
-        log::info(taken.error().message + "; going on without IPv6");
-      } else {
-        return fail(explain(config, listener, taken.error()));
-      }
-    }
+    const Service service{policies[i], net::make_filter_factory(protocols_of(listener)),
+                          describe_protocols(listener)};
+    NJ_CHECK(listener.unix_path.empty() ? prepare_tcp(config, listener, service, next)
+                                        : prepare_unix(config, listener, service, next));
   }
   return next;
 }
 
-Result<Listeners::Next::Place, net::BindError> Listeners::take(const net::Address& address,
-                                                               const broker::ListenerPolicy& policy) {
-  const auto served = std::find_if(places_.begin(), places_.end(), [&](const Place& place) {
-    return is_same(place.endpoint->address, address);
+Result<void> Listeners::prepare_tcp(const config::Config& config, const config::ListenerConfig& listener,
+                                    const Service& service, Next& next) {
+  NJ_TRY(const auto addresses, net::addresses_of(listener.address, listener.port));
+  for (const net::Address& address : addresses) {
+    auto taken =
+        take(address, service, [&] { return workers_.bind(address, *service.policy, service.filter); });
+    if (taken) {
+      next.places.push_back(std::move(*taken));
+    } else if (addresses.size() > 1 && address.family() == AF_INET6) {
+      log::info(taken.error().message + "; going on without IPv6");
+    } else {
+      return fail(explain(config, listener, taken.error()));
+    }
+  }
+  return {};
+}
+
+Result<void> Listeners::prepare_unix(const config::Config& config, const config::ListenerConfig& listener,
+                                     const Service& service, Next& next) {
+  NJ_TRY(const net::Address address, net::unix_address(listener.unix_path));
+  auto taken = take(address, service, [&] {
+    return workers_.bind_unix(listener.unix_path, static_cast<mode_t>(listener.unix_mode), *service.policy,
+                              service.filter);
   });
-  if (served != places_.end()) return Next::Place{.endpoint = served->endpoint, .policy = &policy};
-  NJ_TRY(net::Workers::Bound bound, workers_.bind(address, policy));
-  return Next::Place{.bound = std::move(bound), .policy = &policy};
+  if (!taken) return fail(config::said_at(config, listener.label, "path") + taken.error().message);
+  next.places.push_back(std::move(*taken));
+  return {};
+}
+
+Listeners::Taken Listeners::take(const net::Address& address, const Service& service, const Bind& bind) {
+  Next::Place place{service};
+  const auto served = std::find_if(places_.begin(), places_.end(),
+                                   [&](const Place& one) { return is_same(one.endpoint->address, address); });
+  if (served != places_.end()) {
+    place.endpoint = served->endpoint;
+  } else {
+    NJ_TRY(place.bound, bind());
+  }
+  return place;
 }
 
 void Listeners::serve(Next next) {
   std::vector<Place> places;
   std::vector<std::pair<const broker::ListenerPolicy*, const broker::ListenerPolicy*>> changed;
   for (Next::Place& place : next.places) {
+    const Service& service = place.service;
     if (place.endpoint == nullptr) {
-      places.push_back({&workers_.listen(std::move(place.bound)), place.policy});
+      places.push_back({&workers_.listen(std::move(place.bound)), service.policy, service.speaks});
       continue;
     }
     const auto before = std::find_if(places_.begin(), places_.end(),
                                      [&](const Place& served) { return served.endpoint == place.endpoint; });
-    changed.emplace_back(before->policy, place.policy);
+    changed.emplace_back(before->policy, service.policy);
     places_.erase(before);
-    places.push_back({&workers_.change(*place.endpoint, *place.policy), place.policy});
+    places.push_back(
+        {&workers_.change(*place.endpoint, *service.policy, service.filter), service.policy, service.speaks});
   }
   for (const Place& gone : places_) workers_.close(*gone.endpoint);
   for (std::uint16_t i = 0; i < mail_.workers(); ++i) {
@@ -93,7 +120,8 @@ void Listeners::serve(Next next) {
 
 std::vector<ListeningAt> Listeners::listening() const {
   std::vector<ListeningAt> listening;
-  for (const Place& place : places_) listening.push_back({place.endpoint->address, place.policy});
+  for (const Place& place : places_)
+    listening.push_back({place.endpoint->address, place.policy, place.speaks});
   return listening;
 }
 

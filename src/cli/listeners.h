@@ -2,6 +2,7 @@
 // one thread at a time that is no worker.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ namespace nightjar::cli {
 struct ListeningAt {
   net::Address address;
   const broker::ListenerPolicy* policy = nullptr;
+  std::string speaks;  // "MQTT over WebSocket"
 };
 
 class Listeners {
@@ -27,12 +29,18 @@ class Listeners {
   // connections and sessions refer to them.
   std::vector<const broker::ListenerPolicy*> adopt(const config::Config& config);
 
+  // What clients of an address meet.
+  struct Service {
+    const broker::ListenerPolicy* policy = nullptr;
+    net::FilterFactory filter;
+    std::string speaks;
+  };
   // A set of listeners that can be served at once, or be given up by destroying this.
   struct Next {
     struct Place {
+      Service service;
       const net::Endpoint* endpoint = nullptr;  // one that is served already, or
       net::Workers::Bound bound{};              // one to come
-      const broker::ListenerPolicy* policy = nullptr;
     };
     std::vector<Place> places;
   };
@@ -50,8 +58,17 @@ class Listeners {
   struct Place {
     const net::Endpoint* endpoint = nullptr;
     const broker::ListenerPolicy* policy = nullptr;
+    std::string speaks;
   };
-  Result<Next::Place, net::BindError> take(const net::Address& address, const broker::ListenerPolicy& policy);
+  using Taken = Result<Next::Place, net::BindError>;
+  using Bind = std::function<Result<net::Workers::Bound, net::BindError>()>;
+
+  Result<void> prepare_tcp(const config::Config& config, const config::ListenerConfig& listener,
+                           const Service& service, Next& next);
+  Result<void> prepare_unix(const config::Config& config, const config::ListenerConfig& listener,
+                            const Service& service, Next& next);
+  // Binds only if the address is not served.
+  Taken take(const net::Address& address, const Service& service, const Bind& bind);
 
   net::Workers& workers_;
   net::MailRoom& mail_;

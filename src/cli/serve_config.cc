@@ -9,6 +9,7 @@
 #include "broker/ids.h"
 #include "config/difference.h"
 #include "net/address.h"
+#include "net/network.h"
 
 namespace nightjar::cli {
 namespace {
@@ -25,10 +26,20 @@ config::ListenerConfig loopback_listener(const config::Config& config) {
 
 config::Problems check_addresses(const config::Config& config) {
   config::Problems problems;
+  const auto note = [&](const config::ListenerConfig& listener, const char* key, const std::string& message) {
+    problems.push_back(config::said_at(config, listener.label, key) + message);
+  };
   for (const config::ListenerConfig& listener : config.listeners) {
-    const auto addresses = net::addresses_of(listener.address, listener.port);
-    if (addresses) continue;
-    problems.push_back(config::said_at(config, listener.label, "address") + addresses.error().message);
+    if (!listener.unix_path.empty()) {
+      const auto address = net::unix_address(listener.unix_path);
+      if (!address) note(listener, "path", address.error().message);
+    } else if (const auto addresses = net::addresses_of(listener.address, listener.port); !addresses) {
+      note(listener, "address", addresses.error().message);
+    }
+    for (const std::string& text : listener.proxy.trusted) {
+      const auto network = net::Network::parse(text);
+      if (!network) note(listener, "proxy.trusted", network.error().message);
+    }
   }
   return problems;
 }
@@ -48,6 +59,11 @@ Result<config::Config, config::Problems> serve_config(const ServeOptions& option
   }
   if (options.port) {
     config::ListenerConfig& only = config.listeners.front();
+    if (!only.unix_path.empty()) {
+      return tl::make_unexpected(
+          config::Problems{fmt::format("-p {} is for a port, but the listener of {} is the Unix socket {}",
+                                       *options.port, *options.config_file, only.unix_path)});
+    }
     only.port = *options.port;
     config.from_command_line.insert(config::key_of(only, "port"));
     config.places.erase(only.label + ".port");

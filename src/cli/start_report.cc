@@ -25,6 +25,7 @@ bool is_loopback(const net::Address& address) {
 
 std::string who_may_enter(const ListeningAt& at) {
   if (!at.policy->allow_anonymous) return "nobody may enter";
+  if (at.address.family() == AF_UNIX) return "anonymous clients that may write to the socket may enter";
   return is_loopback(at.address) ? "anonymous clients of this machine may enter"
                                  : "ANONYMOUS clients from anywhere may enter";
 }
@@ -36,8 +37,8 @@ std::string expiry_text(std::uint32_t seconds) {
 
 void report_listener(const ListeningAt& at) {
   const std::string where{net::AddressText(at.address).view()};
-  log::info(fmt::format("listening on {}: {}; sessions of absent clients {}", where, who_may_enter(at),
-                        expiry_text(at.policy->session_expiry_max_s)),
+  log::info(fmt::format("listening on {}: {}; {}; sessions of absent clients {}", where, at.speaks,
+                        who_may_enter(at), expiry_text(at.policy->session_expiry_max_s)),
             {{"listener", at.policy->name}});
   if (at.policy->allow_anonymous) return;
   log::warn(fmt::format(

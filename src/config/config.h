@@ -106,6 +106,7 @@ struct ListenerConfig {
   std::string address = "*";
   std::uint16_t port = 1883;
   std::string unix_path;  // not empty: a Unix socket, and neither address nor port
+  std::uint32_t unix_mode = 0660;
   Protocol protocol = Protocol::kMqtt;
   TlsConfig tls;
   WebSocketConfig websocket;

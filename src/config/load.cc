@@ -60,6 +60,28 @@ std::optional<std::int64_t> read_amount(const toml::node& node, const Shape& sha
   return parse_duration(*text);
 }
 
+std::optional<Value> read_texts(const toml::node& node) {
+  const toml::array* const array = node.as_array();
+  if (array == nullptr) return std::nullopt;
+  std::vector<std::string> texts;
+  for (const toml::node& each : *array) {
+    const auto text = each.value_exact<std::string>();
+    if (!text) return std::nullopt;
+    texts.push_back(*text);
+  }
+  return texts;
+}
+
+std::optional<Value> read_mode(const toml::node& node) {
+  constexpr std::string_view kOctal = "01234567";
+  const auto text = node.value_exact<std::string>();
+  if (!text || text->size() < 3 || text->size() > 4) return std::nullopt;
+  if (text->find_first_not_of(kOctal) != std::string::npos) return std::nullopt;
+  const std::int64_t mode = std::stoll(*text, nullptr, 8);
+  if (mode > 0777) return std::nullopt;
+  return mode;
+}
+
 std::optional<Value> read_value(const toml::node& node, const Shape& shape) {
   if (shape.kind == Kind::kBool) {
     if (const auto flag = node.value_exact<bool>()) return *flag;
@@ -70,6 +92,8 @@ std::optional<Value> read_value(const toml::node& node, const Shape& shape) {
     return std::nullopt;
   }
   if (shape.kind == Kind::kChoice) return read_choice(node, shape);
+  if (shape.kind == Kind::kTexts) return read_texts(node);
+  if (shape.kind == Kind::kMode) return read_mode(node);
   const auto amount = read_amount(node, shape);
   if (!amount) return std::nullopt;
   if (shape.never != 0 && *amount == shape.never) return *amount;
@@ -178,13 +202,30 @@ class Loader {
       listener.label = label;
       remember(label, entry);
       read_section(entry, section_of(listener), label);
-      if (listener.policy.name.empty())
-        listener.policy.name = fmt::format("{}:{}", listener.address, listener.port);
+      if (table != nullptr) check_path(listener, *table);
+      if (listener.policy.name.empty()) {
+        listener.policy.name = listener.unix_path.empty()
+                                   ? fmt::format("{}:{}", listener.address, listener.port)
+                                   : listener.unix_path;
+      }
       if (!names.insert(listener.policy.name).second) {
         add(place_of(entry.source()),
             fmt::format("there is a listener \"{}\" already", listener.policy.name));
       }
       config_.listeners.push_back(std::move(listener));
+    }
+  }
+
+  // A Unix socket has no address and port, and only it has a mode.
+  void check_path(const ListenerConfig& listener, const toml::table& table) {
+    const bool is_unix = !listener.unix_path.empty();
+    for (const std::string_view key : {"address", "port", "path_mode"}) {
+      const toml::node* const said = table.get(key);
+      if (said == nullptr || is_unix == (key == "path_mode")) continue;
+      add(place_of(said->source()),
+          fmt::format("\"{}\" in [{}] {}", key, listener.label,
+                      is_unix ? "has no meaning beside \"path\"; take out one of them"
+                              : "needs \"path\", the Unix socket that it is for"));
     }
   }
 

@@ -109,7 +109,7 @@ TEST(Load, TheSampleNamesEveryKeyOfTheSchema) {
 TEST(Load, AListenerStartsFromTheLimitsAndSetsItsOwn) {
   const auto config = load_file(source_dir() + "/testdata/full.toml");
   ASSERT_TRUE(config.has_value());
-  ASSERT_EQ(config->listeners.size(), 2u);
+  ASSERT_EQ(config->listeners.size(), 3u);
   const ListenerConfig& plain = config->listeners[0];
   EXPECT_EQ(plain.policy.name, "plain");
   EXPECT_EQ(plain.address, "127.0.0.1");
@@ -119,6 +119,60 @@ TEST(Load, AListenerStartsFromTheLimitsAndSetsItsOwn) {
   EXPECT_EQ(plain.policy.receive_maximum, 20) << "from [limits]";
   EXPECT_EQ(plain.policy.queue.overflow, OverflowPolicy::kDropOld) << "its own";
   EXPECT_EQ(plain.policy.queue.messages_max, 500u) << "from [queue]";
+}
+
+TEST(Load, AListenerSaysHowItIsReached) {
+  const auto config = load_file(source_dir() + "/testdata/full.toml");
+  ASSERT_TRUE(config.has_value());
+  const ListenerConfig& automatic = config->listeners.at(0);
+  EXPECT_EQ(automatic.protocol, Protocol::kAuto);
+  EXPECT_THAT(automatic.websocket.origins, ElementsAre("https://plant.example", "http://localhost:8080"));
+  EXPECT_EQ(automatic.websocket.headers_bytes_max, 8u * 1024);
+  EXPECT_TRUE(automatic.proxy.is_on);
+  EXPECT_THAT(automatic.proxy.trusted, ElementsAre("10.0.0.0/8", "fd00::/8"));
+  EXPECT_TRUE(automatic.proxy.requires_tls);
+  const ListenerConfig& usual = config->listeners.at(1);
+  EXPECT_EQ(usual.protocol, Protocol::kMqtt);
+  EXPECT_TRUE(usual.websocket.origins.empty());
+  EXPECT_FALSE(usual.proxy.is_on);
+  const ListenerConfig& local = config->listeners.at(2);
+  EXPECT_EQ(local.unix_path, "/run/nightjar.sock");
+  EXPECT_EQ(local.unix_mode, 0666u);
+  EXPECT_EQ(local.policy.name, "/run/nightjar.sock");
+}
+
+TEST(Load, AUnixSocketHasNoAddressAndPortAndOnlyItHasAMode) {
+  EXPECT_THAT(
+      problems("[[listener]]\npath = \"/run/x\"\nport = 1883\n"),
+      ElementsAre("nightjar.toml:3:8: \"port\" in [listener.1] has no meaning beside \"path\"; take out "
+                  "one of them"));
+  EXPECT_THAT(problems("[[listener]]\npath = \"/run/x\"\naddress = \"*\"\n"),
+              ElementsAre(HasSubstr("\"address\" in [listener.1] has no meaning")));
+  EXPECT_THAT(problems("[[listener]]\npath_mode = \"0600\"\n"),
+              ElementsAre(HasSubstr("\"path_mode\" in [listener.1] needs \"path\"")));
+}
+
+TEST(Load, AModeIsOctal) {
+  EXPECT_THAT(problems("[[listener]]\npath = \"/run/x\"\npath_mode = \"660\"\n"), ElementsAre("no problem"));
+  for (const char* wrong : {"\"0690\"", "\"66\"", "\"1777\"", "\"rw-\"", "660", "true"}) {
+    EXPECT_THAT(problems(std::string("[[listener]]\npath = \"/run/x\"\npath_mode = ") + wrong + "\n"),
+                ElementsAre(HasSubstr("must be permissions in octal digits, such as \"0660\"")))
+        << wrong;
+  }
+}
+
+TEST(Load, AListHoldsStringsOnly) {
+  EXPECT_THAT(
+      problems("[[listener]]\n[listener.websocket]\norigins = [\"http://a\", 3]\n"),
+      ElementsAre("nightjar.toml:3:11: \"origins\" in [listener.1.websocket] must be an array of strings, "
+                  "not an array"));
+  EXPECT_THAT(problems("[[listener]]\n[listener.proxy]\ntrusted = \"10.0.0.0/8\"\n"),
+              ElementsAre(HasSubstr("must be an array of strings, not the string")));
+  EXPECT_THAT(problems("[[listener]]\n[listener.proxy]\nenabled = 1\nrequire_tls = 1\n"),
+              ElementsAre(HasSubstr("\"enabled\""), HasSubstr("\"require_tls\"")));
+  EXPECT_THAT(problems("[[listener]]\nprotocol = \"tcp\"\n[listener.websocket]\nmax_headers = \"1MiB\"\n"),
+              ElementsAre(HasSubstr("one of \"mqtt\", \"websocket\", \"auto\""),
+                          HasSubstr("a size from 1KiB to 64KiB")));
 }
 
 TEST(Load, AListenerIsClosedToAnonymousClientsAndNamedByItsAddress) {

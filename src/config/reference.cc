@@ -63,10 +63,14 @@ std::string reference() {
   Config config;
   ListenerConfig listener = fresh_listener(config);
   Section listeners = section_of(listener);
-  // Its first four keys are its own; the rest is documented once, at [limits].
-  listeners.slots.resize(4);
+  // Its own keys come first; the rest is documented once, at [limits].
+  for (const Section& section : sections_of(config)) {
+    if (section.name == "limits") listeners.slots.resize(listeners.slots.size() - section.slots.size());
+  }
   write_section(out, listeners, "[[listener]]");
-  write_section(out, listeners.nested.front(), "[listener.queue]");
+  for (const Section& nested : listeners.nested) {
+    write_section(out, nested, fmt::format("[listener.{}]", nested.name));
+  }
   for (const Section& section : sections_of(config)) {
     write_section(out, section, fmt::format("[{}]", section.name));
     for (const Section& nested : section.nested) {

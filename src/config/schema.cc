@@ -32,9 +32,12 @@ constexpr std::string_view kPlacements[] = {"spread", "adaptive"};
 constexpr std::string_view kDurabilities[] = {"fsync", "os", "memory"};
 constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
 constexpr std::string_view kFormats[] = {"text", "json"};
+constexpr std::string_view kProtocols[] = {"mqtt", "websocket", "auto"};
 
 constexpr Shape flag() { return {.kind = Kind::kBool}; }
 constexpr Shape text() { return {.kind = Kind::kText}; }
+constexpr Shape texts() { return {.kind = Kind::kTexts}; }
+constexpr Shape mode() { return {.kind = Kind::kMode}; }
 constexpr Shape number(std::int64_t min, std::int64_t max) {
   return {.kind = Kind::kNumber, .min = min, .max = max};
 }
@@ -51,9 +54,14 @@ constexpr Shape choice(std::span<const std::string_view> names) {
   return {.kind = Kind::kChoice, .choices = names};
 }
 
+// What a Value holds as it is.
+template <typename Field>
+constexpr bool kIsValue = std::is_same_v<Field, bool> || std::is_same_v<Field, std::string> ||
+                          std::is_same_v<Field, std::vector<std::string>>;
+
 template <typename Field>
 Value read_field(const Field& field, std::int64_t step) {
-  if constexpr (std::is_same_v<Field, bool> || std::is_same_v<Field, std::string>) {
+  if constexpr (kIsValue<Field>) {
     return field;
   } else if constexpr (std::is_same_v<Field, Duration>) {
     return field.ms;
@@ -64,7 +72,7 @@ Value read_field(const Field& field, std::int64_t step) {
 
 template <typename Field>
 void write_field(Field& field, const Value& value, std::int64_t step) {
-  if constexpr (std::is_same_v<Field, bool> || std::is_same_v<Field, std::string>) {
+  if constexpr (kIsValue<Field>) {
     field = std::get<Field>(value);
   } else if constexpr (std::is_same_v<Field, Duration>) {
     field.ms = std::get<std::int64_t>(value);
@@ -163,6 +171,29 @@ std::vector<Slot> queue_keys(QueueLimits& q) {
   };
 }
 
+std::vector<Slot> websocket_keys(WebSocketConfig& websocket) {
+  return {
+      key("origins", websocket.origins, texts(),
+          "Web pages that may connect, such as \"https://plant.example\"; none: all. Programs that are no "
+          "browsers "
+          "are not held back by it."),
+      key("max_headers", websocket.headers_bytes_max, size(1 * kKiB, 64 * kKiB),
+          "Largest HTTP header block of a handshake."),
+  };
+}
+
+std::vector<Slot> proxy_keys(ProxyConfig& proxy) {
+  return {
+      key("enabled", proxy.is_on, flag(),
+          "Whether each connection begins with a PROXY header, version 1 or 2, that says whose it is."),
+      key("trusted", proxy.trusted, texts(),
+          "Networks of the balancers, such as \"10.0.0.0/8\"; who is in none of them is closed. None: "
+          "everybody is believed."),
+      key("require_tls", proxy.requires_tls, flag(),
+          "Whether the header must say that the client came to the balancer by TLS (version 2)."),
+  };
+}
+
 Section section(std::string name, std::string_view meaning, std::vector<Slot> slots,
                 std::vector<Section> nested = {}) {
   return {std::move(name), meaning, std::move(slots), std::move(nested)};
@@ -200,9 +231,21 @@ Section section_of(ListenerConfig& listener) {
            "An IPv4 or IPv6 address, \"localhost\" for both loopback addresses, or \"*\" for all of this "
            "machine."),
        key("port", listener.port, number(1, 65535), "TCP port."),
+       key("path", listener.unix_path, text(),
+           "Path of a Unix socket, instead of address and port. The peer's user id is known."),
+       key("path_mode", listener.unix_mode, mode(),
+           "Permissions of that socket: who may write to it may connect."),
+       key("protocol", listener.protocol, choice(kProtocols),
+           "\"mqtt\", \"websocket\" (MQTT in it), or \"auto\": each connection as its first bytes say; with "
+           "a "
+           "certificate TLS as well."),
        key("allow_anonymous", listener.policy.allow_anonymous, flag(),
            "Whether clients without proof of who they are may enter.")},
-      {section("queue", "The queue of one session of this listener.", queue_keys(listener.policy.queue))});
+      {section("queue", "The queue of one session of this listener.", queue_keys(listener.policy.queue)),
+       section("websocket", "MQTT over WebSocket. Any path of the URL is taken.",
+               websocket_keys(listener.websocket)),
+       section("proxy", "Load balancers in front of this listener that speak the PROXY protocol.",
+               proxy_keys(listener.proxy))});
   for (Slot& slot : limits_keys(listener.policy)) found.slots.push_back(std::move(slot));
   return found;
 }
@@ -221,6 +264,10 @@ std::string describe(const Shape& shape) {
       return "true or false";
     case Kind::kText:
       return "a string";
+    case Kind::kTexts:
+      return "an array of strings";
+    case Kind::kMode:
+      return "permissions in octal digits, such as \"0660\"";
     case Kind::kChoice:
       return fmt::format("one of \"{}\"", fmt::join(shape.choices, "\", \""));
     case Kind::kNumber:
@@ -241,6 +288,12 @@ std::string to_toml(const Shape& shape, const Value& value) {
       return std::get<bool>(value) ? "true" : "false";
     case Kind::kText:
       return fmt::format("\"{}\"", std::get<std::string>(value));
+    case Kind::kTexts: {
+      const auto& list = std::get<std::vector<std::string>>(value);
+      return list.empty() ? "[]" : fmt::format("[\"{}\"]", fmt::join(list, "\", \""));
+    }
+    case Kind::kMode:
+      return fmt::format("\"{:04o}\"", std::get<std::int64_t>(value));
     case Kind::kChoice:
       return fmt::format("\"{}\"", shape.choices[static_cast<std::size_t>(std::get<std::int64_t>(value))]);
     case Kind::kNumber:

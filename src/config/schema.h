@@ -15,10 +15,10 @@
 
 namespace nightjar::config {
 
-enum class Kind : std::uint8_t { kBool, kNumber, kSize, kDuration, kText, kChoice };
+enum class Kind : std::uint8_t { kBool, kNumber, kSize, kDuration, kText, kChoice, kTexts, kMode };
 
-// Sizes are bytes, durations milliseconds, a choice is its index.
-using Value = std::variant<bool, std::int64_t, std::string>;
+// Sizes are bytes, durations milliseconds, a choice is its index, a mode its bits.
+using Value = std::variant<bool, std::int64_t, std::string, std::vector<std::string>>;
 
 // The values that a key takes.
 struct Shape {

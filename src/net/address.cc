@@ -3,7 +3,9 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 
+#include <cstddef>
 #include <cstring>
 
 namespace nightjar::net {
@@ -51,6 +53,12 @@ AddressText::AddressText(const Address& address) {
   } else if (address.family() == AF_INET6) {
     inet_ntop(AF_INET6, &v6(address).sin6_addr, host.data(), host.size());
     end = fmt::format_to_n(text_.data(), text_.size(), "[{}]:{}", host.data(), address.port());
+  } else if (address.family() == AF_UNIX) {
+    const auto& local = reinterpret_cast<const sockaddr_un&>(address.storage);
+    const std::size_t size = ::strnlen(local.sun_path, sizeof local.sun_path);
+    // Who connects has no path.
+    end = fmt::format_to_n(text_.data(), text_.size(), "unix{}{}", size == 0 ? "" : ":",
+                           std::string_view(local.sun_path, size));
   } else {
     end = fmt::format_to_n(text_.data(), text_.size(), "local");
   }
@@ -78,6 +86,19 @@ std::string PeerAddress::text() const {
     v6(address).sin6_port = port_;
   }
   return std::string{AddressText{address}.view()};
+}
+
+Result<Address> unix_address(const std::string& path) {
+  Address address;
+  auto& local = reinterpret_cast<sockaddr_un&>(address.storage);
+  if (path.empty() || path.size() >= sizeof local.sun_path) {
+    return fail(fmt::format("\"{}\" cannot be the path of a Unix socket: it may have 1 to {} bytes", path,
+                            sizeof local.sun_path - 1));
+  }
+  local.sun_family = AF_UNIX;
+  std::memcpy(local.sun_path, path.data(), path.size());
+  address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  return address;
 }
 
 Result<std::vector<Address>> addresses_of(std::string_view text, std::uint16_t port) {

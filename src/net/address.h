@@ -1,4 +1,5 @@
-// Socket addresses and how they read in logs: "192.0.2.7:51234", "[2001:db8::7]:51234". Pure values.
+// Socket addresses and how they read in logs: "192.0.2.7:51234", "[2001:db8::7]:51234", "unix:/run/x.sock".
+// Pure values.
 #pragma once
 
 #include <sys/socket.h>
@@ -23,7 +24,8 @@ struct Address {
   void set_port(std::uint16_t port);
 };
 
-// An address as text without heap memory: "[" + 39 characters of IPv6 + "]:65535".
+// An address as text without heap memory. The longest is a Unix socket's: "unix:" and a path of 107
+// characters.
 class AddressText {
  public:
   AddressText() = default;
@@ -31,7 +33,7 @@ class AddressText {
   [[nodiscard]] std::string_view view() const { return {text_.data(), size_}; }
 
  private:
-  std::array<char, 47> text_{};
+  std::array<char, 112> text_{};
   std::uint8_t size_ = 0;
 };
 
@@ -47,6 +49,9 @@ class PeerAddress {
   std::uint16_t port_ = 0;             // in network order
   std::uint16_t family_ = 0;
 };
+
+// The address of a Unix socket. A path may have 107 bytes.
+Result<Address> unix_address(const std::string& path);
 
 // The numeric addresses that `text` stands for: one, or with "" or "*" every address of IPv4 and of IPv6.
 // "localhost" is both loopback addresses. Names are not looked up.

@@ -27,6 +27,10 @@ Connection::~Connection() {
   detach();
 }
 
+std::string Connection::peer() const { return (is_spoken_for() ? *filter_->source() : peer_).text(); }
+
+const broker::PeerProof* Connection::proof() const { return filter_ != nullptr ? filter_->proof() : nullptr; }
+
 // ---- moving ----
 
 void Connection::attach(broker::Connection& owner) {
@@ -83,12 +87,14 @@ void Connection::on_pending() {
     home->handler_.on_drained(*owner_);
     if (std::exchange(home->delivering_, nullptr) != this) return;
   }
-  if (filter_ != nullptr) deliver_plain();
+  if (filter() != nullptr) deliver_plain();
 }
 
 void Connection::read_once() {
+  if (is_stream_over_) return;
+  StreamFilter* const filter = this->filter();
   const std::span<std::byte> rest =
-      filter_ == nullptr ? home_->handler_.room_for_rest(*owner_) : std::span<std::byte>{};
+      filter == nullptr ? home_->handler_.room_for_rest(*owner_) : std::span<std::byte>{};
   const std::span<std::byte> buffer =
       rest.empty() ? home_->loop_.read_buffer() : rest.first(std::min(rest.size(), kRestBytesMax));
   const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
@@ -99,8 +105,12 @@ void Connection::read_once() {
   }
   const ByteView bytes = buffer.first(static_cast<std::size_t>(count));
   if (!rest.empty()) return home_->handler_.on_rest(*owner_, bytes.size());
-  if (filter_ == nullptr) return home_->handler_.on_bytes(*owner_, bytes);
-  if (!filter_->receive(bytes)) return end(broker::TransportEnd::kError);
+  if (filter == nullptr) return home_->handler_.on_bytes(*owner_, bytes);
+  receive_through_filter(bytes);
+}
+
+void Connection::receive_through_filter(ByteView bytes) {
+  is_stream_over_ = !filter_->receive(bytes);
   transformed_bytes_ = static_cast<std::uint32_t>(filter_->wire().size());
   if (transformed_bytes_ != 0) flush_later();
   deliver_plain();
@@ -117,6 +127,26 @@ void Connection::deliver_plain() {
     home->handler_.on_bytes(*owner_, bytes);
     if (std::exchange(home->delivering_, nullptr) != this) return;
   }
+  if (is_paused_) return;
+  if (is_stream_over_) return end_stream();
+  if (filter_->is_transparent() && filter_->wire().empty()) leave_filter_out();
+}
+
+void Connection::leave_filter_out() {
+  if (filter_->proof() == nullptr && filter_->source() == nullptr) {
+    filter_.reset();
+  } else {
+    is_filter_left_out_ = true;
+  }
+}
+
+// The filter has the last words, unlike at the end of the connection itself.
+void Connection::end_stream() {
+  if (is_ended_) return;
+  is_ended_ = true;
+  is_polled_ = false;
+  update_mask();
+  home_->handler_.on_closed(*owner_, broker::TransportEnd::kStreamOver);
 }
 
 void Connection::end(broker::TransportEnd reason) {
@@ -140,7 +170,7 @@ void Connection::pause_reading() {
 void Connection::resume_reading() {
   is_paused_ = false;
   update_mask();
-  if (home_ != nullptr && filter_ != nullptr && filter_->has_plain()) home_->pending_.add(*this);
+  if (home_ != nullptr && filter() != nullptr) home_->pending_.add(*this);
 }
 
 // ---- output ----
@@ -158,15 +188,19 @@ void Connection::notify_when_drained(std::size_t low_water) {
 
 void Connection::flush() {
   if (is_broken_) return fail_output();
-  if (filter_ != nullptr && !output_.empty()) {
-    filter_->send(output_.view());
-    take_output(output_);
-  }
-  if (!is_write_blocked_) is_write_blocked_ = !send_from(filter_ != nullptr ? filter_->wire() : output_);
-  if (filter_ != nullptr) transformed_bytes_ = static_cast<std::uint32_t>(filter_->wire().size());
+  StreamFilter* const filter = this->filter();
+  if (filter != nullptr && !output_.empty()) transform_output();
+  if (!is_write_blocked_) is_write_blocked_ = !send_from(filter != nullptr ? filter->wire() : output_);
+  if (filter != nullptr) transformed_bytes_ = static_cast<std::uint32_t>(filter->wire().size());
   if (is_broken_) return fail_output();
   update_mask();
   if (is_drained()) home_->pending_.add(*this);
+}
+
+void Connection::transform_output() {
+  if (ByteBuffer& wire = filter_->wire(); wire.capacity() == 0) home_->spares_.lend(wire);
+  filter_->send(output_.view());
+  take_output(output_);
 }
 
 // All of `bytes` has gone: their memory serves the next connection.
@@ -194,7 +228,7 @@ bool Connection::send_from(ByteBuffer& bytes) {
 
 void Connection::fail_output() {
   output_.release();
-  if (filter_ != nullptr) filter_->wire().release();
+  if (filter() != nullptr) filter_->wire().release();
   transformed_bytes_ = 0;
   is_write_blocked_ = false;
   home_->pending_.add(*this);
@@ -234,7 +268,7 @@ void Connection::retire(std::unique_ptr<broker::Transport> self) {
   owner_ = nullptr;
   is_ended_ = true;
   drain_low_water_ = kNoDrainWanted;
-  if (filter_ != nullptr) {
+  if (filter() != nullptr) {
     if (!output_.empty()) filter_->send(output_.view());
     filter_->finish();
     output_.release();

@@ -20,7 +20,7 @@ namespace nightjar::net {
 
 class Connections;
 
-class Connection final : public broker::Transport, private Pollable {
+class Connection : public broker::Transport, private Pollable {
  public:
   // `socket` is connected and non-blocking; `filter` may be null.
   Connection(Fd socket, const Address& peer, std::unique_ptr<StreamFilter> filter);
@@ -33,7 +33,13 @@ class Connection final : public broker::Transport, private Pollable {
   // Joins the Connections of the calling thread.
   void attach(broker::Connection& owner) override;
   void retire(std::unique_ptr<broker::Transport> self) override;
-  [[nodiscard]] std::string peer() const override { return peer_.text(); }
+  [[nodiscard]] std::string peer() const override;
+  [[nodiscard]] const broker::PeerProof* proof() const override;
+
+ protected:
+  [[nodiscard]] int fd() const { return socket_.get(); }
+  // By a proxy, which says where the peer really is.
+  [[nodiscard]] bool is_spoken_for() const { return filter_ != nullptr && filter_->source() != nullptr; }
 
  private:
   friend class Connections;
@@ -48,14 +54,20 @@ class Connection final : public broker::Transport, private Pollable {
   // Work that a turn left for the next one.
   void on_pending();
   void read_once();
+  void receive_through_filter(ByteView bytes);
   void deliver_plain();
+  void leave_filter_out();
+  void end_stream();
   void end(broker::TransportEnd reason);
 
   bool list_for_flush() override;
   void flush();
+  void transform_output();
   void take_output(ByteBuffer& bytes);
   bool send_from(ByteBuffer& bytes);
   void fail_output();
+  // Null if bytes pass unchanged.
+  [[nodiscard]] StreamFilter* filter() const { return is_filter_left_out_ ? nullptr : filter_.get(); }
   [[nodiscard]] bool is_lingering() const { return linger_index_ != kNotListed; }
   [[nodiscard]] bool is_drained() const {
     return drain_low_water_ != kNoDrainWanted && unsent_bytes() <= drain_low_water_;
@@ -83,7 +95,9 @@ class Connection final : public broker::Transport, private Pollable {
   bool is_broken_ : 1 = false;         // nothing can be sent any more
   bool is_peer_closed_ : 1 = false;
   bool is_shut_down_ : 1 = false;
-  bool is_finished_ : 1 = false;  // lingering is over
+  bool is_finished_ : 1 = false;         // lingering is over
+  bool is_stream_over_ : 1 = false;      // the filter takes nothing more
+  bool is_filter_left_out_ : 1 = false;  // it is kept only for what it knows about the peer
   PeerAddress peer_;
 };
 

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "net/connection.h"
 #include "net/port_holder.h"
+#include "net/unix_connection.h"
 
 namespace nightjar::net {
 namespace {
@@ -62,8 +63,12 @@ bool is_shortage(int error) {
 }  // namespace
 
 Result<std::vector<Fd>, BindError> bind_sockets(Address& address, std::uint16_t workers) {
-  std::vector<Fd> sockets;
   NJ_TRY(Fd socket, bind_one(address));
+  return share_socket(std::move(socket), address, workers);
+}
+
+Result<std::vector<Fd>, BindError> share_socket(Fd socket, const Address& address, std::uint16_t workers) {
+  std::vector<Fd> sockets;
   if (::listen(socket.get(), kAcceptBacklog) != 0) return bind_error(address, errno);
   sockets.push_back(std::move(socket));
   while (sockets.size() < workers) {
@@ -147,10 +152,16 @@ bool Listener::accept_one() {
     }
     return errno != EINVAL && errno != EBADF;  // the rest concerns one connection that is already gone
   }
-  handler_.on_accepted(std::make_unique<Connection>(std::move(socket), peer,
-                                                    endpoint_->filter ? endpoint_->filter() : nullptr),
-                       *endpoint_->policy);
+  handler_.on_accepted(make_connection(std::move(socket), peer), *endpoint_->policy);
   return true;
+}
+
+std::unique_ptr<Connection> Listener::make_connection(Fd socket, const Address& peer) const {
+  std::unique_ptr<StreamFilter> filter = endpoint_->filter ? endpoint_->filter(peer) : nullptr;
+  if (endpoint_->address.family() == AF_UNIX) {
+    return std::make_unique<UnixConnection>(std::move(socket), endpoint_->address, std::move(filter));
+  }
+  return std::make_unique<Connection>(std::move(socket), peer, std::move(filter));
 }
 
 // Level-triggered epoll would report the waiting connection for ever, so the listener leaves the loop.

@@ -11,10 +11,12 @@
 #include "base/result.h"
 #include "broker/policy.h"
 #include "net/address.h"
+#include "net/connection.h"
 #include "net/event_loop.h"
 #include "net/fd.h"
 #include "net/handler.h"
 #include "net/stream_filter.h"
+#include "net/unix_socket.h"
 
 namespace nightjar::net {
 
@@ -30,6 +32,7 @@ struct Endpoint {
   Address address;  // with the real port, if port 0 was asked for
   const broker::ListenerPolicy* policy = nullptr;
   FilterFactory filter;
+  std::unique_ptr<UnixSocketFile> file{};  // of a Unix socket
 };
 
 // Why an address cannot be listened on. Where it was said, and so what to change, is for the caller to add.
@@ -41,6 +44,8 @@ struct BindError {
 // Binds `address` and gives each worker a descriptor of the socket. Fails if anybody else holds the port and
 // names the holder. `address` gets the port that was bound.
 Result<std::vector<Fd>, BindError> bind_sockets(Address& address, std::uint16_t workers);
+// The same for a bound Unix socket.
+Result<std::vector<Fd>, BindError> share_socket(Fd socket, const Address& address, std::uint16_t workers);
 
 // Says once that descriptors ran out, for all listeners of the process. Any thread.
 class DescriptorShortage {
@@ -76,6 +81,7 @@ class Listener final : private Pollable {
   void on_events(std::uint32_t events) override;
   // False: nothing more to accept now.
   bool accept_one();
+  [[nodiscard]] std::unique_ptr<Connection> make_connection(Fd socket, const Address& peer) const;
   void pause(int error);
   bool join_loop();
 

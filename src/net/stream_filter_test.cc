@@ -11,7 +11,7 @@ namespace {
 struct StreamFilterTest : testing::Test {
   FakeConnection& accepted() { return worker.accept_one(); }
 
-  FakeWorker worker{0, [] { return std::make_unique<FiveByteFrames>(); }};
+  FakeWorker worker{0, [](const Address&) { return std::make_unique<FiveByteFrames>(); }};
   Client client{worker.port()};
 };
 
@@ -47,7 +47,7 @@ TEST_F(StreamFilterTest, ABrokenStreamEndsTheConnection) {
   FakeConnection& connection = accepted();
   client.send("\x09");
   EXPECT_TRUE(worker.run_until([&] { return connection.end.has_value(); }));
-  EXPECT_EQ(connection.end, broker::TransportEnd::kError);
+  EXPECT_EQ(connection.end, broker::TransportEnd::kStreamOver);
 }
 
 TEST_F(StreamFilterTest, APauseStopsBetweenTwoPieces) {
@@ -85,7 +85,7 @@ class Inflating final : public StreamFilter {
 };
 
 TEST(InflatingFilter, DoesNotFillATurnWithOneConnection) {
-  FakeWorker worker{0, [] { return std::make_unique<Inflating>(); }};
+  FakeWorker worker{0, [](const Address&) { return std::make_unique<Inflating>(); }};
   Client client{worker.port()};
   FakeConnection& connection = worker.accept_one();
   client.send(std::string(100, 'x'));

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
 #include <latch>
 #include <utility>
@@ -30,6 +31,18 @@ Result<Workers::Bound, BindError> Workers::bind(const Address& address, const br
   return bound;
 }
 
+Result<Workers::Bound, BindError> Workers::bind_unix(const std::string& path, mode_t mode,
+                                                     const broker::ListenerPolicy& policy,
+                                                     FilterFactory filter) {
+  auto made = bind_unix_socket(path, mode);
+  if (!made) return tl::make_unexpected(BindError{made.error().message});
+  Bound bound{std::make_unique<Endpoint>(
+                  Endpoint{unix_address(path).value(), &policy, std::move(filter), std::move(made->file)}),
+              {}};
+  NJ_TRY(bound.sockets, share_socket(std::move(made->socket), bound.endpoint->address, node_.worker_count()));
+  return bound;
+}
+
 const Endpoint& Workers::listen(Bound bound) {
   endpoints_.push_back(std::move(bound.endpoint));
   const Endpoint& endpoint = *endpoints_.back();
@@ -47,7 +60,8 @@ Result<Address, BindError> Workers::listen(const Address& address, const broker:
 
 const Endpoint& Workers::change(const Endpoint& endpoint, const broker::ListenerPolicy& policy,
                                 FilterFactory filter) {
-  endpoints_.push_back(std::make_unique<Endpoint>(Endpoint{endpoint.address, &policy, std::move(filter)}));
+  endpoints_.push_back(std::make_unique<Endpoint>(
+      Endpoint{endpoint.address, &policy, std::move(filter), std::move(owned(endpoint).file)}));
   const Endpoint& next = *endpoints_.back();
   on_each_loop([&](WorkerLoop& loop, std::size_t) { loop.change(endpoint, next); });
   return next;
@@ -55,6 +69,12 @@ const Endpoint& Workers::change(const Endpoint& endpoint, const broker::Listener
 
 void Workers::close(const Endpoint& endpoint) {
   on_each_loop([&](WorkerLoop& loop, std::size_t) { loop.close(endpoint); });
+  owned(endpoint).file.reset();
+}
+
+Endpoint& Workers::owned(const Endpoint& endpoint) {
+  return **std::find_if(endpoints_.begin(), endpoints_.end(),
+                        [&](const auto& one) { return one.get() == &endpoint; });
 }
 
 // Before start() here and now; afterwards each in a turn of its thread. Returns when all have done it.

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -34,6 +35,9 @@ class Workers {
   };
   Result<Bound, BindError> bind(const Address& address, const broker::ListenerPolicy& policy,
                                 FilterFactory filter = {});
+  // The same with a Unix socket, whose `mode` says who may connect.
+  Result<Bound, BindError> bind_unix(const std::string& path, mode_t mode,
+                                     const broker::ListenerPolicy& policy, FilterFactory filter = {});
   // Every worker accepts there from now on. The endpoint lives as long as this.
   const Endpoint& listen(Bound bound);
   // Both at once. Returns the address with the port that was bound.
@@ -59,6 +63,7 @@ class Workers {
 
  private:
   void on_each_loop(const std::function<void(WorkerLoop&, std::size_t index)>& task);
+  Endpoint& owned(const Endpoint& endpoint);
 
   broker::Node& node_;
   MailRoom& mail_;

@@ -157,7 +157,7 @@ TEST_F(WorkersTest, APacketMaySpanTheMove) {
 }
 
 TEST_F(WorkersTest, BytesInsideAFilterMoveToo) {
-  const std::uint16_t port = listen([] { return std::make_unique<FiveByteFrames>(); });
+  const std::uint16_t port = listen([](const Address&) { return std::make_unique<FiveByteFrames>(); });
   workers.start();
   for (int i = 0; i < 20; ++i) {
     const std::string id = "client" + std::to_string(i);

@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 import time
 
+from conformance import transport
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 30.0  # generous: sanitizer builds on a busy machine start slowly
 STOP_TIMEOUT_S = 30.0
@@ -34,7 +36,7 @@ class Broker:
         self.data = self.directory / "data"
         self.data.mkdir()
         self.port = free_port()
-        self.config = config
+        self.config = transport.configuration(config, self.directory / "mqtt.sock")
         self.log_path = self.directory / "broker.log"
         self.process = None
         try:
@@ -45,7 +47,7 @@ class Broker:
 
     @property
     def address(self):
-        return ("127.0.0.1", self.port)
+        return str(self.directory / "mqtt.sock") if transport.chosen == "unix" else ("127.0.0.1", self.port)
 
     def _command(self):
         if self.config is None:
@@ -68,7 +70,11 @@ class Broker:
 
     def _accepts(self):
         try:
-            socket.create_connection(self.address, timeout=1).close()
+            if transport.chosen == "unix":
+                with socket.socket(socket.AF_UNIX) as probe:
+                    probe.connect(self.address)
+            else:
+                socket.create_connection(self.address, timeout=1).close()
             return True
         except OSError:
             return False

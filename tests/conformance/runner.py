@@ -5,6 +5,7 @@
     runner.py -k PATTERN          tests whose name or statement id contains PATTERN
     runner.py --statement "5.0 MQTT-3.1.2-5"  tests of exactly this statement; may be given several times
     runner.py -j 8                at most 8 tests at a time
+    runner.py --transport ws      over WebSocket instead of TCP; or unix, or auto: both on one port
     runner.py --report docs/conformance.md    everything, and writes the table of statements
 
 The last line is `N passed, N failed`. The exit code is 0 only when nothing failed and, with --report, every server-side
@@ -22,7 +23,7 @@ import traceback
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from conformance import report, suite  # noqa: E402
+from conformance import report, suite, transport  # noqa: E402
 from conformance.broker import REPOSITORY, Broker  # noqa: E402
 
 TRACE_LINES_MAX = 40  # of a failing test; its end is what matters
@@ -123,6 +124,7 @@ def arguments():
     parser.add_argument("--statement", metavar="STATEMENT", action="append", default=[],
                         help="only tests of this statement, written as its standard and its id")
     parser.add_argument("-j", type=int, default=8, metavar="N", help="tests at a time (8: most wait for the broker)")
+    parser.add_argument("--transport", choices=transport.TRANSPORTS, default="tcp", help="how clients connect (tcp)")
     parser.add_argument("-v", action="store_true", help="name each passing test too")
     parser.add_argument("--list", action="store_true", help="name the tests and stop")
     parser.add_argument("--report", type=pathlib.Path, metavar="FILE", help="write the table of statements")
@@ -137,6 +139,7 @@ def arguments():
 
 def main():
     given = arguments()
+    transport.chosen = given.transport
     tests = [test for test in collect() if is_wanted(test, given.k, given.statement)]
     if given.list:
         for test in tests:

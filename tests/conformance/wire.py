@@ -10,9 +10,10 @@ bounded by DEFAULT_TIMEOUT_S, which is a guard against hanging and no statement 
 
 import os
 import select
-import socket
 import struct
 import time
+
+from conformance import transport
 
 DEFAULT_TIMEOUT_S = float(os.environ.get("CONFORMANCE_TIMEOUT_S", "15"))
 
@@ -461,8 +462,7 @@ class Client:
         self._unread = b""
         self._set_aside = []  # packets that arrived while another one was awaited, in order
         self._ended = False
-        self.sock = socket.create_connection(address, timeout=self.timeout)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = transport.dial(address, self.timeout)
 
     def _log(self, arrow, text):
         self.trace.append("%s %s %s" % (self.name, arrow, text))

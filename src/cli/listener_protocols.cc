@@ -1,0 +1,40 @@
+#include "cli/listener_protocols.h"
+
+namespace nightjar::cli {
+
+net::ListenerProtocols protocols_of(const config::ListenerConfig& listener) {
+  using config::Protocol;
+  net::ListenerProtocols protocols{.name = listener.policy.name,
+                                   .has_mqtt = listener.protocol != Protocol::kWebSocket};
+  if (listener.protocol != Protocol::kMqtt) {
+    protocols.websocket = net::WebSocketRules{.origins = listener.websocket.origins,
+                                              .head_bytes_max = listener.websocket.headers_bytes_max};
+  }
+  if (listener.proxy.is_on) {
+    protocols.proxy = net::ProxyRules{.requires_tls = listener.proxy.requires_tls};
+    for (const std::string& network : listener.proxy.trusted) {
+      protocols.proxy->trusted.push_back(net::Network::parse(network).value());
+    }
+  }
+  return protocols;
+}
+
+std::string describe_protocols(const config::ListenerConfig& listener) {
+  using config::Protocol;
+  const bool has_tls = listener.tls.is_on();
+  std::string text;
+  switch (listener.protocol) {
+    case Protocol::kMqtt:
+      text = has_tls ? "MQTT over TLS" : "MQTT";
+      break;
+    case Protocol::kWebSocket:
+      text = has_tls ? "MQTT over secure WebSocket" : "MQTT over WebSocket";
+      break;
+    case Protocol::kAuto:
+      text = has_tls ? "MQTT and WebSocket, with and without TLS" : "MQTT and WebSocket";
+      break;
+  }
+  return listener.proxy.is_on ? text + " behind a proxy" : text;
+}
+
+}  // namespace nightjar::cli

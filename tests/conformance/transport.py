@@ -1,0 +1,186 @@
+"""How a test's bytes reach the broker: TCP, a Unix socket or WebSocket. What comes out behaves like a socket.
+
+The WebSocket client is written from RFC 6455 alone. It is unkind on purpose: it cuts what it sends into frames and
+fragments of its own choosing, with pings in between, so that every test crosses the borders of packets and frames.
+"""
+
+import base64
+import hashlib
+import itertools
+import os
+import random
+import re
+import socket
+import struct
+
+# tcp, unix, ws: every client; auto: a listener that finds out, and clients of both kinds in turn.
+TRANSPORTS = ("tcp", "ws", "unix", "auto")
+chosen = "tcp"
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+FIN = 0x80
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_turns = itertools.count()
+
+LISTENER = '[[listener]]\naddress = "127.0.0.1"\nport = {port}\nallow_anonymous = true\n'
+
+
+def configuration(text, unix_path):
+    """The text of a nightjar.toml, or None, with its listeners on the chosen transport."""
+    if chosen == "tcp":
+        return text
+    text = text or LISTENER
+    if chosen == "unix":
+        text = re.sub(r"(?m)^(address|port) = .*\n", "", text)
+        return text.replace("[[listener]]", '[[listener]]\npath = "%s"' % unix_path)
+    return text.replace("[[listener]]", '[[listener]]\nprotocol = "%s"' % {"ws": "websocket"}.get(chosen, chosen))
+
+
+def dial(address, timeout):
+    """`address` is a pair of host and port, or the path of a Unix socket."""
+    if isinstance(address, str):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(timeout)
+        connection.connect(address)
+        return connection
+    connection = socket.create_connection(address, timeout=timeout)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if chosen == "ws" or (chosen == "auto" and next(_turns) % 2):
+        return WebSocket(connection)
+    return connection
+
+
+def frame(opcode, payload=b"", flags=FIN, masked=True):
+    """One frame of a client."""
+    bit = 0x80 if masked else 0
+    if len(payload) < 126:
+        head = bytes([flags | opcode, bit | len(payload)])
+    elif len(payload) < 1 << 16:
+        head = bytes([flags | opcode, bit | 126]) + struct.pack("!H", len(payload))
+    else:
+        head = bytes([flags | opcode, bit | 127]) + struct.pack("!Q", len(payload))
+    if not masked:
+        return head + payload
+    key = os.urandom(4)
+    return head + key + mask(payload, key)
+
+
+def mask(payload, key):
+    size = len(payload)
+    wide = (key * (size // 4 + 1))[:size]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(wide, "big")).to_bytes(size, "big")
+
+
+class Refused(AssertionError):
+    """The handshake failed; `status` is that of the HTTP answer, 0 without one."""
+
+    def __init__(self, answer):
+        super().__init__("the handshake was refused: %r" % answer)
+        words = answer.split(b" ", 2)
+        self.answer, self.status = answer, int(words[1]) if len(words) > 2 else 0
+
+
+class WebSocket:
+    """An open WebSocket as if it were a socket: sendall() and recv() take and give what is inside the frames."""
+
+    def __init__(self, connection, subprotocol="mqtt", path="/any/path", headers=()):
+        self._socket = connection
+        self._unread = b""     # of the socket
+        self._pongs_due = 0
+        self.close_code = None
+        self._chance = random.Random(0)
+        key = base64.b64encode(os.urandom(16))
+        lines = ["GET %s HTTP/1.1" % path, "Host: broker", "Upgrade: websocket", "Connection: keep-alive, Upgrade",
+                 "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: %s" % key.decode()]
+        if subprotocol is not None:
+            lines.append("Sec-WebSocket-Protocol: %s" % subprotocol)
+        connection.sendall("\r\n".join([*lines, *headers, "", ""]).encode())
+        while b"\r\n\r\n" not in self._unread:
+            data = connection.recv(1 << 16)
+            if not data:
+                raise Refused(self._unread)
+            self._unread += data
+        head, _, self._unread = self._unread.partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 101 "):
+            raise Refused(head)
+        fields = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
+        self.fields = {name.lower(): value for name, value in fields}
+        if self.fields["sec-websocket-accept"].encode() != base64.b64encode(hashlib.sha1(key + GUID).digest()):
+            raise Refused(head)
+
+    # --- what a socket has
+
+    def fileno(self):
+        return self._socket.fileno()
+
+    def settimeout(self, timeout):
+        self._socket.settimeout(timeout)
+
+    def close(self):
+        self._socket.close()
+
+    def send_raw(self, data):
+        self._socket.sendall(data)
+
+    def sendall(self, data):
+        self._socket.sendall(b"".join(self._cut(data)))
+
+    def _cut(self, data):
+        """Frames that hold `data`: one as a rule, else several, or fragments with a ping between them."""
+        way = self._chance.randrange(4)
+        if way < 2 or len(data) < 2:
+            yield frame(BINARY, data)
+            return
+        cuts = sorted(self._chance.randrange(len(data) + 1) for _ in range(2))
+        parts = [data[:cuts[0]], data[cuts[0]:cuts[1]], data[cuts[1]:]]
+        if way == 2:
+            yield from (frame(BINARY, part) for part in parts)
+            return
+        yield frame(BINARY, parts[0], flags=0)
+        self._pongs_due += 1
+        yield frame(PING, b"still there?")
+        yield frame(CONTINUATION, parts[1], flags=0)
+        yield frame(CONTINUATION, parts[2])
+
+    def recv(self, _size):
+        """Everything that has come, at least a byte; b"" at the end of the stream."""
+        found = b""
+        while True:
+            while (one := self._take_frame()) is not None:
+                opcode, payload = one
+                if opcode == CLOSE:
+                    self.close_code = struct.unpack("!H", payload[:2])[0] if payload else 1005
+                    self._await_end()
+                    return found
+                if opcode == PONG:
+                    assert self._pongs_due and payload == b"still there?", "a pong that nobody asked for: %r" % payload
+                    self._pongs_due -= 1
+                else:
+                    assert opcode == BINARY, "a server's frame with opcode %d [MQTT-6.0.0-1]" % opcode
+                    found += payload
+            if found:
+                return found
+            data = self._socket.recv(1 << 16)
+            if not data:
+                return b""
+            self._unread += data
+
+    def _await_end(self):
+        while self._socket.recv(1 << 16):
+            raise AssertionError("bytes behind the close frame")
+        self._unread = b""
+
+    def _take_frame(self):
+        data = self._unread
+        if len(data) < 2:
+            return None
+        assert data[0] & 0xF0 == FIN and not data[1] & 0x80, "the server's frames are whole and unmasked: %r" % data[:2]
+        size, at = data[1], 2
+        if size == 126:
+            size, at = int.from_bytes(data[2:4], "big"), 4
+        elif size == 127:
+            size, at = int.from_bytes(data[2:10], "big"), 10
+        if len(data) < at or len(data) < at + size:
+            return None
+        self._unread = data[at + size:]
+        return data[0] & 0x0F, data[at:at + size]
