@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "broker/control.h"
 #include "cli/ask_worker.h"
+#include "cli/serve_config.h"
 #include "config/load.h"
 #include "net/address.h"
 
@@ -41,7 +42,7 @@ Result<Listeners::Next> Listeners::prepare(const config::Config& config,
   Next next;
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const config::ListenerConfig& listener = config.listeners[i];
-    NJ_TRY(const auto addresses, net::addresses_of(listener.address, listener.port));
+    NJ_TRY(const auto addresses, addresses_of(listener));
     for (const net::Address& address : addresses) {
       auto taken = take(address, *policies[i]);
       if (taken) {

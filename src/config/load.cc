@@ -238,7 +238,7 @@ std::string said_at(const Config& config, const std::string& label, const std::s
   return table == config.places.end() ? "" : fmt::format("{}: [{}]: ", table->second, label);
 }
 
-Result<Config, Problems> load_file(const std::string& path) {
+Result<std::string, Problems> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in)
     return tl::make_unexpected(Problems{fmt::format("cannot read {}: {}", path, std::strerror(errno))});
@@ -247,7 +247,12 @@ Result<Config, Problems> load_file(const std::string& path) {
   const bool is_empty = in.peek() == std::ifstream::traits_type::eof() && !in.bad();
   if (!is_empty && !(text << in.rdbuf()))
     return tl::make_unexpected(Problems{fmt::format("cannot read {}: it is no file", path)});
-  return load_text(text.str(), path);
+  return text.str();
+}
+
+Result<Config, Problems> load_file(const std::string& path) {
+  NJ_TRY(const std::string text, read_file(path));
+  return load_text(text, path);
 }
 
 }  // namespace nightjar::config
