@@ -115,6 +115,7 @@ class Loader {
       if (const toml::node* node = file.get(section.name)) read_section(*node, section, section.name);
     }
     if (const toml::node* node = file.get("listener")) read_listeners(*node);
+    check_mount_point("limits", config_.limits.mount_point);
     check_top_level(file, sections);
     check_shards(file);
   }
@@ -178,6 +179,8 @@ class Loader {
       listener.label = label;
       remember(label, entry);
       read_section(entry, section_of(listener), label);
+      if (listener.policy.mount_point != config_.limits.mount_point)
+        check_mount_point(label, listener.policy.mount_point);
       if (listener.policy.name.empty())
         listener.policy.name = fmt::format("{}:{}", listener.address, listener.port);
       if (!names.insert(listener.policy.name).second) {
@@ -186,6 +189,13 @@ class Loader {
       }
       config_.listeners.push_back(std::move(listener));
     }
+  }
+
+  void check_mount_point(const std::string& label, std::string_view given) {
+    if (given.find_first_of("+#") == std::string_view::npos) return;
+    const std::string place = config_.places[label + ".mount_point"];
+    problems_.emplace_back(Place{}, fmt::format("{}: \"mount_point\" in [{}] must not contain + or #, not \"{}\"",
+                                                place, label, given));
   }
 
   void check_top_level(const toml::table& file, const std::vector<Section>& sections) {

@@ -63,8 +63,8 @@ std::string reference() {
   Config config;
   ListenerConfig listener = fresh_listener(config);
   Section listeners = section_of(listener);
-  // Its first four keys are its own; the rest is documented once, at [limits].
-  listeners.slots.resize(4);
+  // Its first six keys are its own; the rest is documented once, at [limits].
+  listeners.slots.resize(6);
   write_section(out, listeners, "[[listener]]");
   write_section(out, listeners.nested.front(), "[listener.queue]");
   for (const Section& section : sections_of(config)) {
