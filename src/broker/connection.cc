@@ -8,7 +8,8 @@ namespace nightjar::broker {
 
 Connection::Connection(std::unique_ptr<Transport> transport, const ListenerPolicy& listener,
                        std::uint64_t number)
-    : serial(number),
+    : is_mounted(!listener.mount_point.empty()),
+      serial(number),
       policy(&listener),
       timer(&Connection::on_timer, this),
       transport_(std::move(transport)) {}

@@ -25,7 +25,7 @@ void send_disconnect(WorkerState& worker, Connection& connection, const Close& c
 void log_end(WorkerState& worker, const Connection& connection, const Close& close, std::string_view peer) {
   const bool is_warning = !close.is_expected && static_cast<std::uint8_t>(close.code) >= 0x80;
   const log::Level level = is_warning ? log::Level::kWarn : log::Level::kInfo;
-  if (!log::enabled(level)) return;
+  if (!log::enabled(level) || (!is_warning && !worker.node.policy().logs_connections)) return;
   const std::string_view client = connection.session != nullptr
                                       ? std::string_view{connection.session->client_id}
                                   : connection.connect ? std::string_view{connection.connect->client_id}
@@ -97,6 +97,7 @@ void close_connection(WorkerState& worker, Connection& connection, const Close& 
     send_disconnect(worker, connection, close);
   }
   log_end(worker, connection, close, connection.transport().peer());
+  worker.node.connections().leave(*connection.policy);
   connection.state = Connection::State::kClosed;
   connection.timer.cancel();
   connection.unread.release();

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/connection_counts.h"
 #include "broker/durable/records.h"
 #include "broker/ids.h"
 #include "broker/policy.h"
@@ -92,6 +93,10 @@ class Node {
   }
   [[nodiscard]] RetainedReader retained_reader();
 
+  // Sessions, connected or kept, over all workers.
+  std::atomic<std::int64_t>& sessions() { return sessions_; }
+  ConnectionCounts& connections() { return connections_; }
+
   // Bytes held for connections without an accepted CONNECT, over all workers.
   std::atomic<std::int64_t>& stranger_bytes() { return stranger_bytes_; }
 
@@ -115,6 +120,8 @@ class Node {
   std::vector<std::atomic<std::int64_t>> stored_;
   std::atomic<std::uint64_t> ordinal_{0};
   std::atomic<std::int64_t> last_publish_ms_{INT64_MIN / 2};  // never
+  std::atomic<std::int64_t> sessions_{0};
+  ConnectionCounts connections_;
   std::atomic<std::int64_t> stranger_bytes_{0};
   std::atomic<std::int64_t> unfinished_bytes_{0};
   SubscriptionTree tree_;

@@ -40,6 +40,20 @@ struct QueueLimits {
 struct ListenerPolicy {
   std::string name = "default";
   bool allow_anonymous = true;
+  // In front of every topic and filter of its clients, and taken off what they receive.
+  std::string mount_point;
+  // Which protocol versions may enter.
+  bool accepts_v31 = true;
+  bool accepts_v311 = true;
+  bool accepts_v5 = true;
+  std::uint32_t connections_max = 0;       // open at a time; 0: no limit
+  std::string client_id_prefix;            // client ids that do not begin so are refused
+  bool allow_empty_client_id = true;       // the broker assigns one
+  std::string auto_id_prefix = "auto-";    // what these begin with
+  bool client_id_is_user_name = false;     // whatever CONNECT says
+  bool refuses_longer_keep_alive = false;  // of 3.x clients, which cannot be told of keep_alive_max_s
+  bool upgrades_qos = false;               // deliver with the QoS of the subscription, also if it is higher
+  std::uint32_t payload_bytes_max = 0;     // of a PUBLISH; 0: as the packet allows
   Duration connect_timeout = Duration::seconds(5);
   // CONNECT may carry a will and credentials of 64 KiB each but no bulk data.
   std::uint32_t connect_bytes_max = 512 * 1024;
@@ -75,6 +89,9 @@ struct NodePolicy {
   QueueLimits shared_queue;
   std::uint64_t retained_messages_max = 10'000'000;
   std::uint64_t retained_bytes_max = std::uint64_t{1} << 30;
+  std::uint32_t connections_max = 0;  // open at a time, on all listeners together; 0: no limit
+  std::uint32_t sessions_max = 0;     // connected or kept; 0: no limit
+  bool logs_connections = true;       // a line when a client comes and when it goes
   // Bytes that all connections without an accepted CONNECT may hold together.
   std::uint64_t strangers_bytes_max = 64 * 1024 * 1024;
   // Bytes of packets that clients have sent in part, all connections together.

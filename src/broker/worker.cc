@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "broker/connections.h"
 #include "broker/housekeeping.h"
 #include "broker/protocol/filter_work.h"
@@ -202,8 +203,17 @@ Connection& Worker::accept(std::unique_ptr<Transport> transport, const ListenerP
   ++worker.counters.connections_opened;
   Connection& connection = adopt_connection(worker, std::move(made));
   worker.timers.arm(connection.timer, worker.now + policy.connect_timeout);
-  if (worker.drain.has_begun())
+  const ConnectionCounts::Answer answer = worker.node.connections().enter(policy);
+  if (answer == ConnectionCounts::Answer::kTooManyAndNew) {
+    log::warn("more connections than are allowed (max_connections); new ones are closed",
+              {{"listener", policy.name}});
+  }
+  if (answer != ConnectionCounts::Answer::kWelcome) {
+    ++worker.counters.connections_refused;
+    close_connection(worker, connection, {.why = "too many connections", .is_expected = true});
+  } else if (worker.drain.has_begun()) {
     close_connection(worker, connection, {.why = "the broker is shutting down", .is_expected = true});
+  }
   return connection;
 }
 

@@ -22,6 +22,7 @@ constexpr const char* kServeExamples =
     "it\n"
     "  nightjar serve -p 1884 --data /tmp/second      a second broker beside it\n"
     "  nightjar serve -c nightjar.toml                listeners, limits and log as the file says\n"
+    "  nightjar -c mosquitto.conf -d                  as Mosquitto would, in the background\n"
     "  nightjar serve --print-config-reference        every key of the file, with defaults\n\n"
     "SIGTERM and SIGINT end it in good order within 10 seconds; a second one ends it at once.\n"
     "Exit status: 0 ended in good order, 1 could not start, 3 the configuration is wrong.\n\n";
@@ -84,7 +85,8 @@ Result<ServeOptions, int> parse_serve(int argc, const char* const* argv) {
   ServeOptions options;
   CLI::App app{"Runs the broker.", "nightjar serve"};
   app.footer(kServeExamples);
-  app.add_option("-c,--config", options.config_file, "Configuration file (nightjar.toml)")->type_name("FILE");
+  app.add_option("-c,--config", options.config_file, "Configuration file: nightjar.toml, or a mosquitto.conf")
+      ->type_name("FILE");
   app.add_option("-p,--port", options.port, "TCP port; overrides the file if that has at most one listener")
       ->type_name("PORT")
       ->check(CLI::Range(1, 65535));
@@ -96,6 +98,10 @@ Result<ServeOptions, int> parse_serve(int argc, const char* const* argv) {
                  "adaptive: one worker serves until it is busy (default); spread: all from the start")
       ->type_name("HOW")
       ->check(CLI::IsMember({"adaptive", "spread"}));
+  app.add_flag("-v,--verbose", options.is_verbose, "Log everything, each message too");
+  app.add_flag("-d,--daemon", options.is_daemon, "Serve in the background");
+  app.add_flag("--without-bridges", options.is_without_bridges,
+               "Start although a mosquitto.conf has bridges (connection), without them");
   app.add_flag("--print-config-reference", options.prints_reference,
                "Print the reference of the file and end");
   return parse(app, argc, argv, options);

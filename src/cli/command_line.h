@@ -16,6 +16,9 @@ struct ServeOptions {
   std::optional<std::string> data_dir;
   std::optional<std::uint16_t> workers;
   std::optional<std::string> placement;  // as the configuration file names it
+  bool is_verbose = false;               // everything is logged
+  bool is_daemon = false;                // in the background
+  bool is_without_bridges = false;       // of a mosquitto.conf
   bool prints_reference = false;
 };
 

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -60,6 +61,23 @@ Result<DataDir> DataDir::open(const fs::path& path) {
   // What clients store is nobody else's business.
   if (is_new) fs::permissions(absolute, fs::perms::owner_all, error);
   return lock(std::move(absolute), "stop it, or give this one its own directory with --data");
+}
+
+Result<DataDir> DataDir::temporary() {
+  std::error_code error;
+  std::string name = (fs::temp_directory_path(error) / "nightjar-XXXXXX").string();
+  if (error || ::mkdtemp(name.data()) == nullptr) {
+    return fail(
+        fmt::format("cannot make a directory {}: {}; give one with --data", name, std::strerror(errno)));
+  }
+  auto made = open(name);
+  if (made) made->is_temporary_ = true;
+  return made;
+}
+
+DataDir::~DataDir() {
+  std::error_code ignored;
+  if (is_temporary_) fs::remove_all(path_, ignored);
 }
 
 Result<DataDir> DataDir::open_existing(const fs::path& path) {

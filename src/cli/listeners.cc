@@ -8,6 +8,7 @@
 #include "broker/control.h"
 #include "cli/ask_worker.h"
 #include "cli/listener_protocols.h"
+#include "cli/serve_config.h"
 #include "config/load.h"
 #include "net/address.h"
 
@@ -52,7 +53,7 @@ Result<Listeners::Next> Listeners::prepare(const config::Config& config,
 
 Result<void> Listeners::prepare_tcp(const config::Config& config, const config::ListenerConfig& listener,
                                     const Service& service, Next& next) {
-  NJ_TRY(const auto addresses, net::addresses_of(listener.address, listener.port));
+  NJ_TRY(const auto addresses, addresses_of(listener));
   for (const net::Address& address : addresses) {
     auto taken =
         take(address, service, [&] { return workers_.bind(address, *service.policy, service.filter); });

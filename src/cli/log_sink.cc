@@ -3,16 +3,23 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/logger.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/null_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/syslog_sink.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "cli/json_text.h"
 #include "net/fd.h"
@@ -21,6 +28,8 @@ namespace nightjar::cli {
 namespace {
 
 constexpr char kTextPattern[] = "%Y-%m-%d %H:%M:%S.%e %-5l %v";
+constexpr char kTimelessPattern[] = "%-5l %v";
+constexpr char kOwnTimePattern[] = "%*: %-5l %v";
 constexpr char kJsonPattern[] = R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})";
 
 Result<net::Fd> open_log_file(const std::string& path) {
@@ -104,8 +113,49 @@ bool needs_quotes(std::string_view value) {
   return false;
 }
 
-Result<spdlog::sink_ptr> make_sink(const std::string& destination) {
-  g_file = nullptr;
+// The time as strftime writes it in the language of the configuration.
+class TimeFlag final : public spdlog::custom_flag_formatter {
+ public:
+  explicit TimeFlag(std::string format) : format_(std::move(format)) {}
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& line) override {
+    const std::time_t seconds = spdlog::log_clock::to_time_t(message.time);
+    std::tm time{};
+    ::localtime_r(&seconds, &time);
+    std::array<char, 128> text{};
+    const std::size_t size = std::strftime(text.data(), text.size(), format_.c_str(), &time);
+    line.append(text.data(), text.data() + size);
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<TimeFlag>(format_);
+  }
+
+ private:
+  std::string format_;
+};
+
+std::unique_ptr<spdlog::formatter> make_formatter(const config::LogConfig& config) {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  if (config.format == config::LogFormat::kJson) {
+    formatter->set_pattern(kJsonPattern);
+  } else if (!config.has_time) {
+    formatter->set_pattern(kTimelessPattern);
+  } else if (!config.time_format.empty()) {
+    formatter->add_flag<TimeFlag>('*', config.time_format).set_pattern(kOwnTimePattern);
+  } else {
+    formatter->set_pattern(kTextPattern);
+  }
+  return formatter;
+}
+
+constexpr std::array kFacilities{LOG_LOCAL0, LOG_LOCAL1, LOG_LOCAL2, LOG_LOCAL3, LOG_LOCAL4,
+                                 LOG_LOCAL5, LOG_LOCAL6, LOG_LOCAL7, LOG_DAEMON};
+
+Result<spdlog::sink_ptr> make_sink(const std::string& destination, const config::LogConfig& config) {
+  if (destination == "none") return std::make_shared<spdlog::sinks::null_sink_mt>();
+  if (destination == "syslog") {
+    const int facility = kFacilities[std::min<std::size_t>(config.facility, kFacilities.size() - 1)];
+    return std::make_shared<spdlog::sinks::syslog_sink_mt>("nightjar", LOG_PID, facility, true);
+  }
   if (destination == "stderr") return std::make_shared<spdlog::sinks::stderr_sink_mt>();
   if (destination == "stdout") return std::make_shared<spdlog::sinks::stdout_sink_mt>();
   NJ_TRY(net::Fd file, open_log_file(destination));
@@ -137,10 +187,16 @@ std::string json_members(std::string_view message, std::span<const log::Field> f
 }
 
 Result<void> install_log(const config::LogConfig& config) {
-  NJ_TRY(spdlog::sink_ptr sink, make_sink(config.destination));
-  g_logger = std::make_unique<spdlog::logger>("nightjar", std::move(sink));
+  g_file = nullptr;
+  NJ_TRY(spdlog::sink_ptr first, make_sink(config.destination, config));
+  std::vector<spdlog::sink_ptr> sinks{std::move(first)};
+  for (const std::string& destination : config.more_destinations) {
+    NJ_TRY(spdlog::sink_ptr sink, make_sink(destination, config));
+    sinks.push_back(std::move(sink));
+  }
+  g_logger = std::make_unique<spdlog::logger>("nightjar", sinks.begin(), sinks.end());
   const bool is_json = config.format == config::LogFormat::kJson;
-  g_logger->set_pattern(is_json ? kJsonPattern : kTextPattern);
+  g_logger->set_formatter(make_formatter(config));
   g_logger->set_level(spdlog::level::debug);  // the facade filters
   g_logger->flush_on(spdlog::level::debug);
   log::set_level(config.level);

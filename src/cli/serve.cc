@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/log.h"
@@ -12,6 +15,7 @@
 #include "cli/data_dir.h"
 #include "cli/doctor.h"
 #include "cli/log_sink.h"
+#include "cli/process.h"
 #include "cli/running_broker.h"
 #include "cli/serve_config.h"
 #include "cli/signals.h"
@@ -80,23 +84,46 @@ std::string_view wait_for_end(Signals& signals, RunningBroker& broker) {
                                    }});
 }
 
+Result<void> change_user(const config::Config& config, const DataDir& data) {
+  const std::string& user = config.process.user;
+  if (!changes_user(user)) {
+    if (config.is_mosquitto && user.empty() && ::geteuid() == 0) {
+      log::warn("runs as root; \"user mosquitto\" in the file lets it become that user");
+    }
+    return {};
+  }
+  const std::string& log = config.log.destination;
+  const bool is_file = log.find('/') != std::string::npos;
+  return become(user, {.data_dir = data.path().string(), .log_file = is_file ? log : ""});
+}
+
 Result<void> serve(const config::Config& config, const ServeOptions& options) {
+  std::optional<Daemon> daemon;
+  if (options.is_daemon) {
+    NJ_TRY(daemon, Daemon::detach());
+  }
   NJ_TRY(Signals signals, Signals::catch_them());
-  NJ_TRY(DataDir data, DataDir::open(config.node.data_dir));
+  NJ_TRY(const PidFile pid_file, PidFile::write(config.process.pid_file));
+  NJ_TRY(DataDir data,
+         config.node.data_dir.empty() ? DataDir::temporary() : DataDir::open(config.node.data_dir));
   if (const auto installed = install_log(config.log); !installed) {
     return fail(config::said_at(config, "log", "destination") + installed.error().message);
   }
   mention_unread_file(options);
+  for (const std::string& warning : config.warnings) log::warn(warning);
   keep_freed_memory();
   const std::uint64_t open_files = raise_file_limit();
   NJ_TRY(const auto broker, RunningBroker::open(config, data, [options] { return serve_config(options); }));
+  NJ_CHECK(change_user(config, data));
   broker->start();
+  if (daemon) daemon->is_ready();
   warn_about_machine(config);
   report_start({.version = config.policy.version,
                 .workers = broker->workers(),
                 .open_files_max = open_files,
                 .data_dir = data.path(),
                 .loses_on_restart = broker->loses_on_restart(),
+                .is_mosquitto = config.is_mosquitto,
                 .durability = config.node.durability,
                 .restored = broker->restored(),
                 .listening = broker->listening()});

@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "broker/ids.h"
+#include "cli/unsupported.h"
 #include "config/difference.h"
+#include "config/mosquitto/load.h"
 #include "net/address.h"
 #include "net/network.h"
 
@@ -24,6 +26,13 @@ config::ListenerConfig loopback_listener(const config::Config& config) {
   return listener;
 }
 
+Result<std::vector<net::Address>> all_addresses_of(const config::ListenerConfig& listener) {
+  if (!listener.interface.empty()) return net::addresses_of_interface(listener.interface, listener.port);
+  auto addresses = net::addresses_of(listener.address, listener.port);
+  return addresses || !listener.is_name_allowed ? addresses
+                                                : net::addresses_of_name(listener.address, listener.port);
+}
+
 config::Problems check_addresses(const config::Config& config) {
   config::Problems problems;
   const auto note = [&](const config::ListenerConfig& listener, const char* key, const std::string& message) {
@@ -33,7 +42,7 @@ config::Problems check_addresses(const config::Config& config) {
     if (!listener.unix_path.empty()) {
       const auto address = net::unix_address(listener.unix_path);
       if (!address) note(listener, "path", address.error().message);
-    } else if (const auto addresses = net::addresses_of(listener.address, listener.port); !addresses) {
+    } else if (const auto addresses = addresses_of(listener); !addresses) {
       note(listener, "address", addresses.error().message);
     }
     for (const std::string& text : listener.proxy.trusted) {
@@ -44,12 +53,56 @@ config::Problems check_addresses(const config::Config& config) {
   return problems;
 }
 
+// What the command line says beside the file and its listeners.
+Result<config::Config, config::Problems> with_options(config::Config config, const ServeOptions& options) {
+  if (options.data_dir) {
+    config.node.data_dir = *options.data_dir;
+    config.from_command_line.insert("node.data");
+  }
+  if (options.placement) {
+    config.from_command_line.insert("node.placement");
+    config.policy.placement =
+        *options.placement == "spread" ? broker::Placement::kSpread : broker::Placement::kAdaptive;
+  }
+  if (options.workers) {
+    config.node.workers = *options.workers;
+    config.from_command_line.insert("node.workers");
+  }
+  if (options.is_verbose) {
+    config.log.level = log::Level::kDebug;
+    config.from_command_line.insert("log.level");
+  }
+  if (config.policy.shards < config.node.workers) {
+    return tl::make_unexpected(config::Problems{
+        fmt::format("{} workers are more than the {} shards of the configuration; use at most {}",
+                    config.node.workers, config.policy.shards, config.policy.shards)});
+  }
+  if (config::Problems wrong = check_addresses(config); !wrong.empty()) {
+    return tl::make_unexpected(std::move(wrong));
+  }
+  return config;
+}
+
+Result<config::Config, config::Problems> mosquitto_config(const ServeOptions& options) {
+  NJ_TRY(
+      config::Config config,
+      config::mosquitto::load_file(*options.config_file, {.port = options.port,
+                                                          .is_verbose = options.is_verbose,
+                                                          .is_without_bridges = options.is_without_bridges}));
+  if (config::Problems missing = unsupported(config); !missing.empty()) {
+    return tl::make_unexpected(std::move(missing));
+  }
+  return with_options(std::move(config), options);
+}
+
 }  // namespace
 
 Result<config::Config, config::Problems> serve_config(const ServeOptions& options) {
   config::Config config;
   if (options.config_file) {
-    NJ_TRY(config, config::load_file(*options.config_file));
+    NJ_TRY(const std::string text, config::read_file(*options.config_file));
+    if (config::mosquitto::is_mosquitto_conf(*options.config_file, text)) return mosquitto_config(options);
+    NJ_TRY(config, config::load_text(text, *options.config_file));
   }
   if (config.listeners.empty()) config.listeners.push_back(loopback_listener(config));
   if (options.port && config.listeners.size() > 1) {
@@ -69,28 +122,18 @@ Result<config::Config, config::Problems> serve_config(const ServeOptions& option
     config.places.erase(only.label + ".port");
     config.places.erase(only.label);  // what is wrong with the port is not said there any more
   }
-  if (options.data_dir) {
-    config.node.data_dir = *options.data_dir;
-    config.from_command_line.insert("node.data");
+  return with_options(std::move(config), options);
+}
+
+Result<std::vector<net::Address>> addresses_of(const config::ListenerConfig& listener) {
+  NJ_TRY(std::vector<net::Address> addresses, all_addresses_of(listener));
+  if (listener.ip != config::IpVersion::kBoth) {
+    const int family = listener.ip == config::IpVersion::k4 ? AF_INET : AF_INET6;
+    std::erase_if(addresses, [family](const net::Address& address) { return address.family() != family; });
   }
-  if (options.placement) {
-    config.from_command_line.insert("node.placement");
-    config.policy.placement =
-        *options.placement == "spread" ? broker::Placement::kSpread : broker::Placement::kAdaptive;
-  }
-  if (options.workers) {
-    config.node.workers = *options.workers;
-    config.from_command_line.insert("node.workers");
-  }
-  if (config.policy.shards < config.node.workers) {
-    return tl::make_unexpected(config::Problems{
-        fmt::format("{} workers are more than the {} shards of the configuration; use at most {}",
-                    config.node.workers, config.policy.shards, config.policy.shards)});
-  }
-  if (config::Problems wrong = check_addresses(config); !wrong.empty()) {
-    return tl::make_unexpected(std::move(wrong));
-  }
-  return config;
+  if (addresses.empty())
+    return fail(fmt::format("\"{}\" has no address of that IP version", listener.address));
+  return addresses;
 }
 
 std::uint16_t worker_count(const config::Config& config) {

@@ -35,17 +35,19 @@ std::string expiry_text(std::uint32_t seconds) {
   return fmt::format("end after {} at most", config::format_duration(std::int64_t{seconds} * 1000));
 }
 
-void report_listener(const ListeningAt& at) {
+void report_listener(const StartFacts& facts, const ListeningAt& at) {
   const std::string where{net::AddressText(at.address).view()};
   log::info(fmt::format("listening on {}: {}; {}; sessions of absent clients {}", where, at.speaks,
                         who_may_enter(at), expiry_text(at.policy->session_expiry_max_s)),
             {{"listener", at.policy->name}});
   if (at.policy->allow_anonymous) return;
-  log::warn(fmt::format(
-                "listener {} lets nobody in: no users are configured and anonymous clients are not allowed; "
-                "set allow_anonymous = true in its [[listener]] if everybody may enter",
-                where),
-            {{"listener", at.policy->name}});
+  log::warn(
+      fmt::format(
+          "listener {} lets nobody in: no users are configured and anonymous clients are not allowed; "
+          "set {} if everybody may enter",
+          where,
+          facts.is_mosquitto ? "\"allow_anonymous true\"" : "allow_anonymous = true in its [[listener]]"),
+      {{"listener", at.policy->name}});
 }
 
 // The port of the first listener that a client on this machine can enter.
@@ -60,6 +62,12 @@ std::string try_commands(const StartFacts& facts) {
 }
 
 void report_durability(const StartFacts& facts) {
+  if (facts.loses_on_restart && facts.is_mosquitto) {
+    log::warn(
+        "the file has no \"persistence true\", so the promise of durability is off: what is acknowledged, "
+        "sessions and retained messages are in memory only, a restart loses them");
+    return;
+  }
   if (facts.loses_on_restart) {
     log::warn(
         fmt::format("data directory {}; durability = \"memory\": sessions, queued and retained messages are "
@@ -84,7 +92,7 @@ void report_start(const StartFacts& facts) {
   log::info(fmt::format("nightjar {} serves with {} {} and room for {} sockets and files", facts.version,
                         facts.workers, facts.workers == 1 ? "worker" : "workers", facts.open_files_max));
   report_durability(facts);
-  for (const ListeningAt& at : facts.listening) report_listener(at);
+  for (const ListeningAt& at : facts.listening) report_listener(facts, at);
   log::info("try: " + try_commands(facts));
 }
 

@@ -20,6 +20,7 @@ struct StartFacts {
   std::uint64_t open_files_max = 0;
   std::filesystem::path data_dir;
   bool loses_on_restart = false;
+  bool is_mosquitto = false;  // the file is in Mosquitto's language
   config::Durability durability = config::Durability::kMemory;
   broker::Restored restored{};
   std::vector<ListeningAt> listening;

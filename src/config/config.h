@@ -24,8 +24,15 @@ enum class Durability : std::uint8_t {
 struct LogConfig {
   log::Level level = log::Level::kInfo;
   LogFormat format = LogFormat::kText;
-  std::string destination = "stderr";  // or "stdout", or a file
+  std::string destination = "stderr";          // or "stdout", "syslog", "none", or a file
+  std::vector<std::string> more_destinations;  // the same lines go there too
+  bool has_time = true;                        // text lines begin with the time
+  std::string time_format;                     // strftime's language; empty: down to the millisecond
+  std::uint8_t facility = 8;                   // syslog: local0 to local7, or 8 for daemon
 };
+
+// Which Internet protocol a listener takes where its address leaves the choice.
+enum class IpVersion : std::uint8_t { kBoth, k4, k6 };
 
 // What a listener speaks.
 enum class Protocol : std::uint8_t {
@@ -104,8 +111,12 @@ struct AuthConfig {
 struct ListenerConfig {
   std::string label;  // "listener.NAME" as messages call it; empty if no file says it
   std::string address = "*";
+  bool is_name_allowed = false;  // the address may be a host name
   std::uint16_t port = 1883;
-  std::string unix_path;  // not empty: a Unix socket, and neither address nor port
+  IpVersion ip = IpVersion::kBoth;
+  std::string interface;     // not empty: the addresses of this network interface
+  bool is_left_out = false;  // read, but not to be opened
+  std::string unix_path;     // not empty: a Unix socket, and neither address nor port
   std::uint32_t unix_mode = 0660;
   Protocol protocol = Protocol::kMqtt;
   TlsConfig tls;
@@ -116,9 +127,15 @@ struct ListenerConfig {
 };
 
 struct NodeConfig {
-  std::string data_dir = "./data";
-  std::uint16_t workers = 0;  // 0: one per core
+  std::string data_dir = "./data";  // empty: a directory of its own that ends with the process
+  std::uint16_t workers = 0;        // 0: one per core
   Durability durability = Durability::kFsync;
+};
+
+// How the process lives beside its clients.
+struct ProcessConfig {
+  std::string pid_file;  // empty: none
+  std::string user;      // what root becomes once everything is open; empty: it stays root
 };
 
 struct Config {
@@ -127,6 +144,10 @@ struct Config {
   broker::ListenerPolicy limits;  // what a listener starts from
   AuthConfig auth;                // the same
   LogConfig log;
+  ProcessConfig process;
+  bool is_mosquitto = false;  // read from Mosquitto's language
+  // What a file says that does nothing here, or not all it says; one line each for the log.
+  std::vector<std::string> warnings;
   std::vector<ListenerConfig> listeners;  // none: the loopback listener
 
   // Where the file says it: "log.destination" -> "nightjar.toml:7:15". A listener stands under its label.

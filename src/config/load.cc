@@ -139,6 +139,7 @@ class Loader {
       if (const toml::node* node = file.get(section.name)) read_section(*node, section, section.name);
     }
     if (const toml::node* node = file.get("listener")) read_listeners(*node);
+    check_mount_point("limits", config_.limits.mount_point);
     check_top_level(file, sections);
     check_shards(file);
   }
@@ -203,6 +204,8 @@ class Loader {
       remember(label, entry);
       read_section(entry, section_of(listener), label);
       if (table != nullptr) check_path(listener, *table);
+      if (listener.policy.mount_point != config_.limits.mount_point)
+        check_mount_point(label, listener.policy.mount_point);
       if (listener.policy.name.empty()) {
         listener.policy.name = listener.unix_path.empty()
                                    ? fmt::format("{}:{}", listener.address, listener.port)
@@ -227,6 +230,14 @@ class Loader {
                       is_unix ? "has no meaning beside \"path\"; take out one of them"
                               : "needs \"path\", the Unix socket that it is for"));
     }
+  }
+
+  void check_mount_point(const std::string& label, std::string_view given) {
+    if (given.find_first_of("+#") == std::string_view::npos) return;
+    const std::string place = config_.places[label + ".mount_point"];
+    problems_.emplace_back(
+        Place{},
+        fmt::format("{}: \"mount_point\" in [{}] must not contain + or #, not \"{}\"", place, label, given));
   }
 
   void check_top_level(const toml::table& file, const std::vector<Section>& sections) {
@@ -279,7 +290,7 @@ std::string said_at(const Config& config, const std::string& label, const std::s
   return table == config.places.end() ? "" : fmt::format("{}: [{}]: ", table->second, label);
 }
 
-Result<Config, Problems> load_file(const std::string& path) {
+Result<std::string, Problems> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in)
     return tl::make_unexpected(Problems{fmt::format("cannot read {}: {}", path, std::strerror(errno))});
@@ -288,7 +299,12 @@ Result<Config, Problems> load_file(const std::string& path) {
   const bool is_empty = in.peek() == std::ifstream::traits_type::eof() && !in.bad();
   if (!is_empty && !(text << in.rdbuf()))
     return tl::make_unexpected(Problems{fmt::format("cannot read {}: it is no file", path)});
-  return load_text(text.str(), path);
+  return text.str();
+}
+
+Result<Config, Problems> load_file(const std::string& path) {
+  NJ_TRY(const std::string text, read_file(path));
+  return load_text(text, path);
 }
 
 }  // namespace nightjar::config

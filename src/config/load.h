@@ -14,6 +14,7 @@ namespace nightjar::config {
 // "nightjar.toml:14:3: unknown key ..."; in the order of the file.
 using Problems = std::vector<std::string>;
 
+Result<std::string, Problems> read_file(const std::string& path);
 Result<Config, Problems> load_file(const std::string& path);
 // `name` stands for the file in messages.
 Result<Config, Problems> load_text(std::string_view text, std::string_view name);

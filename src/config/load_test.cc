@@ -61,6 +61,13 @@ TEST(Load, EveryKeyReachesItsField) {
   EXPECT_EQ(config->node.workers, 4);
   EXPECT_EQ(config->policy.placement, broker::Placement::kSpread);
   EXPECT_EQ(config->policy.shards, 128);
+  EXPECT_EQ(config->process.pid_file, "/run/nightjar.pid");
+  EXPECT_EQ(config->process.user, "nightjar");
+  EXPECT_EQ(config->policy.connections_max, 5000u);
+  EXPECT_EQ(config->policy.sessions_max, 6000u);
+  EXPECT_FALSE(config->policy.logs_connections);
+  EXPECT_FALSE(config->log.has_time);
+  EXPECT_EQ(config->log.time_format, "%s");
   EXPECT_EQ(config->policy.retained_messages_max, 1000u);
   EXPECT_EQ(config->policy.retained_bytes_max, 64u << 20);
   EXPECT_EQ(config->policy.strangers_bytes_max, 1u << 20);
@@ -91,6 +98,16 @@ TEST(Load, EveryKeyReachesItsField) {
   EXPECT_FALSE(limits.shared_subscription_available);
   EXPECT_EQ(limits.topic_levels_max, 12);
   EXPECT_EQ(limits.subscriptions_max, 100u);
+  EXPECT_EQ(limits.payload_bytes_max, 512u * 1024);
+  EXPECT_EQ(limits.connections_max, 50u);
+  EXPECT_EQ(limits.mount_point, "plant/");
+  EXPECT_FALSE(limits.accepts_v31 || limits.accepts_v311 || limits.accepts_v5);
+  EXPECT_EQ(limits.client_id_prefix, "plant-");
+  EXPECT_TRUE(limits.client_id_is_user_name);
+  EXPECT_FALSE(limits.allow_empty_client_id);
+  EXPECT_EQ(limits.auto_id_prefix, "guest-");
+  EXPECT_TRUE(limits.refuses_longer_keep_alive);
+  EXPECT_TRUE(limits.upgrades_qos);
   EXPECT_EQ(limits.queue.messages_max, 500u);
   EXPECT_EQ(limits.queue.bytes_max, 2u << 20);
   EXPECT_EQ(limits.queue.age_max, Duration::seconds(86400));
@@ -114,6 +131,8 @@ TEST(Load, AListenerStartsFromTheLimitsAndSetsItsOwn) {
   EXPECT_EQ(plain.policy.name, "plain");
   EXPECT_EQ(plain.address, "127.0.0.1");
   EXPECT_EQ(plain.port, 1884);
+  EXPECT_EQ(plain.ip, IpVersion::k4);
+  EXPECT_EQ(config->listeners[1].interface, "lo");
   EXPECT_TRUE(plain.policy.allow_anonymous);
   EXPECT_EQ(plain.policy.packet_bytes_max, 2u << 20) << "its own";
   EXPECT_EQ(plain.policy.receive_maximum, 20) << "from [limits]";
@@ -189,6 +208,13 @@ TEST(Load, LimitsApplyToListenersAboveThem) {
 }
 
 // ---- what is wrong ----
+
+TEST(Load, AMountPointIsNoFilter) {
+  EXPECT_THAT(problems("[limits]\nmount_point = \"a/#\"\n"), ElementsAre(HasSubstr("\"mount_point\"")));
+  EXPECT_THAT(
+      problems("[[listener]]\nmount_point = \"a/+/\"\n"),
+      ElementsAre(HasSubstr("nightjar.toml:2:15: \"mount_point\" in [listener.1] must not contain + or #")));
+}
 
 TEST(Load, AnUnknownKeyGetsPlaceAndSuggestion) {
   EXPECT_THAT(

@@ -31,6 +31,7 @@ constexpr std::string_view kStrategies[] = {"least-in-flight", "round-robin", "s
 constexpr std::string_view kPlacements[] = {"spread", "adaptive"};
 constexpr std::string_view kDurabilities[] = {"fsync", "os", "memory"};
 constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
+constexpr std::string_view kIpVersions[] = {"both", "4", "6"};
 constexpr std::string_view kFormats[] = {"text", "json"};
 constexpr std::string_view kProtocols[] = {"mqtt", "websocket", "auto"};
 
@@ -89,7 +90,7 @@ Slot key(std::string_view name, Field& field, const Shape& shape, std::string_vi
           [&field, step](const Value& value) { write_field(field, value, step); }};
 }
 
-std::vector<Slot> node_keys(NodeConfig& node, NodePolicy& policy) {
+std::vector<Slot> node_keys(NodeConfig& node, ProcessConfig& process, NodePolicy& policy) {
   return {
       key("data", node.data_dir, text(),
           "Directory of everything that outlives a start; one broker at a time uses it."),
@@ -99,6 +100,9 @@ std::vector<Slot> node_keys(NodeConfig& node, NodePolicy& policy) {
           "be killed; \"memory\": a restart forgets everything."),
       key("workers", node.workers, number(0, broker::kWorkersMax),
           "Threads that serve clients; 0 means one per core."),
+      key("pid_file", process.pid_file, text(), "File that holds the process id while the broker runs."),
+      key("user", process.user, text(),
+          "Who the broker becomes when root starts it, once everything is open."),
       key("placement", policy.placement, choice(kPlacements),
           "\"adaptive\": clients are served by one worker until it is busy, then by more; \"spread\": by all "
           "workers "
@@ -109,6 +113,12 @@ std::vector<Slot> node_keys(NodeConfig& node, NodePolicy& policy) {
           "Retained messages kept; a further topic is refused with 0x97."),
       key("max_retained_bytes", policy.retained_bytes_max, size(0, 1024 * kGiB),
           "Topics, properties and payloads of all retained messages."),
+      key("max_connections", policy.connections_max, number(0, 100'000'000),
+          "Connections open at a time on all listeners together. 0: no limit."),
+      key("max_sessions", policy.sessions_max, number(0, 1'000'000'000),
+          "Sessions, connected or kept; a client that would need one more is refused. 0: no limit."),
+      key("log_connections", policy.logs_connections, flag(),
+          "Whether a line is logged when a client comes and when it goes."),
       key("max_stranger_bytes", policy.strangers_bytes_max, size(64 * kKiB, 64 * kGiB),
           "Bytes that connections may hold together before their CONNECT is accepted."),
       key("max_unfinished_bytes", policy.unfinished_bytes_max, size(kMiB, 1024 * kGiB),
@@ -151,6 +161,31 @@ std::vector<Slot> limits_keys(ListenerPolicy& p) {
       key("shared_subscription_available", p.shared_subscription_available, flag(),
           "Whether $share/ is served."),
       key("max_topic_levels", p.topic_levels_max, number(1, 65535), "Levels of a topic or a filter."),
+      key("max_payload_size", p.payload_bytes_max, size(0, kPacketMax),
+          "Largest payload of a PUBLISH; a larger one is acknowledged and dropped, a 5.0 client is told "
+          "0x83. 0: "
+          "as the packet allows."),
+      key("max_connections", p.connections_max, number(0, 100'000'000),
+          "Connections open at a time; further ones are closed at once. 0: no limit."),
+      key("mount_point", p.mount_point, text(),
+          "Stands in front of every topic and filter of the clients, and is taken off what they receive."),
+      key("accept_3_1", p.accepts_v31, flag(), "Whether MQTT 3.1 clients may enter."),
+      key("accept_3_1_1", p.accepts_v311, flag(), "Whether MQTT 3.1.1 clients may enter."),
+      key("accept_5_0", p.accepts_v5, flag(), "Whether MQTT 5.0 clients may enter."),
+      key("client_id_prefix", p.client_id_prefix, text(), "Client ids that do not begin so are refused."),
+      key("client_id_is_user_name", p.client_id_is_user_name, flag(),
+          "Whether the user name is the client id, whatever CONNECT says; without one nobody enters."),
+      key("allow_empty_client_id", p.allow_empty_client_id, flag(),
+          "Whether a client id is assigned to clients that give none."),
+      key("auto_id_prefix", p.auto_id_prefix, text(), "What assigned client ids begin with."),
+      key("refuse_longer_keep_alive", p.refuses_longer_keep_alive, flag(),
+          "Whether 3.1 and 3.1.1 clients that ask for more than max_keep_alive are refused; otherwise they "
+          "keep "
+          "theirs."),
+      key("upgrade_qos", p.upgrades_qos, flag(),
+          "Deliver with the QoS of the subscription even if the message has a lower one, which the standard "
+          "does "
+          "not provide for."),
       key("max_subscriptions", p.subscriptions_max, number(1, 100'000'000), "Subscriptions of one session."),
   };
 }
@@ -203,7 +238,7 @@ Section section(std::string name, std::string_view meaning, std::vector<Slot> sl
 
 std::vector<Section> sections_of(Config& c) {
   return {
-      section("node", "The broker as a whole.", node_keys(c.node, c.policy)),
+      section("node", "The broker as a whole.", node_keys(c.node, c.process, c.policy)),
       section("limits", "What a listener starts from; each listener may set the same keys for itself.",
               limits_keys(c.limits)),
       section("queue", "The queue of one session, unless its listener says otherwise.",
@@ -219,7 +254,11 @@ std::vector<Section> sections_of(Config& c) {
           "log", "The log: one line per event.",
           {key("level", c.log.level, choice(kLevels), "Events below this level are left out."),
            key("format", c.log.format, choice(kFormats), "Lines for people, or one JSON object per line."),
-           key("destination", c.log.destination, text(), "\"stderr\", \"stdout\" or a file to append to.")}),
+           key("destination", c.log.destination, text(),
+               "\"stderr\", \"stdout\", \"syslog\", \"none\" or a file to append to."),
+           key("time", c.log.has_time, flag(), "Whether text lines begin with the time."),
+           key("time_format", c.log.time_format, text(),
+               "The time of text lines in the language of strftime; down to the millisecond if not given.")}),
   };
 }
 
@@ -239,6 +278,9 @@ Section section_of(ListenerConfig& listener) {
            "\"mqtt\", \"websocket\" (MQTT in it), or \"auto\": each connection as its first bytes say; with "
            "a "
            "certificate TLS as well."),
+       key("interface", listener.interface, text(),
+           "Listen on the addresses of this network interface instead of \"address\"."),
+       key("ip", listener.ip, choice(kIpVersions), "Which of an address's IP versions to listen on."),
        key("allow_anonymous", listener.policy.allow_anonymous, flag(),
            "Whether clients without proof of who they are may enter.")},
       {section("queue", "The queue of one session of this listener.", queue_keys(listener.policy.queue)),

@@ -2,9 +2,12 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <ifaddrs.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 
@@ -29,6 +32,14 @@ bool parse(const std::string& text, std::uint16_t port, Address& out) {
   }
   out.set_port(port);
   return true;
+}
+
+Address copy(const sockaddr* from, std::uint16_t port) {
+  Address address;
+  address.size = from->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  std::memcpy(&address.storage, from, address.size);
+  address.set_port(port);
+  return address;
 }
 
 }  // namespace
@@ -117,6 +128,41 @@ Result<std::vector<Address>> addresses_of(std::string_view text, std::uint16_t p
                       text));
     }
     found.push_back(address);
+  }
+  return found;
+}
+
+Result<std::vector<Address>> addresses_of_name(const std::string& name, std::uint16_t port) {
+  const addrinfo hints{.ai_flags = AI_PASSIVE, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+  addrinfo* first = nullptr;
+  if (const int error = ::getaddrinfo(name.c_str(), nullptr, &hints, &first); error != 0) {
+    return fail(fmt::format("\"{}\" is neither an address to listen on nor a host name: {}", name,
+                            ::gai_strerror(error)));
+  }
+  std::vector<Address> found;
+  for (const addrinfo* info = first; info != nullptr; info = info->ai_next) {
+    if (info->ai_family != AF_INET && info->ai_family != AF_INET6) continue;
+    found.push_back(copy(info->ai_addr, port));
+  }
+  ::freeaddrinfo(first);
+  return found;
+}
+
+Result<std::vector<Address>> addresses_of_interface(const std::string& name, std::uint16_t port) {
+  ifaddrs* first = nullptr;
+  if (::getifaddrs(&first) != 0) return fail(fmt::format("cannot list interfaces: {}", std::strerror(errno)));
+  std::vector<Address> found;
+  for (const ifaddrs* at = first; at != nullptr; at = at->ifa_next) {
+    const bool is_internet = at->ifa_addr != nullptr &&
+                             (at->ifa_addr->sa_family == AF_INET || at->ifa_addr->sa_family == AF_INET6);
+    if (is_internet && name == at->ifa_name) found.push_back(copy(at->ifa_addr, port));
+  }
+  ::freeifaddrs(first);
+  if (found.empty()) {
+    return fail(
+        fmt::format("the network interface \"{}\" is not there or has no address; \"ip address\" lists "
+                    "those of this machine",
+                    name));
   }
   return found;
 }

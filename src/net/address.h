@@ -56,5 +56,9 @@ Result<Address> unix_address(const std::string& path);
 // The numeric addresses that `text` stands for: one, or with "" or "*" every address of IPv4 and of IPv6.
 // "localhost" is both loopback addresses. Names are not looked up.
 Result<std::vector<Address>> addresses_of(std::string_view text, std::uint16_t port);
+// Those of a host name. Asks the resolver and may take its time.
+Result<std::vector<Address>> addresses_of_name(const std::string& name, std::uint16_t port);
+// Those of a network interface, such as "eth0".
+Result<std::vector<Address>> addresses_of_interface(const std::string& name, std::uint16_t port);
 
 }  // namespace nightjar::net

@@ -18,6 +18,22 @@ using mqtt::ReasonCode;
 // here.
 constexpr Duration kAuthenticationTimeout = Duration::seconds(30);
 
+// The client id that the listener gives the user `name`, and whether it takes it.
+Outcome choose_client_id(Connection& connection, const std::string& name) {
+  const ListenerPolicy& policy = *connection.policy;
+  std::string& client_id = connection.connect->client_id;
+  if (policy.client_id_is_user_name) {
+    if (name.empty()) {
+      return mqtt::Violation{ReasonCode::kNotAuthorized,
+                             "no user name to be called by (client_id_is_user_name)"};
+    }
+    client_id = name;
+  }
+  if (client_id.starts_with(policy.client_id_prefix)) return {};
+  return mqtt::Violation{ReasonCode::kNotAuthorized,
+                         "the client id does not begin as it has to (client_id_prefix)"};
+}
+
 }  // namespace
 
 void begin_authentication(WorkerState& worker, Connection& connection) {
@@ -72,6 +88,8 @@ void on_verdict(Connection& connection, AuthVerdict verdict) {
       break;
   }
   connection.is_awaiting_auth = false;
+  // Who may enter without proof is called what it says.
+  const std::string name = verdict.user_name.empty() ? request.user_name : verdict.user_name;
   request.user_name = verdict.user_name;
   request.auth_data = verdict.data;
   if (!verdict.client_id.empty() && verdict.client_id != request.client_id) {
@@ -79,6 +97,9 @@ void on_verdict(Connection& connection, AuthVerdict verdict) {
     request.is_id_assigned = true;
   }
   request.password.clear();
+  if (const Outcome refusal = choose_client_id(connection, name)) {
+    return refuse_connection(worker, connection, refusal->code, refusal->why);
+  }
   go_home(worker, connection);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "broker/connections.h"
+#include "broker/mount_point.h"
 #include "broker/protocol/authenticate.h"
 #include "broker/protocol/forwarded_properties.h"
 #include "broker/protocol/handlers.h"
@@ -49,14 +50,36 @@ Outcome check_will(const mqtt::Connect& packet, const ListenerPolicy& policy) {
                            "retained will where retain is off [MQTT-3.2.2-13]"};
   }
   if (packet.will.topic.starts_with("$SYS/") ||
+      policy.mount_point.size() + packet.will.topic.size() > kTopicBytesMax ||
       mqtt::level_count(packet.will.topic) > policy.topic_levels_max) {
     return mqtt::Violation{ReasonCode::kTopicNameInvalid, "will topic not accepted by this server"};
   }
   return {};
 }
 
-Outcome check_client_id(const mqtt::Connect& packet) {
+Outcome check_version(const mqtt::Connect& packet, const ListenerPolicy& policy) {
+  const bool is_accepted = packet.version == Version::k5     ? policy.accepts_v5
+                           : packet.version == Version::k311 ? policy.accepts_v311
+                                                             : policy.accepts_v31;
+  if (is_accepted) return {};
+  return mqtt::Violation{ReasonCode::kUnsupportedProtocolVersion, "the listener does not take this version"};
+}
+
+// A 3.x client cannot be told of a shorter Keep Alive.
+Outcome check_keep_alive(const mqtt::Connect& packet, const ListenerPolicy& policy) {
+  const std::uint16_t maximum = policy.keep_alive_max_s;
+  if (packet.version == Version::k5 || !policy.refuses_longer_keep_alive || maximum == 0) return {};
+  if (packet.keep_alive_s != 0 && packet.keep_alive_s <= maximum) return {};
+  return mqtt::Violation{ReasonCode::kClientIdentifierNotValid,
+                         "its Keep Alive is longer than the listener allows (max_keep_alive)"};
+}
+
+Outcome check_client_id(const mqtt::Connect& packet, const ListenerPolicy& policy) {
   if (!packet.client_id.empty()) return {};
+  if (!policy.allow_empty_client_id && !policy.client_id_is_user_name) {
+    return mqtt::Violation{ReasonCode::kClientIdentifierNotValid,
+                           "the listener does not assign client ids (allow_empty_client_id = false)"};
+  }
   if (packet.version == Version::k31) {
     return mqtt::Violation{ReasonCode::kClientIdentifierNotValid,
                            "MQTT 3.1 needs a client id of 1 to 23 characters"};
@@ -68,10 +91,11 @@ Outcome check_client_id(const mqtt::Connect& packet) {
   return {};
 }
 
-std::unique_ptr<Will> copy_will(const mqtt::Connect& packet) {
+std::unique_ptr<Will> copy_will(const mqtt::Connect& packet, const ListenerPolicy& policy) {
   if (!packet.has_will) return nullptr;
   auto will = std::make_unique<Will>();
-  will->topic = packet.will.topic;
+  will->topic = policy.mount_point;
+  will->topic += packet.will.topic;
   will->payload = as_text(packet.will.payload);
   will->qos = packet.will.qos;
   will->retain = packet.will.retain;
@@ -86,13 +110,15 @@ std::unique_ptr<Will> copy_will(const mqtt::Connect& packet) {
   return will;
 }
 
-std::unique_ptr<PendingConnect> copy_request(WorkerState& worker, const mqtt::Connect& packet) {
+std::unique_ptr<PendingConnect> copy_request(WorkerState& worker, const mqtt::Connect& packet,
+                                             const ListenerPolicy& policy) {
   auto request = std::make_unique<PendingConnect>();
   request->client_id = packet.client_id;
   if (packet.client_id.empty()) {
     // Assigned ids are unguessable: who knows a client id can take over its session.
     Entropy& entropy = worker.node.ports().entropy;
-    request->client_id = fmt::format("auto-{:016x}{:016x}", entropy.next(), entropy.next());
+    request->client_id =
+        fmt::format("{}{:016x}{:016x}", policy.auto_id_prefix, entropy.next(), entropy.next());
     request->is_id_assigned = true;
   }
   request->clean_start = packet.clean_start;
@@ -101,7 +127,7 @@ std::unique_ptr<PendingConnect> copy_request(WorkerState& worker, const mqtt::Co
   request->user_name = packet.user_name;
   request->has_password = packet.has_password;
   request->password = as_text(packet.password);
-  request->will = copy_will(packet);
+  request->will = copy_will(packet, policy);
   if (packet.version != Version::k5) {
     request->expiry_s = packet.clean_start ? 0 : kExpiryNever;
     return request;
@@ -168,8 +194,9 @@ std::uint16_t effective_keep_alive(const Connection& connection, const PendingCo
   return connection.is_v5() && maximum != 0 && is_longer ? maximum : request.keep_alive_s;
 }
 
-void log_connected(const Connection& connection, const Session& session, bool is_present) {
-  if (!log::enabled(log::Level::kInfo)) return;
+void log_connected(const WorkerState& worker, const Connection& connection, const Session& session,
+                   bool is_present) {
+  if (!log::enabled(log::Level::kInfo) || !worker.node.policy().logs_connections) return;
   log::info("client connected", {{"client", session.client_id},
                                  {"peer", const_cast<Connection&>(connection).transport().peer()},
                                  {"version", connection.is_v5()                    ? "5.0"
@@ -223,6 +250,12 @@ void store_session(WorkerState& worker, Session& session, const Will* will) {
   }
 }
 
+bool has_too_many_sessions(WorkerState& worker, const PendingConnect& request) {
+  const std::uint32_t most = worker.node.policy().sessions_max;
+  return most != 0 && worker.node.sessions().load(std::memory_order_relaxed) >= std::int64_t{most} &&
+         worker.find_session(request.client_id) == nullptr;
+}
+
 }  // namespace
 
 void on_connect(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
@@ -231,7 +264,9 @@ void on_connect(WorkerState& worker, Connection& connection, const mqtt::Frame& 
   connection.version = packet->version;
   connection.is_bridge = packet->is_bridge;
   if (connection.is_v5()) take_client_limits(connection, packet->properties);
-  Outcome refusal = check_client_id(*packet);
+  Outcome refusal = check_version(*packet, *connection.policy);
+  if (!refusal) refusal = check_keep_alive(*packet, *connection.policy);
+  if (!refusal) refusal = check_client_id(*packet, *connection.policy);
   if (!refusal) refusal = check_will(*packet, *connection.policy);
   if (refusal) return refuse_connection(worker, connection, refusal->code, refusal->why);
   const bool has_empty_method = connection.is_v5() &&
@@ -242,7 +277,7 @@ void on_connect(WorkerState& worker, Connection& connection, const mqtt::Frame& 
                       "empty authentication method");
     return;
   }
-  connection.connect = copy_request(worker, *packet);
+  connection.connect = copy_request(worker, *packet, *connection.policy);
   connection.connect->bytes = frame.size;
   connection.auth_method = connection.connect->auth_method;
   begin_authentication(worker, connection);
@@ -254,6 +289,11 @@ void complete_connect(WorkerState& worker, Connection& connection) {
   if (would_be_kept && worker.node.ports().store.is_refusing()) {
     return refuse_connection(worker, connection, ReasonCode::kServerUnavailable,
                              "the session cannot be stored: the disk is full or fails");
+  }
+  if (has_too_many_sessions(worker, *connection.connect)) {
+    return refuse_connection(worker, connection,
+                             connection.is_v5() ? ReasonCode::kQuotaExceeded : ReasonCode::kServerUnavailable,
+                             "the broker has all the sessions that it may have (max_sessions)");
   }
   if (!take_over(worker, connection)) return;
   const std::uint64_t changes = worker.journal.count();
@@ -302,7 +342,7 @@ void finish_connect(WorkerState& worker, Connection& connection) {
     return;
   }
   session.will = std::move(request->will);  // armed from here on
-  log_connected(connection, session, connection.is_session_present);
+  log_connected(worker, connection, session, connection.is_session_present);
   groups_online(worker, session);
   begin_resend(worker, session);
   if (was_opening) resume_later(worker, connection);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "broker/connections.h"
+#include "broker/mount_point.h"
 #include "broker/protocol/packet_loop.h"
 #include "broker/protocol/subscribe.h"
 #include "broker/worker_state.h"
@@ -36,7 +37,7 @@ void finish(WorkerState& worker, Connection& connection, FilterWork& work) {
 }
 
 // The packet's bytes are the caller's and soon gone.
-void keep(WorkerState& worker, Connection& connection, FilterWork work, const mqtt::Frame& frame) {
+void keep_packet(FilterWork& work, const mqtt::Frame& frame) {
   work.packet.append(frame.body);
   const std::string_view before = as_text(frame.body);
   const std::string_view now = as_text(work.packet.view());
@@ -44,6 +45,10 @@ void keep(WorkerState& worker, Connection& connection, FilterWork work, const mq
     std::string_view& filter = work.requests[i].filter;
     filter = now.substr(static_cast<std::size_t>(filter.data() - before.data()), filter.size());
   }
+}
+
+void keep(WorkerState& worker, Connection& connection, FilterWork work, const mqtt::Frame& frame) {
+  if (work.mounted.empty()) keep_packet(work, frame);
   connection.filter_work = std::make_unique<FilterWork>(std::move(work));
   connection.transport().pause_reading();
   worker.filter_workers.push_back(&connection);
@@ -66,6 +71,15 @@ bool go_on(WorkerState& worker, Connection& connection, FilterSteps& steps) {
 }
 
 }  // namespace
+
+void mount(const Connection& connection, FilterWork& work) {
+  if (!connection.is_mounted) return;
+  work.mounted.reserve(work.requests.size());
+  for (mqtt::SubscriptionRequest& request : work.requests) {
+    request.filter =
+        work.mounted.emplace_back(mounted_filter(connection.policy->mount_point, request.filter));
+  }
+}
 
 Outcome start_filter_work(WorkerState& worker, Connection& connection, FilterWork work,
                           const mqtt::Frame& frame) {

@@ -23,7 +23,8 @@ struct FilterWork {
   std::size_t refused = 0;
   std::string first_refused;  // filter, for the log
   mqtt::ReasonCode first_code = mqtt::ReasonCode::kSuccess;
-  ByteBuffer packet;  // what `requests` points into, once the work has outlived the turn
+  std::vector<std::string> mounted;  // what `requests` points into behind a mount point
+  ByteBuffer packet;                 // what `requests` points into, once the work has outlived the turn
 
   [[nodiscard]] bool is_done() const { return next == requests.size(); }
 };
@@ -32,6 +33,8 @@ struct FilterWork {
 // the requests point into.
 Outcome start_filter_work(WorkerState& worker, Connection& connection, FilterWork work,
                           const mqtt::Frame& frame);
+// Puts the mount point of its listener in front of each filter.
+void mount(const Connection& connection, FilterWork& work);
 // At the end of a turn: the connections that have some left go on, each in its turn.
 void continue_filter_work(WorkerState& worker);
 

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "base/log.h"
+#include "broker/mount_point.h"
 #include "broker/protocol/acknowledge.h"
 #include "broker/protocol/forwarded_properties.h"
 #include "broker/protocol/handlers.h"
@@ -53,15 +54,28 @@ Outcome check_against_policy(const Connection& connection, const mqtt::Publish& 
   return {};
 }
 
+// The broker knows the topic behind the mount point of the listener.
+Outcome mount_topic(WorkerState& worker, const Connection& connection, mqtt::Publish& packet) {
+  worker.mounted_topic = connection.policy->mount_point;
+  worker.mounted_topic += packet.topic;
+  if (worker.mounted_topic.size() > kTopicBytesMax) {
+    return mqtt::Violation{ReasonCode::kTopicNameInvalid, "topic too long behind the mount point"};
+  }
+  packet.topic = worker.mounted_topic;
+  return {};
+}
+
 // A server limit or rule against this one message; the connection goes on where the version can say so.
 struct Refusal {
   ReasonCode code = ReasonCode::kSuccess;
   std::string_view why;
+  bool is_dropped = false;  // 3.x: acknowledged and gone
 };
 
 Refusal check_topic(WorkerState& worker, const Connection& connection, const mqtt::Publish& packet,
                     const Route* known) {
-  if (packet.topic.starts_with("$SYS/")) return {ReasonCode::kNotAuthorized, "$SYS is the broker's own"};
+  if (packet.topic.starts_with("$SYS/"))
+    return {ReasonCode::kNotAuthorized, "$SYS is the broker's own", true};
   const std::size_t levels = known != nullptr ? known->levels : mqtt::level_count(packet.topic);
   if (levels > connection.policy->topic_levels_max) {
     return {ReasonCode::kTopicNameInvalid,
@@ -70,7 +84,12 @@ Refusal check_topic(WorkerState& worker, const Connection& connection, const mqt
   const Session& session = *connection.session;
   const ClientIdentity who{session.client_id, session.user_name, connection.policy->name};
   if (!worker.node.ports().authorizer.may_publish(who, packet.topic, packet.qos, packet.retain)) {
-    return {ReasonCode::kNotAuthorized, "topic denied"};
+    return {ReasonCode::kNotAuthorized, "topic denied", true};
+  }
+  const std::uint32_t payload_bytes_max = connection.policy->payload_bytes_max;
+  if (payload_bytes_max != 0 && packet.payload.size() > payload_bytes_max) {
+    return {ReasonCode::kImplementationSpecificError,
+            "payload larger than the listener takes (max_payload_size)", true};
   }
   return {};
 }
@@ -134,15 +153,24 @@ Outcome refuse(WorkerState& worker, Connection& connection, const mqtt::Publish&
   log::debug("publish refused", {{"client", connection.session->client_id},
                                  {"topic", std::string{packet.topic}},
                                  {"why", std::string{refusal.why}}});
-  const bool is_denied = refusal.code == ReasonCode::kNotAuthorized;
   if (packet.qos == Qos::kAtMostOnce) {
-    return is_denied ? Outcome{} : Outcome{mqtt::Violation{refusal.code, refusal.why}};
+    return refusal.is_dropped ? Outcome{} : Outcome{mqtt::Violation{refusal.code, refusal.why}};
   }
-  if (!connection.is_v5() && !is_denied) return mqtt::Violation{refusal.code, refusal.why};
+  if (!connection.is_v5() && !refusal.is_dropped) return mqtt::Violation{refusal.code, refusal.why};
   const auto type = packet.qos == Qos::kAtLeastOnce ? mqtt::PacketType::kPuback : mqtt::PacketType::kPubrec;
   acknowledge(worker, connection, next_place(connection), type, packet.packet_id, refusal.code, {},
               refusal.why);
   return {};
+}
+
+void log_publish(const Connection& connection, const mqtt::Publish& packet) {
+  if (!log::enabled(log::Level::kDebug)) [[likely]]
+    return;
+  log::debug("publish", {{"client", connection.session->client_id},
+                         {"topic", std::string{packet.topic}},
+                         {"qos", std::to_string(static_cast<int>(packet.qos))},
+                         {"retain", packet.retain ? "1" : "0"},
+                         {"bytes", std::to_string(packet.payload.size())}});
 }
 
 constexpr std::string_view kCannotStore = "the store takes nothing at present: its disk is full or fails";
@@ -164,7 +192,7 @@ std::size_t in_flight_from(const Connection& connection) {
 }  // namespace
 
 Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Frame& frame) {
-  Route* known = known_route(worker, mqtt::peek_topic(frame));
+  Route* known = connection.is_mounted ? nullptr : known_route(worker, mqtt::peek_topic(frame));
   mqtt::Publish& packet = worker.publish;
   const auto topic_check = known != nullptr ? mqtt::TopicCheck::kIsValid : mqtt::TopicCheck::kIsNeeded;
   if (const auto read = mqtt::read_publish(frame, connection.version, topic_check, packet); !read)
@@ -174,6 +202,10 @@ Outcome on_publish(WorkerState& worker, Connection& connection, const mqtt::Fram
   worker.counters.publish_bytes_received += packet.payload.size();
   if (Outcome outcome = resolve_alias(connection, packet)) return outcome;
   if (Outcome outcome = check_against_policy(connection, packet)) return outcome;
+  if (connection.is_mounted) {
+    if (Outcome outcome = mount_topic(worker, connection, packet)) return outcome;
+  }
+  log_publish(connection, packet);
 
   Session& session = *connection.session;
   const bool is_known = packet.qos == Qos::kExactlyOnce && session.incoming_ids.contains(packet.packet_id);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "broker/protocol/filter_work.h"
 #include "broker/protocol/handlers.h"
 #include "broker/routing/group_member.h"
@@ -165,6 +166,13 @@ void begin_replay(Request& request, Subscription& subscription, bool is_new) {
   request.worker.pump_later(session);
 }
 
+void log_subscribed(const Request& request, const SubscriptionRequest& wanted, mqtt::Qos qos) {
+  if (!log::enabled(log::Level::kDebug)) return;
+  log::debug("subscribed", {{"client", request.session.client_id},
+                            {"filter", std::string{wanted.filter}},
+                            {"qos", std::to_string(static_cast<int>(qos))}});
+}
+
 Answer subscribe(Request& request, const SubscriptionRequest& wanted) {
   mqtt::SharedFilter shared;
   if (Answer refusal = check(request, wanted, shared); is_error(refusal.code)) return refusal;
@@ -184,6 +192,7 @@ Answer subscribe(Request& request, const SubscriptionRequest& wanted) {
   const bool wants_retained = wanted.retain_handling == RetainHandling::kSend ||
                               (wanted.retain_handling == RetainHandling::kSendIfNew && is_new);
   if (wants_retained && !subscription->group) begin_replay(request, *subscription, is_new);
+  log_subscribed(request, wanted, subscription->qos);
   return {static_cast<ReasonCode>(subscription->qos)};
 }
 
@@ -279,6 +288,7 @@ Outcome on_subscribe(WorkerState& worker, Connection& connection, const mqtt::Fr
   FilterWork work{.requests = std::move(packet->requests),
                   .identifier = has_identifier ? packet->properties.subscription_identifier : 0,
                   .answer = {.operation = ++connection.last_operation, .packet_id = packet->packet_id}};
+  mount(connection, work);
   return start_filter_work(worker, connection, std::move(work), frame);
 }
 

@@ -49,6 +49,7 @@ Outcome on_unsubscribe(WorkerState& worker, Connection& connection, const mqtt::
                              .packet_id = packet->packet_id}};
   work.requests.reserve(packet->filters.size());
   for (const std::string_view filter : packet->filters) work.requests.push_back({.filter = filter});
+  mount(connection, work);
   return start_filter_work(worker, connection, std::move(work), frame);
 }
 

@@ -164,7 +164,8 @@ void take_assigned(WorkerState& worker, const Assignment& assignment, Publicatio
   Receiver receiver{
       .session = session, .qos = subscription->qos, .retain_as_published = subscription->retain_as_published};
   if (subscription->identifier != 0) receiver.subscription_ids.push_back(subscription->identifier);
-  const bool is_acknowledged = std::min(publication.qos(), receiver.qos) != mqtt::Qos::kAtMostOnce;
+  const bool is_acknowledged =
+      receiver.session->qos_of(publication.qos(), receiver.qos) != mqtt::Qos::kAtMostOnce;
   // Else nothing will be acknowledged: the group need not wait.
   if (!is_acknowledged && assignment.sequence != 0)
     settle(worker, *session, assignment.group, assignment.sequence);

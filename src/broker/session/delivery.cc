@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "broker/mount_point.h"
 #include "broker/routing/group_member.h"
 #include "broker/worker.h"
 #include "broker/worker_state.h"
@@ -57,7 +58,8 @@ bool is_kept(const Session& session, mqtt::Qos qos, const Assignment* assignment
   return session.stored && qos != Qos::kAtMostOnce && (assignment == nullptr || assignment->is_given);
 }
 
-// False if the packet is larger than the client takes; nothing was written then [MQTT-3.1.2-24].
+// False if the packet is larger than the client takes [MQTT-3.1.2-24], or its topic is none that the client
+// could name; nothing was written then.
 bool write(WorkerState& worker, Connection& connection, const Delivery& delivery, mqtt::PacketId id,
            bool dup) {
   const Message& message = *delivery.message;
@@ -68,6 +70,11 @@ bool write(WorkerState& worker, Connection& connection, const Delivery& delivery
                        .topic = message.topic(),
                        .properties = message.properties(),
                        .payload = message.payload()};
+  if (connection.is_mounted) {
+    const auto topic = unmounted_topic(connection.policy->mount_point, out.topic);
+    if (!topic) return false;
+    out.topic = *topic;
+  }
   if (connection.is_v5()) {
     out.more_properties = added_properties(worker, delivery);
     const bool is_limited = connection.packet_bytes_max != 0;
@@ -75,8 +82,7 @@ bool write(WorkerState& worker, Connection& connection, const Delivery& delivery
     if (connection.outgoing_aliases) {
       const bool fits = !is_limited || mqtt::publish_size(connection.version, out) + kAliasBytes <=
                                            connection.packet_bytes_max;
-      const auto choice =
-          fits ? connection.outgoing_aliases->choose(message.topic()) : OutgoingAliases::Choice{};
+      const auto choice = fits ? connection.outgoing_aliases->choose(out.topic) : OutgoingAliases::Choice{};
       if (choice.alias != 0) {
         mqtt::PropertyWriter{worker.properties}.u16(mqtt::PropertyId::kTopicAlias, choice.alias);
         out.more_properties = worker.properties.view();
@@ -105,7 +111,7 @@ void leave_window(Connection& connection, const InFlight::Entry& entry) {
 // large.
 bool takes_common_form(const Connection& connection, const Publication& publication,
                        const Receiver& receiver) {
-  if (publication.expires() != kNever) return false;
+  if (publication.expires() != kNever || connection.is_mounted) return false;
   if (!connection.is_v5()) return true;
   return connection.packet_bytes_max == 0 && !connection.outgoing_aliases &&
          receiver.subscription_ids.empty();
@@ -353,7 +359,7 @@ bool send_ready(WorkerState& worker, Session& session, RetainedReplay& replay,
       ++replay.next_ready;
       continue;
     }
-    const Qos qos = std::min(message->qos(), subscription.qos);
+    const Qos qos = session.qos_of(message->qos(), subscription.qos);
     if (!has_room(*session.connection)) return false;
     if (qos != Qos::kAtMostOnce && !has_window(*session.connection, session)) return false;
     ++replay.next_ready;
@@ -517,6 +523,11 @@ mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery deliver
       return mqtt::ReasonCode::kSuccess;
     }
   }
+  const std::string& mount_point = session.policy->mount_point;
+  if (!mount_point.empty() && !unmounted_topic(mount_point, delivery.message->topic())) {
+    drop(worker, session, delivery, DropReason::kDenied);
+    return mqtt::ReasonCode::kSuccess;
+  }
   // On its way here its time may have passed [MQTT-3.3.2-5].
   if (delivery.message->expires() < worker.now) {
     drop(worker, session, delivery, DropReason::kExpired);
@@ -546,7 +557,7 @@ mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery deliver
 mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Receiver& receiver,
                          bool is_last, const Assignment* assignment) {
   Session& session = *receiver.session;
-  const Qos qos = std::min(publication.qos(), receiver.qos);
+  const Qos qos = session.qos_of(publication.qos(), receiver.qos);
   const bool retain = receiver.retain_as_published && publication.retain();
   const bool kept = is_kept(session, qos, assignment);
   Connection* const connection = session.connection;

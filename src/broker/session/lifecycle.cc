@@ -45,7 +45,7 @@ Opened open_session(WorkerState& worker, const std::string& client_id, bool clea
     session->timer.cancel();
     session->will.reset();  // resumed in time: a delayed will is not published [MQTT-3.1.3-9]
     session->will_due = session->ends_at = kNever;
-    session->policy = &policy;
+    session->use(policy);
     return {session, true};
   }
   auto made = std::make_unique<Session>(worker, client_id, worker.node.shard_of(client_id),
@@ -53,6 +53,7 @@ Opened open_session(WorkerState& worker, const std::string& client_id, bool clea
   session = made.get();
   worker.sessions.insert(std::move(made));
   ++worker.counters.sessions;
+  worker.node.sessions().fetch_add(1, std::memory_order_relaxed);
   worker.node.count_weight(session->shard, Node::kSessionWeight);
   return {session, false};
 }
@@ -114,6 +115,7 @@ void end_session(WorkerState& worker, Session& session) {
   worker.journal.forget_session(session);
   session.is_ended = true;
   --worker.counters.sessions;
+  worker.node.sessions().fetch_sub(1, std::memory_order_relaxed);
   worker.node.count_weight(session.shard, -Node::kSessionWeight);
   worker.ended_sessions.push_back(worker.sessions.take(session));
 }

@@ -32,6 +32,7 @@ Session::Session(WorkerState& home, std::string id, ShardId shard_id, SessionSer
       serial(session_serial),
       policy(&listener),
       shard(shard_id),
+      upgrades_qos(listener.upgrades_qos),
       timer(&Session::on_timer, this) {}
 
 void Session::count_drop(DropReason reason) {

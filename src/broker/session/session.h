@@ -3,6 +3,7 @@
 // allows. Data with few rules of its own: delivery.h sends from it, lifecycle.h opens and ends it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -91,6 +92,16 @@ class Session {
   const std::string client_id;
   const std::uint64_t client_id_hash;
   const SessionSerial serial;
+  // The listener of the present connection.
+  void use(const ListenerPolicy& listener) {
+    policy = &listener;
+    upgrades_qos = listener.upgrades_qos;
+  }
+  // What a message arrives with through a subscription: the lower of the two [MQTT-3.8.4-8].
+  [[nodiscard]] mqtt::Qos qos_of(mqtt::Qos message, mqtt::Qos subscription) const {
+    return upgrades_qos ? subscription : std::min(message, subscription);
+  }
+
   const ListenerPolicy* policy;  // of the listener that the last connection used
   CompactText user_name;
 
@@ -112,6 +123,7 @@ class Session {
   const ShardId shard;
   bool is_to_pump = false;         // in WorkerState::to_pump or to_replay
   bool is_ended = false;           // in WorkerState::ended_sessions: receives nothing any more
+  bool upgrades_qos = false;       // of the policy, where deliveries look anyway
   bool warned_queue_high = false;  // until the queue is empty again
   std::uint32_t expiry_s = 0;
   std::uint32_t shared_count = 0;     // "$share" subscriptions among `subscriptions`
