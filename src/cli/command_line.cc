@@ -23,6 +23,7 @@ constexpr const char* kServeExamples =
     "  nightjar serve -p 1884 --data /tmp/second      a second broker beside it\n"
     "  nightjar serve -c nightjar.toml                listeners, limits and log as the file says\n"
     "  nightjar -c mosquitto.conf -d                  as Mosquitto would, in the background\n"
+    "  nightjar serve --explain max_packet_size       what one key of the file is\n"
     "  nightjar serve --print-config-reference        every key of the file, with defaults\n\n"
     "SIGTERM and SIGINT end it in good order within 10 seconds; a second one ends it at once.\n"
     "Exit status: 0 ended in good order, 1 could not start, 3 the configuration is wrong.\n\n";
@@ -104,6 +105,8 @@ Result<ServeOptions, int> parse_serve(int argc, const char* const* argv) {
                "Start although a mosquitto.conf has bridges (connection), without them");
   app.add_flag("--print-config-reference", options.prints_reference,
                "Print the reference of the file and end");
+  app.add_option("--explain", options.explained_key, "Print what a key of the file is, and end")
+      ->type_name("KEY");
   return parse(app, argc, argv, options);
 }
 

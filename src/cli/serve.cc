@@ -150,6 +150,12 @@ int run_serve(int argc, char** argv) {
     fmt::print("{}", config::reference());
     return 0;
   }
+  if (!options->explained_key.empty()) {
+    const auto explained = config::explain(options->explained_key);
+    if (!explained) return complain(explained.error().message, kCannotStart);
+    fmt::print("{}", *explained);
+    return 0;
+  }
   const auto config = serve_config(*options);
   if (!config) {
     for (const std::string& problem : config.error()) complain(problem, 0);

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <vector>
 
 #include "config/schema.h"
+#include "config/suggest.h"
 
 namespace nightjar::config {
 namespace {
@@ -56,7 +58,62 @@ void write_section(std::string& out, const Section& section, const std::string& 
   }
 }
 
+// Every key with its full name, once: those of [limits] are not repeated for listeners.
+struct NamedSlot {
+  std::string name;
+  Slot slot;
+};
+
+void gather(const Section& section, const std::string& heading, std::vector<NamedSlot>& all) {
+  for (const Slot& slot : section.slots) all.push_back({fmt::format("{}.{}", heading, slot.name), slot});
+  for (const Section& nested : section.nested)
+    gather(nested, fmt::format("{}.{}", heading, nested.name), all);
+}
+
+void drop_limits(Section& listeners, Config& config) {
+  for (const Section& section : sections_of(config)) {
+    if (section.name == "limits") listeners.slots.resize(listeners.slots.size() - section.slots.size());
+  }
+}
+
+std::string_view last_part(std::string_view name) { return name.substr(name.rfind('.') + 1); }
+
+std::string explanation(const NamedSlot& key) {
+  const Shape& shape = key.slot.shape;
+  return fmt::format("{}\n  {}\n  Value: {}.\n  Default: {}\n", key.name, key.slot.meaning, describe(shape),
+                     to_toml(shape, key.slot.get()));
+}
+
+tl::unexpected<Error> unknown_key(std::string_view key, const std::vector<NamedSlot>& all) {
+  std::vector<std::string_view> known;
+  for (const NamedSlot& each : all) {
+    known.push_back(each.name);
+    known.push_back(last_part(each.name));
+  }
+  const auto near = suggest(key, known);
+  return fail(fmt::format("there is no key \"{}\"{}", key,
+                          near ? fmt::format("; did you mean \"{}\"?", *near)
+                               : "; \"nightjar serve --print-config-reference\" lists all"));
+}
+
 }  // namespace
+
+Result<std::string> explain(std::string_view key) {
+  Config config;
+  ListenerConfig listener = fresh_listener(config);
+  Section listeners = section_of(listener);
+  drop_limits(listeners, config);
+  std::vector<NamedSlot> all;
+  gather(listeners, "listener", all);
+  for (const Section& section : sections_of(config)) gather(section, section.name, all);
+  std::string out;
+  for (const NamedSlot& each : all) {
+    const bool is_asked = each.name == key || last_part(each.name) == key;
+    if (is_asked) out += (out.empty() ? "" : "\n") + explanation(each);
+  }
+  if (out.empty()) return unknown_key(key, all);
+  return out;
+}
 
 std::string reference() {
   std::string out{kIntroduction};
@@ -64,9 +121,7 @@ std::string reference() {
   ListenerConfig listener = fresh_listener(config);
   Section listeners = section_of(listener);
   // Its own keys come first; the rest is documented once, at [limits].
-  for (const Section& section : sections_of(config)) {
-    if (section.name == "limits") listeners.slots.resize(listeners.slots.size() - section.slots.size());
-  }
+  drop_limits(listeners, config);
   write_section(out, listeners, "[[listener]]");
   for (const Section& nested : listeners.nested) {
     write_section(out, nested, fmt::format("[listener.{}]", nested.name));
