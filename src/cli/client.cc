@@ -91,13 +91,29 @@ Outcome<bool> Client::pause(Duration length, MonoTime deadline) {
   return true;
 }
 
+std::string Client::where() const {
+  return settings_.unix_path.empty() ? address_text(settings_.host, settings_.port) : settings_.unix_path;
+}
+
+Outcome<net::Fd> Client::dial_broker(Duration timeout) {
+  if (!settings_.unix_path.empty()) return dial_unix(settings_.unix_path);
+  return dial(settings_.host, settings_.port, timeout);
+}
+
 Outcome<Connected> Client::connect_once(MonoTime deadline) {
-  const std::string where = address_text(settings_.host, settings_.port);
+  const std::string where = this->where();
   const MonoTime until = std::min(deadline, now() + kConnectTimeout);
   socket_.reset();
   stop_signal_.disarm();
-  NJ_TRY(socket_, dial(settings_.host, settings_.port, std::max(until - now(), Duration{1})));
+  NJ_TRY(socket_, dial_broker(std::max(until - now(), Duration{1})));
   protocol_.start();
+  wire_.clear();
+  websocket_.reset();
+  if (settings_.uses_websocket) {
+    websocket_.emplace(address_text(settings_.host, settings_.port),
+                       settings_.version == mqtt::Version::k31 ? "mqttv3.1" : "mqtt");
+    wire_.append(websocket_->request());
+  }
   last_sent_ = now();
 
   Wake wake = Wake::kSent;
@@ -128,15 +144,15 @@ Outcome<Connected> Client::connect_once(MonoTime deadline) {
 }
 
 Outcome<Wake> Client::wait(MonoTime deadline, int input_fd) {
-  const bool has_unsent = !protocol_.output().empty();
+  const bool had_unsent = has_unsent();
   for (;;) {
     NJ_CHECK(flush());
     if (protocol_.has_event()) return Wake::kEvent;
-    if (has_unsent && protocol_.output().empty()) return Wake::kSent;
+    if (had_unsent && !has_unsent()) return Wake::kSent;
     const MonoTime at = now();
     if (at >= deadline) return Wake::kDeadline;
     NJ_CHECK(keep_alive(at));
-    const short socket_waits = protocol_.output().empty() ? POLLIN : POLLIN | POLLOUT;
+    const short socket_waits = to_send().empty() ? POLLIN : POLLIN | POLLOUT;
     std::array<pollfd, 3> waits{
         {{socket_.get(), socket_waits, 0}, {stop_signal_.fd(), POLLIN, 0}, {input_fd, POLLIN, 0}}};
     const int ready = poll(waits.data(), waits.size(), poll_ms(std::min(deadline, next_keep_alive())));
@@ -148,8 +164,18 @@ Outcome<Wake> Client::wait(MonoTime deadline, int input_fd) {
   }
 }
 
+// Until the handshake of a WebSocket is done, packets wait.
+ByteBuffer& Client::to_send() {
+  if (!websocket_) return protocol_.output();
+  if (ByteBuffer& packets = protocol_.output(); websocket_->is_open() && !packets.empty()) {
+    websocket_->send(packets.view(), wire_);
+    packets.clear();
+  }
+  return wire_;
+}
+
 Outcome<bool> Client::flush() {
-  ByteBuffer& output = protocol_.output();
+  ByteBuffer& output = to_send();
   while (!output.empty()) {
     const ssize_t sent = send(socket_.get(), output.data(), output.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
@@ -171,7 +197,13 @@ Outcome<bool> Client::read_socket() {
   if (got < 0 && (errno == EINTR || errno == EAGAIN)) return true;
   if (got < 0) return lost(std::strerror(errno));
   if (got == 0) return lost("the broker closed the connection");
-  protocol_.receive({read_buffer_.data(), static_cast<std::size_t>(got)});
+  auto size = static_cast<std::size_t>(got);
+  if (websocket_) {
+    const auto plain = websocket_->receive(std::span(read_buffer_).first(size), wire_);
+    if (!plain) return stop(ExitCode::kRefused, fmt::format("{}: {}", where(), plain.error().message));
+    size = *plain;
+  }
+  protocol_.receive({read_buffer_.data(), size});
   return true;
 }
 
@@ -202,7 +234,7 @@ void Client::disconnect() {
   bool is_half_closed = false;
   while (now() < until) {
     if (!flush()) return;
-    if (protocol_.output().empty() && !std::exchange(is_half_closed, true)) shutdown(socket_.get(), SHUT_WR);
+    if (!has_unsent() && !std::exchange(is_half_closed, true)) shutdown(socket_.get(), SHUT_WR);
     const short waits_for = is_half_closed ? POLLIN : POLLIN | POLLOUT;
     pollfd waits{socket_.get(), waits_for, 0};
     if (poll(&waits, 1, poll_ms(until)) <= 0) continue;
@@ -213,7 +245,7 @@ void Client::disconnect() {
 }
 
 tl::unexpected<Failure> Client::lost(const std::string& why) {
-  const std::string where = address_text(settings_.host, settings_.port);
+  const std::string where = this->where();
   if (protocol_.is_connected()) {
     return stop(ExitCode::kConnectionLost, fmt::format("lost the connection to {}: {}", where, why), true);
   }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -13,6 +14,7 @@
 #include "cli/dial.h"
 #include "cli/exit_code.h"
 #include "cli/settings.h"
+#include "cli/websocket_client.h"
 
 namespace nightjar::cli {
 
@@ -58,10 +60,17 @@ class Client {
   void end_by_signal();
 
   ClientProtocol& protocol() { return protocol_; }
+  // Something is not with the kernel yet.
+  [[nodiscard]] bool has_unsent() { return !wire_.empty() || !protocol_.output().empty(); }
 
  private:
   Outcome<Connected> connect_once(MonoTime deadline);
   Outcome<bool> pause(Duration pause, MonoTime deadline);
+  Outcome<net::Fd> dial_broker(Duration timeout);
+  // What the user calls the broker.
+  [[nodiscard]] std::string where() const;
+  // What goes to the socket next.
+  ByteBuffer& to_send();
   Outcome<bool> flush();
   Outcome<bool> read_socket();
   Outcome<bool> keep_alive(MonoTime at);
@@ -73,6 +82,8 @@ class Client {
   ClientProtocol protocol_;
   StopSignal stop_signal_;
   net::Fd socket_;
+  std::optional<WebSocketClient> websocket_;
+  ByteBuffer wire_;  // output in its frames
   MonoTime last_sent_;
   MonoTime pinged_at_;
   std::minstd_rand chance_;

@@ -147,7 +147,9 @@ void add_connection(Parser& p, Typed& typed) {
   p.group("Connection");
   p.value("-h,--host", to.host, "HOST", "Broker's name or address [127.0.0.1]");
   p.value("-p,--port", to.port, "PORT", "Broker's port [1883]")->check(CLI::Range(1, 65535));
-  p.value("-L,--url", typed.url, "URL", "All in one: mqtt://USER:PASSWORD@HOST:PORT");
+  p.value("-L,--url", typed.url, "URL", "All in one: mqtt://USER:PASSWORD@HOST:PORT, or ws://...");
+  p.flag("--ws", to.uses_websocket, "MQTT over WebSocket");
+  p.value("--unix", to.unix_path, "PATH", "Unix socket of the broker, instead of host and port");
   p.value("-V,--mqtt-version", typed.version, "3.1|3.1.1|5", "Version of MQTT [5]; also 311, mqttv311, ...");
   p.value("-i,--id", to.client_id, "ID", "Client id [a random one]");
   p.value("-u,--user", typed.user_name, "NAME", "User name");
@@ -273,6 +275,9 @@ Outcome<bool> finish_connection(const CLI::App& app, const char* role, Typed& ty
   if (!typed.url.empty()) {
     if (app.count("--host") + app.count("--port") > 0) return usage("give either --url or --host and --port");
     NJ_CHECK(apply_url(typed.url, connection));
+  }
+  if (!connection.unix_path.empty() && app.count("--url") + app.count("--host") + app.count("--port") > 0) {
+    return usage("give either --unix, or a host and port");
   }
   if (app.count("--timeout") > 0)
     connection.timeout = Duration{static_cast<std::int64_t>(typed.timeout_s * 1000)};

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <memory>
 
+#include "net/address.h"
+
 namespace nightjar::cli {
 namespace {
 
@@ -70,6 +72,19 @@ std::string explain(int error, bool is_local, std::uint16_t port, Duration timeo
 std::string address_text(const std::string& host, std::uint16_t port) {
   return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
                                              : fmt::format("[{}]:{}", host, port);
+}
+
+Outcome<net::Fd> dial_unix(const std::string& path) {
+  const auto address = net::unix_address(path);
+  if (!address) return stop(ExitCode::kUsage, address.error().message);
+  net::Fd fd{socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (fd && connect(fd.get(), address->raw(), address->size) == 0) return fd;
+  std::string why = std::strerror(errno);
+  if (errno == ENOENT)
+    why = "there is no such socket; is the broker running, and does it listen on this path?";
+  if (errno == ECONNREFUSED) why = "connection refused; is the broker running?";
+  if (errno == EACCES) why = "this user may not write to the socket; see path_mode of the broker's listener";
+  return stop(ExitCode::kCannotConnect, fmt::format("cannot connect to {}: {}", path, why), true);
 }
 
 Outcome<net::Fd> dial(const std::string& host, std::uint16_t port, Duration timeout) {

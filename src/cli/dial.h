@@ -1,4 +1,4 @@
-// Opens a TCP connection by host name. Blocks; any thread.
+// Opens a TCP connection by host name, or one to a Unix socket. Blocks; any thread.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@ namespace nightjar::cli {
 std::string address_text(const std::string& host, std::uint16_t port);
 
 // Tries every address of `host` in turn. The socket is non-blocking and sends small packets at once.
+Outcome<net::Fd> dial_unix(const std::string& path);
 Outcome<net::Fd> dial(const std::string& host, std::uint16_t port, Duration timeout);
 
 }  // namespace nightjar::cli

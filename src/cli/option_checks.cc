@@ -118,9 +118,11 @@ Outcome<bool> apply_url(std::string_view url, ConnectionSettings& connection) {
   if (scheme_end == std::string_view::npos)
     return usage(fmt::format("\"{}\" is not a URL; write {}", url, kForm));
   const std::string_view scheme = url.substr(0, scheme_end);
-  if (scheme != "mqtt") {
-    return usage(fmt::format("{}:// is not supported, only mqtt:// (plain TCP); write {}", scheme, kForm));
+  if (scheme != "mqtt" && scheme != "ws") {
+    return usage(fmt::format(
+        "{}:// is not supported, only mqtt:// (plain TCP) and ws:// (WebSocket); write {}", scheme, kForm));
   }
+  connection.uses_websocket = connection.uses_websocket || scheme == "ws";
   std::string_view rest = url.substr(scheme_end + 3);
   if (rest.ends_with('/')) rest.remove_suffix(1);
   if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {

@@ -148,8 +148,8 @@ class Publisher {
 
   bool is_done() {
     if (settings_.is_request) return is_answered_ || refused_ > 0;
-    const bool is_finished = client_.protocol().unfinished() == 0 && client_.protocol().output().empty() &&
-                             !client_.protocol().has_event();
+    const bool is_finished =
+        client_.protocol().unfinished() == 0 && !client_.has_unsent() && !client_.protocol().has_event();
     if (settings_.source == PayloadSource::kFixed) return is_finished && is_all_given();
     return is_finished && lines_.is_at_end() && lines_.is_empty();
   }

@@ -23,6 +23,8 @@ struct WillSettings {
 struct ConnectionSettings {
   std::string host = "127.0.0.1";
   std::uint16_t port = 1883;
+  std::string unix_path;  // not empty: a Unix socket, and neither host nor port
+  bool uses_websocket = false;
   mqtt::Version version = mqtt::Version::k5;
   std::string client_id;
   std::optional<std::string> user_name;

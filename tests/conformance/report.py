@@ -7,7 +7,6 @@ statements_v5.tsv and statements_v311.tsv hold one statement a line: id, side, p
     client               binds the client; has tests where the broker enforces it
     informational        binds something that no socket shows (a document, an administrator); needs no test
     enhanced-auth        binds a broker that has a mechanism for enhanced authentication
-    transport-websocket  binds the WebSocket transport
 """
 
 import pathlib
@@ -16,9 +15,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 STATEMENT_FILES = {"5.0": HERE / "statements_v5.tsv", "3.1.1": HERE / "statements_v311.tsv"}
 STATEMENT_COUNTS = {"5.0": 251, "3.1.1": 141}  # of each standard's Appendix B
 TESTED_SIDES = ("server", "both")
-SIDES = TESTED_SIDES + ("client", "informational", "enhanced-auth", "transport-websocket")
+SIDES = TESTED_SIDES + ("client", "informational", "enhanced-auth")
 RESULT_WITHOUT_TEST = {"server": "NO TEST", "both": "NO TEST", "client": "client side", "informational": "-",
-                       "enhanced-auth": "not served yet", "transport-websocket": "not served yet"}
+                       "enhanced-auth": "not served yet"}
 
 INTRODUCTION = """# Conformance
 

@@ -50,6 +50,11 @@ def dial(address, timeout):
     return connection
 
 
+def has_bytes(ready):
+    """Whether something for MQTT, or the end, has come to a connection that select() found ready."""
+    return not isinstance(ready, WebSocket) or ready.take_in()
+
+
 def frame(opcode, payload=b"", flags=FIN, masked=True):
     """One frame of a client."""
     bit = 0x80 if masked else 0
@@ -86,6 +91,8 @@ class WebSocket:
     def __init__(self, connection, subprotocol="mqtt", path="/any/path", headers=()):
         self._socket = connection
         self._unread = b""     # of the socket
+        self._found = b""      # out of frames, for who asks next
+        self._ended = False
         self._pongs_due = 0
         self.close_code = None
         self._chance = random.Random(0)
@@ -144,31 +151,42 @@ class WebSocket:
 
     def recv(self, _size):
         """Everything that has come, at least a byte; b"" at the end of the stream."""
-        found = b""
-        while True:
-            while (one := self._take_frame()) is not None:
-                opcode, payload = one
-                if opcode == CLOSE:
-                    self.close_code = struct.unpack("!H", payload[:2])[0] if payload else 1005
-                    self._await_end()
-                    return found
-                if opcode == PONG:
-                    assert self._pongs_due and payload == b"still there?", "a pong that nobody asked for: %r" % payload
-                    self._pongs_due -= 1
-                else:
-                    assert opcode == BINARY, "a server's frame with opcode %d [MQTT-6.0.0-1]" % opcode
-                    found += payload
-            if found:
-                return found
+        while not self._found and not self._ended:
+            self.take_in()
+        found, self._found = self._found, b""
+        return found
+
+    def take_in(self):
+        """Waits for bytes and opens the frames that are whole; whether recv() would return at once now."""
+        if b"" == self._unread or not self._open_frames():
             data = self._socket.recv(1 << 16)
-            if not data:
-                return b""
+            self._ended = not data
             self._unread += data
+            self._open_frames()
+        return bool(self._found) or self._ended
+
+    def _open_frames(self):
+        """Whether there was one."""
+        opened = False
+        while not self._ended and (one := self._take_frame()) is not None:
+            opened = True
+            opcode, payload = one
+            if opcode == CLOSE:
+                self.close_code = struct.unpack("!H", payload[:2])[0] if payload else 1005
+                self._await_end()
+            elif opcode == PONG:
+                assert self._pongs_due and payload == b"still there?", "a pong that nobody asked for: %r" % payload
+                self._pongs_due -= 1
+            else:
+                assert opcode == BINARY, "a server's frame with opcode %d [MQTT-6.0.0-1]" % opcode
+                self._found += payload
+        return opened
 
     def _await_end(self):
         while self._socket.recv(1 << 16):
             raise AssertionError("bytes behind the close frame")
         self._unread = b""
+        self._ended = True
 
     def _take_frame(self):
         data = self._unread

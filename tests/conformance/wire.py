@@ -443,10 +443,15 @@ def first_ready(clients):
         if client.has_unread():
             return client
     by_socket = {client.sock: client for client in clients}
-    ready, _, _ = select.select(list(by_socket), [], [], DEFAULT_TIMEOUT_S)
-    if not ready:
-        raise AssertionError("nothing came to %s" % ", ".join(client.name for client in clients))
-    return by_socket[ready[0]]
+    deadline = time.monotonic() + DEFAULT_TIMEOUT_S
+    while True:
+        ready, _, _ = select.select(list(by_socket), [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise AssertionError("nothing came to %s" % ", ".join(client.name for client in clients))
+        for one in ready:
+            if transport.has_bytes(one):
+                by_socket[one].take_in()
+                return by_socket[one]
 
 
 class Client:
@@ -537,9 +542,10 @@ class Client:
             ready, _, _ = select.select([self.sock], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
                 raise AssertionError("%s: nothing came within %g s" % (self.name, timeout))
-            self._receive()
+            self.take_in()
 
-    def _receive(self):
+    def take_in(self):
+        """Takes what has come, or waits for it."""
         try:
             data = self.sock.recv(1 << 16)
         except ConnectionError:

@@ -87,24 +87,10 @@ void Client::on_writable() {
     socklen_t size = sizeof error;
     getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) return fail_by_system("cannot connect", error);
-    const LoadSettings& settings = thread_.traffic().settings;
-    ByteBuffer properties;
-    const bool keeps_session = plan_.keeps_session && !thread_.cleans_sessions();
-    if (settings.version == Version::k5 && keeps_session) {
-      mqtt::PropertyWriter(properties).u32(mqtt::PropertyId::kSessionExpiryInterval, 3600);
-    }
-    ByteBuffer packet;
-    mqtt::write_connect(packet, {.version = settings.version,
-                                 .clean_start = !keeps_session,
-                                 .keep_alive_s = settings.keep_alive_s,
-                                 .client_id = plan_.id,
-                                 .has_user_name = !settings.user_name.empty(),
-                                 .user_name = settings.user_name,
-                                 .has_password = !settings.password.empty(),
-                                 .password = as_bytes(settings.password),
-                                 .properties = properties.view()});
     state_ = State::kGreeting;
-    return send(packet.view());
+    if (!thread_.traffic().settings.uses_websocket) return send_connect();
+    websocket_ = std::make_unique<WebSocketClient>("nightjar-bench", "mqtt");
+    return send_on_wire(as_bytes(websocket_->request()));
   }
   if (unsent_.empty()) return;
   const ssize_t sent = ::send(socket_.get(), unsent_.view().data(), unsent_.size(), MSG_NOSIGNAL);
@@ -113,6 +99,26 @@ void Client::on_writable() {
     unsent_.consume(static_cast<std::size_t>(sent));
   }
   if (unsent_.empty() && publisher_ != nullptr) thread_.list(*publisher_);
+}
+
+void Client::send_connect() {
+  const LoadSettings& settings = thread_.traffic().settings;
+  ByteBuffer properties;
+  const bool keeps_session = plan_.keeps_session && !thread_.cleans_sessions();
+  if (settings.version == Version::k5 && keeps_session) {
+    mqtt::PropertyWriter(properties).u32(mqtt::PropertyId::kSessionExpiryInterval, 3600);
+  }
+  ByteBuffer packet;
+  mqtt::write_connect(packet, {.version = settings.version,
+                               .clean_start = !keeps_session,
+                               .keep_alive_s = settings.keep_alive_s,
+                               .client_id = plan_.id,
+                               .has_user_name = !settings.user_name.empty(),
+                               .user_name = settings.user_name,
+                               .has_password = !settings.password.empty(),
+                               .password = as_bytes(settings.password),
+                               .properties = properties.view()});
+  send(packet.view());
 }
 
 bool Client::on_connack(ByteView packet) {
@@ -211,7 +217,22 @@ void Client::on_events(std::uint32_t events) {
   if (receive()) thread_.read_again(*this);
 }
 
+// Most clients give each packet a frame of its own.
 void Client::send(ByteView bytes) {
+  if (websocket_ == nullptr) return send_on_wire(bytes);
+  ByteBuffer& frames = thread_.frames();
+  frames.clear();
+  while (!bytes.empty()) {
+    const ScannedPacket scanned = scan_packet(bytes);
+    const bool is_whole = scanned.state == ScanState::kComplete;
+    const ByteView packet = is_whole ? bytes.first(scanned.size) : bytes;
+    websocket_->send(packet, frames);
+    bytes = bytes.subspan(packet.size());
+  }
+  send_on_wire(frames.view());
+}
+
+void Client::send_on_wire(ByteView bytes) {
   if (bytes.empty()) return;
   if (unsent_.empty()) {
     const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -244,7 +265,13 @@ bool Client::receive() {
   thread_.begin_messages();
   ByteBuffer& replies = thread_.replies();
   replies.clear();
-  ByteView in = ByteView{buffer, kept + static_cast<std::size_t>(count)};
+  auto received = static_cast<std::size_t>(count);
+  if (websocket_ != nullptr) {
+    const auto plain = unframe(buffer + kept, received);
+    if (!plain) return false;
+    received = *plain;
+  }
+  ByteView in = ByteView{buffer, kept + received};
   if (skip_bytes_ != 0) in = skip_rest_of_publish(in);
   const std::size_t parsed = parse(in);
   thread_.end_messages();
@@ -252,6 +279,19 @@ bool Client::receive() {
   send(replies.view());
   unread_.append(in.subspan(parsed));
   return static_cast<std::size_t>(count) == kReadBytes;
+}
+
+std::optional<std::size_t> Client::unframe(std::byte* bytes, std::size_t count) {
+  ByteBuffer answers;
+  const bool was_open = websocket_->is_open();
+  const auto plain = websocket_->receive({bytes, count}, answers);
+  if (!plain) {
+    fail(plain.error().message);
+    return std::nullopt;
+  }
+  send_on_wire(answers.view());
+  if (websocket_->is_open() && !was_open) send_connect();
+  return *plain;
 }
 
 std::size_t Client::parse(ByteView in) {

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "cli/bench/packet_scan.h"
 #include "cli/bench/plan.h"
 #include "cli/bench/sequence_check.h"
+#include "cli/websocket_client.h"
 #include "net/fd.h"
 
 namespace nightjar::cli::bench {
@@ -59,6 +62,10 @@ class Client {
   };
 
   void on_writable();
+  void send_connect();
+  void send_on_wire(ByteView bytes);
+  // Opens the frames of `count` bytes; how many are left, or nothing if the connection is at its end.
+  std::optional<std::size_t> unframe(std::byte* bytes, std::size_t count);
   // The connection is at its end; always false.
   bool fail(std::string_view why);
   void fail_by_system(std::string_view what, int error);
@@ -86,6 +93,7 @@ class Client {
   std::int64_t dialed_at_ = 0;
   std::uint64_t filters_requested_ = 0;
   std::uint64_t filters_granted_ = 0;
+  std::unique_ptr<WebSocketClient> websocket_;  // null: plain TCP
   ByteBuffer unsent_;
   ByteBuffer unread_;  // an incomplete packet
   // A large PUBLISH is not gathered: its head was read, and this much of the payload is still to come.

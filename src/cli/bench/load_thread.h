@@ -74,6 +74,8 @@ class LoadThread {
   [[nodiscard]] Nanoseconds now() const { return now_; }
   std::byte* read_buffer() { return read_buffer_.get(); }
   ByteBuffer& replies() { return replies_; }
+  // Packets on their way into WebSocket frames.
+  ByteBuffer& frames() { return frames_; }
   bool watch(int fd, Client& client);
   void on_connected(Nanoseconds dialed_at);
   void on_refused();
@@ -124,6 +126,7 @@ class LoadThread {
   net::Fd wakeup_;
   std::unique_ptr<std::byte[]> read_buffer_;
   ByteBuffer replies_;
+  ByteBuffer frames_;
   ByteBuffer scratch_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<std::uint64_t> numbers_;  // of clients_, in the plan

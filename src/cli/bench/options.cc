@@ -97,6 +97,7 @@ void add_options(CLI::App& app, BenchOptions& to) {
   app.add_option("-P,--password", to.password, "Password")->option_text("TEXT");
   app.add_option("-k,--keep-alive", to.keep_alive_s, "Keep alive of the clients [0: none]")
       ->option_text("SECONDS");
+  app.add_flag("--ws", to.uses_websocket, "MQTT over WebSocket, each packet in a frame of its own");
   end_group(app, "Broker");
   app.add_option("-q,--qos", to.qos, "QoS of publishers and subscribers [by scenario]")
       ->option_text("QOS")

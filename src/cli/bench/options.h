@@ -18,6 +18,7 @@ struct BenchOptions {
   std::string user_name;
   std::string password;
   std::uint16_t keep_alive_s = 0;
+  bool uses_websocket = false;
 
   int qos = -1;  // -1: as the scenario has it, like every count of 0 below
   std::size_t payload_bytes = 64;

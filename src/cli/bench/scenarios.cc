@@ -121,6 +121,7 @@ Result<std::unique_ptr<Load>> open_load(const Setup& setup, const Plan& plan) {
                         .user_name = options.user_name,
                         .password = options.password,
                         .keep_alive_s = options.keep_alive_s,
+                        .uses_websocket = options.uses_websocket,
                         .threads = options.threads};
   NJ_TRY(settings.broker, resolve(options.host, options.port));
   return std::make_unique<Load>(plan, std::move(settings), setup.meter, setup.progress);

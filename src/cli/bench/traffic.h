@@ -39,6 +39,7 @@ struct LoadSettings {
   std::string user_name;
   std::string password;
   std::uint16_t keep_alive_s = 0;
+  bool uses_websocket = false;
   unsigned threads = 1;
 };
 

@@ -2,7 +2,7 @@
 
 import time
 
-from conformance import wire
+from conformance import transport, wire
 from conformance.suite import CLOCK_SLACK_S, statement
 from conformance.wire import V5, Will
 
@@ -19,6 +19,9 @@ def another_first_packet_ends_the_connection_and_has_no_effect(t):
         client = t.raw()
         client.send(first, wire.connect(V5, t.id("after")))
         answer = client.bytes_until_closed()
+        if first.startswith(b"GET ") and transport.chosen == "auto":
+            assert answer.startswith(b"HTTP/1.1 4"), answer  # there this is a failed handshake
+            continue
         assert answer == b"" or answer[0] == 0x20 and answer[3] >= 0x80, answer
     t.fence(publisher, watcher)
 
