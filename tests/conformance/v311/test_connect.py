@@ -2,7 +2,7 @@
 
 import time
 
-from conformance import wire
+from conformance import transport, wire
 from conformance.suite import scenario, statement
 from conformance.v311.clients import (clean, connack_of, expect_end, expect_no_connack, expect_return_code, kept, raw,
                                       resumed, return_of)
@@ -23,7 +23,11 @@ def another_first_packet_ends_the_connection_and_has_no_effect(t):
                   b"GET / HTTP/1.1\r\n\r\n", b"\0\0", b"\xff" * 64):
         stranger = raw(t)
         stranger.try_send(first, wire.connect(V311, t.id("after")))
-        assert stranger.bytes_until_closed() == b""
+        answer = stranger.bytes_until_closed()
+        if first.startswith(b"GET ") and transport.chosen == "auto":
+            assert answer.startswith(b"HTTP/1.1 4"), answer  # there this is a failed handshake
+            continue
+        assert answer == b"", answer
     t.fence(publisher, watcher)
 
 
