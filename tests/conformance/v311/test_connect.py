@@ -24,8 +24,8 @@ def another_first_packet_ends_the_connection_and_has_no_effect(t):
         stranger = raw(t)
         stranger.try_send(first, wire.connect(V311, t.id("after")))
         answer = stranger.bytes_until_closed()
-        if first.startswith(b"GET ") and transport.chosen == "auto":
-            assert answer.startswith(b"HTTP/1.1 4"), answer  # there this is a failed handshake
+        if first.startswith(b"GET ") and transport.chosen == "auto" and answer:
+            assert answer.startswith(b"HTTP/1.1 4"), answer  # outside of WebSocket this is a failed handshake
             continue
         assert answer == b"", answer
     t.fence(publisher, watcher)

@@ -19,8 +19,8 @@ def another_first_packet_ends_the_connection_and_has_no_effect(t):
         client = t.raw()
         client.send(first, wire.connect(V5, t.id("after")))
         answer = client.bytes_until_closed()
-        if first.startswith(b"GET ") and transport.chosen == "auto":
-            assert answer.startswith(b"HTTP/1.1 4"), answer  # there this is a failed handshake
+        if first.startswith(b"GET ") and transport.chosen == "auto" and answer:
+            assert answer.startswith(b"HTTP/1.1 4"), answer  # outside of WebSocket this is a failed handshake
             continue
         assert answer == b"" or answer[0] == 0x20 and answer[3] >= 0x80, answer
     t.fence(publisher, watcher)
