@@ -19,22 +19,28 @@ net::ListenerProtocols protocols_of(const config::ListenerConfig& listener) {
   return protocols;
 }
 
-std::string describe_protocols(const config::ListenerConfig& listener) {
+SpokenProtocols describe_protocols(const config::ListenerConfig& listener) {
   using config::Protocol;
   const bool has_tls = listener.tls.is_on();
-  std::string text;
+  SpokenProtocols spoken;
   switch (listener.protocol) {
     case Protocol::kMqtt:
-      text = has_tls ? "MQTT over TLS" : "MQTT";
+      spoken.words = has_tls ? "MQTT over TLS" : "MQTT";
       break;
     case Protocol::kWebSocket:
-      text = has_tls ? "MQTT over secure WebSocket" : "MQTT over WebSocket";
+      spoken.words = has_tls ? "MQTT over secure WebSocket" : "MQTT over WebSocket";
       break;
     case Protocol::kAuto:
-      text = has_tls ? "MQTT and WebSocket, with and without TLS" : "MQTT and WebSocket";
+      spoken.words = has_tls ? "MQTT and WebSocket, with and without TLS" : "MQTT and WebSocket";
       break;
   }
-  return listener.proxy.is_on ? text + " behind a proxy" : text;
+  if (listener.proxy.is_on) {
+    spoken.words += " behind a proxy";
+  } else if (!has_tls || listener.protocol == Protocol::kAuto) {
+    spoken.client_options = listener.protocol == Protocol::kWebSocket ? " --ws" : "";
+    if (!listener.unix_path.empty()) *spoken.client_options += " --unix " + listener.unix_path;
+  }
+  return spoken;
 }
 
 }  // namespace nightjar::cli

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "broker/policy.h"
+#include "cli/listener_protocols.h"
 #include "config/config.h"
 #include "net/mail_room.h"
 #include "net/workers.h"
@@ -18,7 +19,7 @@ namespace nightjar::cli {
 struct ListeningAt {
   net::Address address;
   const broker::ListenerPolicy* policy = nullptr;
-  std::string speaks;  // "MQTT over WebSocket"
+  SpokenProtocols speaks;
 };
 
 class Listeners {
@@ -33,7 +34,7 @@ class Listeners {
   struct Service {
     const broker::ListenerPolicy* policy = nullptr;
     net::FilterFactory filter;
-    std::string speaks;
+    SpokenProtocols speaks;
   };
   // A set of listeners that can be served at once, or be given up by destroying this.
   struct Next {
@@ -58,7 +59,7 @@ class Listeners {
   struct Place {
     const net::Endpoint* endpoint = nullptr;
     const broker::ListenerPolicy* policy = nullptr;
-    std::string speaks;
+    SpokenProtocols speaks;
   };
   using Taken = Result<Next::Place, net::BindError>;
   using Bind = std::function<Result<net::Workers::Bound, net::BindError>()>;

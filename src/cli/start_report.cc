@@ -37,7 +37,7 @@ std::string expiry_text(std::uint32_t seconds) {
 
 void report_listener(const StartFacts& facts, const ListeningAt& at) {
   const std::string where{net::AddressText(at.address).view()};
-  log::info(fmt::format("listening on {}: {}; {}; sessions of absent clients {}", where, at.speaks,
+  log::info(fmt::format("listening on {}: {}; {}; sessions of absent clients {}", where, at.speaks.words,
                         who_may_enter(at), expiry_text(at.policy->session_expiry_max_s)),
             {{"listener", at.policy->name}});
   if (at.policy->allow_anonymous) return;
@@ -50,13 +50,18 @@ void report_listener(const StartFacts& facts, const ListeningAt& at) {
       {{"listener", at.policy->name}});
 }
 
-// The port of the first listener that a client on this machine can enter.
+// The options of our own clients.
+std::string way_to(const ListeningAt& at) {
+  const bool has_port = at.address.family() != AF_UNIX && at.address.port() != 1883;
+  return *at.speaks.client_options + (has_port ? fmt::format(" -p {}", at.address.port()) : "");
+}
+
+// How to reach the first listener that a client on this machine can enter.
 std::string try_commands(const StartFacts& facts) {
   for (const ListeningAt& at : facts.listening) {
-    if (!at.policy->allow_anonymous) continue;
-    const std::string port = at.address.port() == 1883 ? "" : fmt::format(" -p {}", at.address.port());
+    if (!at.policy->allow_anonymous || !at.speaks.client_options) continue;
     return fmt::format(
-        "nightjar sub{0} -t '#' -v  and in another terminal  nightjar pub{0} -t hello -m world", port);
+        "nightjar sub{0} -t '#' -v  and in another terminal  nightjar pub{0} -t hello -m world", way_to(at));
   }
   return fmt::format("nightjar ctl stats --data {}", facts.data_dir.string());
 }

@@ -176,9 +176,15 @@ def mqttjs():
     return ["node", AGENTS / "mqttjs.mjs"]
 
 
+def over_websocket(make):
+    """The same agent, which connects with ws://."""
+    return lambda: ["env", "AGENT_TRANSPORT=ws", *make()]
+
+
 COMMANDS = {
     "paho_c_sync": compile_paho_c("paho_c_sync", "paho-mqtt3c"),
     "paho_c_async": compile_paho_c("paho_c_async", "paho-mqtt3a"),
     "paho_python": lambda: [sys.executable, "-u", AGENTS / "paho_python.py"],
     "mqttjs": mqttjs,
 }
+COMMANDS.update({f"{kind}_ws": over_websocket(COMMANDS[kind]) for kind in ("paho_c_async", "paho_python", "mqttjs")})

@@ -22,6 +22,7 @@ import cases_mosquitto  # noqa: F401
 import cases_nightjar  # noqa: F401
 import cases_operator  # noqa: F401
 import cases_store  # noqa: F401
+import cases_transports  # noqa: F401
 import harness
 from agent import Agents
 
@@ -50,7 +51,7 @@ def run_case(name, function, broker, agents):
 def run_cases(names, jobs, verbose):
     """How many cases came to what, and whether the broker they shared ended in good order. Cases that must be alone
     come last, one by one."""
-    broker = harness.Broker()
+    broker = harness.Broker(["-c", str(harness.HERE / "every_transport.toml")])
     agents = Agents()
     counts = collections.Counter()
 

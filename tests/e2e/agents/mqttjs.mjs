@@ -31,6 +31,7 @@ const commands = {
     level = Number(protocolLevel)
     leaving = false
     const options = {
+      protocol: process.env.AGENT_TRANSPORT === 'ws' ? 'ws' : 'mqtt',
       host: '127.0.0.1',
       port: Number(port),
       protocolId: level === 3 ? 'MQIsdp' : 'MQTT',

@@ -121,7 +121,8 @@ static inline struct ConnectWords connect_words(char** words, int count) {
                               .is_clean = atoi(words[4]),
                               .keep_alive_s = atoi(words[6]),
                               .properties = MQTTProperties_initializer};
-  snprintf(said.uri, sizeof said.uri, "tcp://127.0.0.1:%s", words[1]);
+  const char* const transport = getenv("AGENT_TRANSPORT");
+  snprintf(said.uri, sizeof said.uri, "%s://127.0.0.1:%s", transport ? transport : "tcp", words[1]);
   level = atoi(words[2]);
   atomic_store(&end_is_told, false);
   if (level == 5) add_session_expiry(&said.properties, words[5]);

@@ -1,4 +1,5 @@
 """The agent for python3-paho-mqtt. The lines it understands and writes: ../agent.py."""
+import os
 import sys
 import threading
 
@@ -45,6 +46,8 @@ class Agent:
         options = {"protocol": self.level, "reconnect_on_failure": False}
         if self.level < 5:
             options["clean_session"] = clean == "1"
+        if os.environ.get("AGENT_TRANSPORT") == "ws":
+            options["transport"] = "websockets"
         client = self.client = mqtt.Client(client_id, **options)
         client.max_inflight_messages_set(0)
         client.on_connect = self.on_connect
