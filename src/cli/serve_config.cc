@@ -6,7 +6,9 @@
 #include <thread>
 #include <utility>
 
+#include "auth/access.h"
 #include "broker/ids.h"
+#include "cli/access_settings.h"
 #include "config/difference.h"
 #include "net/address.h"
 
@@ -20,7 +22,13 @@ config::ListenerConfig loopback_listener(const config::Config& config) {
   config::ListenerConfig listener{.address = "localhost", .port = kDefaultPort, .policy = config.limits};
   listener.policy.name = "local";
   listener.policy.allow_anonymous = true;
+  listener.auth = config.auth;
   return listener;
+}
+
+config::Problems check_access(const config::Config& config) {
+  const auto access = auth::Access::load(access_settings(config));
+  return access ? config::Problems{} : config::Problems{access.error().message};
 }
 
 config::Problems check_addresses(const config::Config& config) {
@@ -72,6 +80,9 @@ Result<config::Config, config::Problems> serve_config(const ServeOptions& option
                     config.node.workers, config.policy.shards, config.policy.shards)});
   }
   if (config::Problems wrong = check_addresses(config); !wrong.empty()) {
+    return tl::make_unexpected(std::move(wrong));
+  }
+  if (config::Problems wrong = check_access(config); !wrong.empty()) {
     return tl::make_unexpected(std::move(wrong));
   }
   return config;

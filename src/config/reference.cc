@@ -66,7 +66,8 @@ std::string reference() {
   // Its first four keys are its own; the rest is documented once, at [limits].
   listeners.slots.resize(4);
   write_section(out, listeners, "[[listener]]");
-  write_section(out, listeners.nested.front(), "[listener.queue]");
+  for (const Section& nested : listeners.nested)
+    write_section(out, nested, fmt::format("[listener.{}]", nested.name));
   for (const Section& section : sections_of(config)) {
     write_section(out, section, fmt::format("[{}]", section.name));
     for (const Section& nested : section.nested) {

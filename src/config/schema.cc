@@ -163,6 +163,18 @@ std::vector<Slot> queue_keys(QueueLimits& q) {
   };
 }
 
+std::vector<Slot> auth_keys(AuthConfig& auth) {
+  return {
+      key("password_file", auth.password_file, text(),
+          "Users with their passwords, one \"user:hash\" a line; \"nightjar passwd\" makes it, Mosquitto's will do."),
+      key("acl_file", auth.acl_file, text(),
+          "Who may publish, subscribe and receive what: rules in TOML if the name ends in .toml, else lines as "
+          "Mosquitto reads them. None: everybody who is in may do everything."),
+      key("client_id_is_user", auth.client_id_is_user, flag(),
+          "Whether a client's user name takes the place of its client id."),
+  };
+}
+
 Section section(std::string name, std::string_view meaning, std::vector<Slot> slots,
                 std::vector<Section> nested = {}) {
   return {std::move(name), meaning, std::move(slots), std::move(nested)};
@@ -177,6 +189,8 @@ std::vector<Section> sections_of(Config& c) {
               limits_keys(c.limits)),
       section("queue", "The queue of one session, unless its listener says otherwise.",
               queue_keys(c.limits.queue)),
+      section("auth", "Who may enter and what he may do there, unless the listener says otherwise.",
+              auth_keys(c.auth)),
       section("shared", "Shared subscriptions.",
               {key("strategy", c.policy.shared_strategy, choice(kStrategies),
                    "How a group picks the member for a message.")},
@@ -202,7 +216,8 @@ Section section_of(ListenerConfig& listener) {
        key("port", listener.port, number(1, 65535), "TCP port."),
        key("allow_anonymous", listener.policy.allow_anonymous, flag(),
            "Whether clients without proof of who they are may enter.")},
-      {section("queue", "The queue of one session of this listener.", queue_keys(listener.policy.queue))});
+      {section("queue", "The queue of one session of this listener.", queue_keys(listener.policy.queue)),
+       section("auth", "Who may enter by this listener, and his rules.", auth_keys(listener.auth))});
   for (Slot& slot : limits_keys(listener.policy)) found.slots.push_back(std::move(slot));
   return found;
 }
@@ -212,6 +227,7 @@ ListenerConfig fresh_listener(const Config& config) {
   listener.policy = config.limits;
   listener.policy.name.clear();
   listener.policy.allow_anonymous = false;
+  listener.auth = config.auth;
   return listener;
 }
 
