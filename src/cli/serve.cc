@@ -99,7 +99,8 @@ Result<void> serve(const config::Config& config, const ServeOptions& options) {
                 .loses_on_restart = broker->loses_on_restart(),
                 .durability = config.node.durability,
                 .restored = broker->restored(),
-                .listening = broker->listening()});
+                .listening = broker->listening(),
+                .access = broker->access()});
   const std::string_view signal = wait_for_end(signals, *broker);
   signals.release();
   Signals::end_process_after(kEndTimeS);
