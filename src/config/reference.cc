@@ -123,9 +123,8 @@ std::string reference() {
   // Its own keys come first; the rest is documented once, at [limits].
   drop_limits(listeners, config);
   write_section(out, listeners, "[[listener]]");
-  for (const Section& nested : listeners.nested) {
+  for (const Section& nested : listeners.nested)
     write_section(out, nested, fmt::format("[listener.{}]", nested.name));
-  }
   for (const Section& section : sections_of(config)) {
     write_section(out, section, fmt::format("[{}]", section.name));
     for (const Section& nested : section.nested) {
