@@ -32,7 +32,8 @@ class ConnectionCounts {
 
   ShortLock lock_;
   Count all_;
-  boost::unordered_flat_map<std::string, Count> by_listener_;  // the policy changes with a reload, the name stays
+  boost::unordered_flat_map<std::string, Count>
+      by_listener_;  // the policy changes with a reload, the name stays
 };
 
 }  // namespace nightjar::broker
