@@ -126,6 +126,7 @@ class Connection {
   State state = State::kAwaitConnect;
   mqtt::Version version = mqtt::Version::k311;
   const bool is_mounted;                  // its listener has a mount point
+  bool is_counted = false;                // in ConnectionCounts
   bool is_bridge = false;                 // of a 3.1.1 broker that said so (see subscribe.cc)
   bool wants_problem_information = true;  // Request Problem Information [MQTT-3.1.2-29]
   bool is_to_resume = false;              // unread bytes are to be parsed at the end of the turn

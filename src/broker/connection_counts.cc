@@ -4,26 +4,27 @@
 
 namespace nightjar::broker {
 
-ConnectionCounts::Answer ConnectionCounts::enter(const ListenerPolicy& listener) {
-  if (!counts(listener)) return Answer::kWelcome;
+ConnectionCounts::Answer ConnectionCounts::enter(const ListenerPolicy& listener, std::uint32_t all_max) {
+  const std::uint32_t own_max = listener.connections_max;
+  if (own_max == 0 && all_max == 0) return Answer::kNotCounted;
   const ShortLockGuard guard(lock_);
-  Count& own = by_listener_[&listener];
-  own.most = listener.connections_max;
+  Count& own = by_listener_[listener.name];
   ++own.now;
   ++all_.now;
-  if (!own.is_exceeded() && !all_.is_exceeded()) return Answer::kWelcome;
-  Count& exceeded = own.is_exceeded() ? own : all_;
+  const bool is_own_exceeded = own_max != 0 && own.now > own_max;
+  const bool is_all_exceeded = all_max != 0 && all_.now > all_max;
+  if (!is_own_exceeded && !is_all_exceeded) {
+    own.is_refusal_told = all_.is_refusal_told = false;
+    return Answer::kWelcome;
+  }
+  Count& exceeded = is_own_exceeded ? own : all_;
   return std::exchange(exceeded.is_refusal_told, true) ? Answer::kTooMany : Answer::kTooManyAndNew;
 }
 
 void ConnectionCounts::leave(const ListenerPolicy& listener) {
-  if (!counts(listener)) return;
   const ShortLockGuard guard(lock_);
-  for (Count* count : {&by_listener_[&listener], &all_}) {
-    // One that was refused leaves a full house behind.
-    if (!count->is_exceeded()) count->is_refusal_told = false;
-    --count->now;
-  }
+  --by_listener_[listener.name].now;
+  --all_.now;
 }
 
 }  // namespace nightjar::broker

@@ -4,6 +4,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <string>
 
 #include "base/short_lock.h"
 #include "broker/policy.h"
@@ -12,30 +13,27 @@ namespace nightjar::broker {
 
 class ConnectionCounts {
  public:
-  // `all_max`: of all listeners together; 0: no limit.
-  explicit ConnectionCounts(std::uint32_t all_max) : all_{.most = all_max} {}
+  enum class Answer : std::uint8_t {
+    kNotCounted,    // nothing is limited
+    kWelcome,       // counted
+    kTooMany,       // counted, and one too many
+    kTooManyAndNew  // the same, and nobody has been told yet
+  };
 
-  enum class Answer : std::uint8_t { kWelcome, kTooMany, kTooManyAndNew };  // new: nobody has been told yet
-
-  // Counts one more, also if that is one too many.
-  Answer enter(const ListenerPolicy& listener);
+  // `all_max`: of all listeners together; 0: no limit. What was counted must leave.
+  Answer enter(const ListenerPolicy& listener, std::uint32_t all_max);
   void leave(const ListenerPolicy& listener);
 
  private:
   struct Count {
-    std::uint32_t most = 0;
     std::uint32_t now = 0;
     bool is_refusal_told = false;
-
-    [[nodiscard]] bool is_exceeded() const { return most != 0 && now > most; }
   };
-  [[nodiscard]] bool counts(const ListenerPolicy& listener) const {
-    return all_.most != 0 || listener.connections_max != 0;
-  }
 
   ShortLock lock_;
   Count all_;
-  boost::unordered_flat_map<const ListenerPolicy*, Count> by_listener_;
+  boost::unordered_flat_map<std::string, Count>
+      by_listener_;  // the policy changes with a reload, the name stays
 };
 
 }  // namespace nightjar::broker

@@ -97,7 +97,7 @@ void close_connection(WorkerState& worker, Connection& connection, const Close& 
     send_disconnect(worker, connection, close);
   }
   log_end(worker, connection, close, connection.transport().peer());
-  worker.node.connections().leave(*connection.policy);
+  if (connection.is_counted) worker.node.connections().leave(*connection.policy);
   connection.state = Connection::State::kClosed;
   connection.timer.cancel();
   connection.unread.release();

@@ -22,7 +22,6 @@ Node::Node(const NodePolicy& policy, const Ports& ports, std::uint16_t workers)
       owners_(policy.shards),
       weights_(policy.shards),
       stored_(workers),
-      connections_(policy.connections_max),
       tree_(workers),
       retained_(policy.retained_messages_max, policy.retained_bytes_max) {
   const std::uint16_t starters = policy.placement == Placement::kAdaptive ? std::uint16_t{1} : workers;

@@ -203,12 +203,14 @@ Connection& Worker::accept(std::unique_ptr<Transport> transport, const ListenerP
   ++worker.counters.connections_opened;
   Connection& connection = adopt_connection(worker, std::move(made));
   worker.timers.arm(connection.timer, worker.now + policy.connect_timeout);
-  const ConnectionCounts::Answer answer = worker.node.connections().enter(policy);
-  if (answer == ConnectionCounts::Answer::kTooManyAndNew) {
+  using Answer = ConnectionCounts::Answer;
+  const Answer answer = worker.node.connections().enter(policy, worker.node.policy().connections_max);
+  connection.is_counted = answer != Answer::kNotCounted;
+  if (answer == Answer::kTooManyAndNew) {
     log::warn("more connections than are allowed (max_connections); new ones are closed",
               {{"listener", policy.name}});
   }
-  if (answer != ConnectionCounts::Answer::kWelcome) {
+  if (answer == Answer::kTooMany || answer == Answer::kTooManyAndNew) {
     ++worker.counters.connections_refused;
     close_connection(worker, connection, {.why = "too many connections", .is_expected = true});
   } else if (worker.drain.has_begun()) {

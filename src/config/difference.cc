@@ -17,7 +17,7 @@ Effect effect_of(std::string_view section, std::string_view key) {
   if (section == "limits") return Effect::kNewConnections;
   if (section == "queue" || section == "shared" || section == "sys") return Effect::kAtOnce;
   if (section == "log") return key == "level" ? Effect::kAtOnce : Effect::kRestart;
-  return key.starts_with("max_") ? Effect::kAtOnce : Effect::kRestart;
+  return key.starts_with("max_") || key == "log_connections" ? Effect::kAtOnce : Effect::kRestart;
 }
 
 using Visit = std::function<void(const std::string& label, const Slot& slot)>;
@@ -96,7 +96,7 @@ void compare_listeners(std::vector<ListenerConfig>& before, std::vector<Listener
 
 bool is_same_place(const ListenerConfig& a, const ListenerConfig& b) {
   if (!a.unix_path.empty() || !b.unix_path.empty()) return a.unix_path == b.unix_path;
-  return a.address == b.address && a.port == b.port;
+  return a.address == b.address && a.port == b.port && a.interface == b.interface && a.ip == b.ip;
 }
 
 std::string name_of(const ListenerConfig& listener) { return listener.policy.name; }

@@ -19,6 +19,7 @@ import cases_abuse  # noqa: F401  each module registers its cases
 import cases_agents  # noqa: F401
 import cases_disk_full  # noqa: F401
 import cases_mosquitto  # noqa: F401
+import cases_mosquitto_conf  # noqa: F401
 import cases_nightjar  # noqa: F401
 import cases_operator  # noqa: F401
 import cases_store  # noqa: F401
