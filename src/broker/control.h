@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string_view>
 
 #include "broker/ids.h"
 #include "broker/policy.h"
+#include "broker/ports.h"
 
 namespace nightjar::broker {
 
@@ -26,6 +28,18 @@ void change_queue_limits(Worker& worker, const ListenerPolicy& from, const Liste
 // Ends the connections that came by a listener of that name, as kick() does; how many they were.
 std::size_t disconnect_clients_of(Worker& worker, std::string_view listener);
 [[nodiscard]] std::size_t count_clients_of(Worker& worker, std::string_view listener);
+
+// A connection whose other end has proven something about itself.
+struct Peer {
+  std::string_view client_id;  // empty before CONNECT
+  std::string_view listener;
+  const PeerProof& proof;
+};
+// Looks at up to `count` connections of this worker, from the one with the number `from` on. `judge` says why
+// a peer has to go (0x87 to a 5.0 client; its will is published), or nothing; that text outlives the call.
+// Returns where to go on, 0 at the end.
+std::size_t judge_peers(Worker& worker, std::size_t from, std::size_t count,
+                        const std::function<std::string_view(const Peer&)>& judge);
 
 // After Node::change_policy, on the first worker: $SYS topics come as often as it says.
 void restart_sys_topics(Worker& worker);

@@ -54,14 +54,16 @@ void report(const Result<Reload::Plan, config::Problems>& done) {
 
 class RunningBroker::Ready final : public ReloadTarget::Prepared {
  public:
-  Ready(RunningBroker& broker, const config::Config& config, Listeners::Next listeners)
-      : broker_(broker), config_(config), listeners_(std::move(listeners)) {}
-  void commit() override { broker_.commit(config_, std::move(listeners_)); }
+  Ready(RunningBroker& broker, const config::Config& config, Listeners::Next listeners,
+        std::unique_ptr<TlsListeners> tls)
+      : broker_(broker), config_(config), listeners_(std::move(listeners)), tls_(std::move(tls)) {}
+  void commit() override { broker_.commit(config_, std::move(listeners_), std::move(tls_)); }
 
  private:
   RunningBroker& broker_;
   const config::Config config_;
   Listeners::Next listeners_;
+  std::unique_ptr<TlsListeners> tls_;
 };
 
 Result<std::unique_ptr<RunningBroker>> RunningBroker::open(const config::Config& config, const DataDir& data,
@@ -75,13 +77,14 @@ Result<std::unique_ptr<RunningBroker>> RunningBroker::open(const config::Config&
       new RunningBroker(config, std::move(load), std::move(mail), std::move(kept))};
   const auto policies = broker->listeners_->adopt(config);
   NJ_CHECK(broker->bring_back(policies));
+  NJ_TRY(broker->tls_, TlsListeners::open(config, broker->stranger_budget(config)));
   add_config_routes(*broker->commands_, *broker);
   NJ_TRY(broker->control_, ControlServer::start(data.control_socket(), [commands = broker->commands_.get()](
                                                                            const ControlRequest& request) {
            return commands->answer(request);
          }));
   // Last: who can connect can also ask.
-  NJ_TRY(Listeners::Next listeners, broker->listeners_->prepare(config, policies));
+  NJ_TRY(Listeners::Next listeners, broker->listeners_->prepare(config, policies, *broker->tls_));
   broker->listeners_->serve(std::move(listeners));
   return broker;
 }
@@ -94,8 +97,10 @@ RunningBroker::RunningBroker(const config::Config& config, Reload::Load load,
             mail_->workers()),
       workers_(std::make_unique<net::Workers>(node_, *mail_)),
       listeners_(std::make_unique<Listeners>(*workers_, *mail_)),
+      tls_peers_(*mail_),
       reload_(config, std::move(load), *this),
-      commands_(std::make_unique<ControlCommands>(node_, *mail_, kept_.get())) {}
+      commands_(
+          std::make_unique<ControlCommands>(node_, *mail_, kept_.get(), [this] { return certificates(); })) {}
 
 RunningBroker::~RunningBroker() {
   control_.reset();
@@ -134,6 +139,35 @@ void RunningBroker::free_spare_memory() {
   }
 }
 
+// ---- TLS ----
+
+// Handshakes leave a part of it to connections without TLS.
+net::StrangerBudget RunningBroker::stranger_budget(const config::Config& config) {
+  return {.held = &node_.stranger_bytes(),
+          .bytes_max = static_cast<std::int64_t>(config.policy.strangers_bytes_max / 4 * 3)};
+}
+
+bool RunningBroker::has_tls() {
+  const std::lock_guard lock(reload_mutex_);
+  return !tls_->empty();
+}
+
+void RunningBroker::look_after_tls() {
+  TlsListeners::Snapshots snapshots;
+  {
+    const std::lock_guard lock(reload_mutex_);
+    tls_->look_at_files();
+    tls_->warn_about_expiry();
+    snapshots = tls_->snapshots();
+  }
+  tls_peers_.look(std::move(snapshots), clock_.now());
+}
+
+std::vector<ServedCertificate> RunningBroker::certificates() {
+  const std::lock_guard lock(reload_mutex_);
+  return tls_->certificates();
+}
+
 // ---- reload ----
 
 Result<Reload::Plan, config::Problems> RunningBroker::plan_reload() {
@@ -155,11 +189,14 @@ std::vector<config::Setting> RunningBroker::settings() {
 }
 
 Result<std::unique_ptr<ReloadTarget::Prepared>> RunningBroker::prepare(const config::Config& config) {
-  NJ_TRY(Listeners::Next listeners, listeners_->prepare(config, listeners_->adopt(config)));
-  return std::make_unique<Ready>(*this, config, std::move(listeners));
+  NJ_TRY(auto tls, TlsListeners::open(config, stranger_budget(config)));
+  NJ_TRY(Listeners::Next listeners, listeners_->prepare(config, listeners_->adopt(config), *tls));
+  return std::make_unique<Ready>(*this, config, std::move(listeners), std::move(tls));
 }
 
-void RunningBroker::commit(const config::Config& config, Listeners::Next listeners) {
+void RunningBroker::commit(const config::Config& config, Listeners::Next listeners,
+                           std::unique_ptr<TlsListeners> tls) {
+  tls_ = std::move(tls);
   node_.change_policy(node_policy(config));
   listeners_->serve(std::move(listeners));
   ask_worker(*mail_, broker::WorkerIndex{0}, [](broker::Worker& worker) {

@@ -17,6 +17,8 @@
 #include "cli/listeners.h"
 #include "cli/reload.h"
 #include "cli/system_entropy.h"
+#include "cli/tls_listeners.h"
+#include "cli/tls_peers.h"
 #include "config/config.h"
 #include "net/mail_room.h"
 #include "net/system_clock.h"
@@ -42,6 +44,12 @@ class RunningBroker final : private ReloadTarget {
   // Frees what every worker holds for speed only. Returns when it has gone, or after some patience.
   void free_spare_memory();
 
+  // To be called every kTlsLook while there is TLS: files that changed, certificates that end, clients whose
+  // certificate is revoked.
+  static constexpr Duration kTlsLook{250};
+  void look_after_tls();
+  [[nodiscard]] bool has_tls();
+
   // Any thread. What reload() would do now, and doing it; see Reload. The log says what came of it.
   Result<Reload::Plan, config::Problems> plan_reload();
   Result<Reload::Plan, config::Problems> reload();
@@ -64,7 +72,9 @@ class RunningBroker final : private ReloadTarget {
   Result<std::unique_ptr<Prepared>> prepare(const config::Config& config) override;
   Result<void> check_health() override;
   std::size_t clients_of(const config::ListenerConfig& listener) override;
-  void commit(const config::Config& config, Listeners::Next listeners);
+  void commit(const config::Config& config, Listeners::Next listeners, std::unique_ptr<TlsListeners> tls);
+  [[nodiscard]] net::StrangerBudget stranger_budget(const config::Config& config);
+  std::vector<ServedCertificate> certificates();
 
   net::SystemClock clock_;
   store::MemoryStore nothing_kept_;
@@ -78,7 +88,9 @@ class RunningBroker final : private ReloadTarget {
   std::unique_ptr<net::Workers> workers_;
   std::unique_ptr<Listeners> listeners_;
   std::mutex reload_mutex_;
-  Reload reload_;  // under reload_mutex_
+  std::unique_ptr<TlsListeners> tls_;  // under reload_mutex_
+  TlsPeers tls_peers_;                 // the main thread's
+  Reload reload_;                      // under reload_mutex_
   bool is_draining_ = false;
   std::unique_ptr<ControlCommands> commands_;
   std::unique_ptr<ControlServer> control_;

@@ -13,6 +13,7 @@
 #include "cli/serve.h"
 #include "cli/store.h"
 #include "cli/sub.h"
+#include "cli/tls_command.h"
 #include "config/suggest.h"
 
 namespace {
@@ -24,6 +25,7 @@ using nightjar::cli::run_pub;
 using nightjar::cli::run_serve;
 using nightjar::cli::run_store;
 using nightjar::cli::run_sub;
+using nightjar::cli::run_tls;
 
 struct Command {
   std::string_view name;
@@ -38,6 +40,7 @@ constexpr std::array kCommands{
     Command{"bench", "measure this or any other MQTT broker", run_bench},
     Command{"ctl", "look into a running broker, kick clients", run_ctl},
     Command{"store", "check, repair, show and back up what a broker keeps", run_store},
+    Command{"tls", "make certificates, and say what clients object to", run_tls},
     Command{"doctor", "check what on this machine limits a broker", run_doctor},
 };
 

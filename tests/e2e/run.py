@@ -22,6 +22,7 @@ import cases_mosquitto  # noqa: F401
 import cases_nightjar  # noqa: F401
 import cases_operator  # noqa: F401
 import cases_store  # noqa: F401
+import cases_tls  # noqa: F401
 import cases_transports  # noqa: F401
 import harness
 from agent import Agents
