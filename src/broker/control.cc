@@ -57,8 +57,8 @@ std::size_t count_clients_of(Worker& worker, std::string_view listener) {
                     [&](const auto& connection) { return connection->policy->name == listener; }));
 }
 
-std::size_t judge_peers(Worker& worker, std::size_t from, std::size_t count,
-                        const std::function<std::string_view(const Peer&)>& judge) {
+std::optional<std::size_t> judge_peers(Worker& worker, std::size_t from, std::size_t count,
+                                       const std::function<std::string_view(const Peer&)>& judge) {
   WorkerState& state = worker.state();
   const std::size_t end = std::min(state.connections.size(), from + count);
   std::vector<std::pair<Connection*, std::string_view>> to_go;
@@ -77,7 +77,8 @@ std::size_t judge_peers(Worker& worker, std::size_t from, std::size_t count,
   }
   // Those that went made room for others at their numbers.
   const std::size_t next = end - std::min(end, to_go.size());
-  return next < state.connections.size() && end > from ? std::max<std::size_t>(next, 1) : 0;
+  if (end <= from || next >= state.connections.size()) return std::nullopt;
+  return next;
 }
 
 void restart_sys_topics(Worker& worker) { start_sys_topics(worker.state()); }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include "broker/ids.h"
@@ -37,9 +38,9 @@ struct Peer {
 };
 // Looks at up to `count` connections of this worker, from the one with the number `from` on. `judge` says why
 // a peer has to go (0x87 to a 5.0 client; its will is published), or nothing; that text outlives the call.
-// Returns where to go on, 0 at the end.
-std::size_t judge_peers(Worker& worker, std::size_t from, std::size_t count,
-                        const std::function<std::string_view(const Peer&)>& judge);
+// Returns where to go on; nothing at the end.
+std::optional<std::size_t> judge_peers(Worker& worker, std::size_t from, std::size_t count,
+                                       const std::function<std::string_view(const Peer&)>& judge);
 
 // After Node::change_policy, on the first worker: $SYS topics come as often as it says.
 void restart_sys_topics(Worker& worker);

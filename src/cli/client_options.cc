@@ -152,7 +152,8 @@ void add_connection(Parser& p, Typed& typed) {
   p.group("Connection");
   p.value("-h,--host", to.host, "HOST", "Broker's name or address [127.0.0.1]");
   p.value("-p,--port", to.port, "PORT", "Broker's port [1883]")->check(CLI::Range(1, 65535));
-  p.value("-L,--url", typed.url, "URL", "All in one: mqtt://USER:PASSWORD@HOST:PORT, or mqtts://, ws://, wss://");
+  p.value("-L,--url", typed.url, "URL",
+          "All in one: mqtt://USER:PASSWORD@HOST:PORT, or mqtts://, ws://, wss://");
   p.flag("--ws", to.uses_websocket, "MQTT over WebSocket");
   p.value("--unix", to.unix_path, "PATH", "Unix socket of the broker, instead of host and port");
   p.value("-V,--mqtt-version", typed.version, "3.1|3.1.1|5", "Version of MQTT [5]; also 311, mqttv311, ...");

@@ -121,9 +121,10 @@ Outcome<bool> apply_url(std::string_view url, ConnectionSettings& connection) {
   const std::string_view scheme = url.substr(0, scheme_end);
   constexpr std::string_view kSchemes[] = {"mqtt", "mqtts", "ws", "wss"};
   if (std::find(std::begin(kSchemes), std::end(kSchemes), scheme) == std::end(kSchemes)) {
-    return usage(fmt::format(
-        "{}:// is not supported, only mqtt:// (plain TCP), mqtts:// (TLS), ws:// and wss:// (WebSocket); write {}",
-        scheme, kForm));
+    return usage(
+        fmt::format("{}:// is not supported, only mqtt:// (plain TCP), mqtts:// (TLS), ws:// and wss:// "
+                    "(WebSocket); write {}",
+                    scheme, kForm));
   }
   connection.uses_websocket = connection.uses_websocket || scheme.starts_with("ws");
   if (scheme == "mqtts") connection.port = 8883;

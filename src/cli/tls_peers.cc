@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <optional>
 #include <utility>
 
 #include "base/log.h"
@@ -25,7 +26,7 @@ struct Expired {
   std::string fingerprint;
 };
 struct Found {
-  std::size_t next = 0;  // 0: that was all
+  std::optional<std::size_t> next;  // nothing: that was all
   std::vector<Expired> expired;
 };
 
@@ -70,17 +71,17 @@ void TlsPeers::look(TlsListeners::Snapshots snapshots, MonoTime now) {
 void TlsPeers::look_at_all() {
   std::vector<Expired> expired;
   for (std::uint16_t i = 0; i < mail_.workers(); ++i) {
-    std::size_t from = 0;
+    std::optional<std::size_t> from = 0;
     do {
-      auto asked =
-          ask_worker(mail_, broker::WorkerIndex{i}, [from, snapshots = snapshots_](broker::Worker& worker) {
-            return look_at_some(worker, from, *snapshots);
-          });
+      auto asked = ask_worker(mail_, broker::WorkerIndex{i},
+                              [from = *from, snapshots = snapshots_](broker::Worker& worker) {
+                                return look_at_some(worker, from, *snapshots);
+                              });
       std::optional<Found> found = asked.wait();
       if (!found) return;  // it is overloaded; the next time will do
       from = found->next;
       std::move(found->expired.begin(), found->expired.end(), std::back_inserter(expired));
-    } while (from != 0);
+    } while (from);
   }
   if (warned_.size() > kWarnedMax) warned_.clear();
   for (const Expired& client : expired) {
