@@ -1,6 +1,7 @@
 #include "broker/control.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/block_pool.h"
@@ -72,6 +73,30 @@ std::size_t disconnect_unauthorized(Worker& worker,
         {.code = mqtt::ReasonCode::kNotAuthorized, .why = "its user was removed or given another password"});
   }
   return found.size();
+}
+
+std::optional<std::size_t> judge_peers(Worker& worker, std::size_t from, std::size_t count,
+                                       const std::function<std::string_view(const Peer&)>& judge) {
+  WorkerState& state = worker.state();
+  const std::size_t end = std::min(state.connections.size(), from + count);
+  std::vector<std::pair<Connection*, std::string_view>> to_go;
+  for (std::size_t i = from; i < end; ++i) {
+    Connection& connection = *state.connections[i];
+    const PeerProof* const proof = connection.is_open() ? connection.transport().proof() : nullptr;
+    if (proof == nullptr) continue;
+    const std::string_view client_id =
+        connection.session != nullptr ? std::string_view{connection.session->client_id} : std::string_view{};
+    const std::string_view why = judge({client_id, connection.policy->name, *proof});
+    if (!why.empty()) to_go.emplace_back(&connection, why);
+  }
+  for (const auto& [connection, why] : to_go) {
+    if (!connection->is_open()) continue;  // it ended with another one
+    close_connection(state, *connection, {.code = mqtt::ReasonCode::kNotAuthorized, .why = why});
+  }
+  // Those that went made room for others at their numbers.
+  const std::size_t next = end - std::min(end, to_go.size());
+  if (end <= from || next >= state.connections.size()) return std::nullopt;
+  return next;
 }
 
 void restart_sys_topics(Worker& worker) { start_sys_topics(worker.state()); }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include "broker/ids.h"
@@ -32,6 +33,18 @@ std::size_t disconnect_clients_of(Worker& worker, std::string_view listener);
 // Ends the connections of clients that may no longer be here, with 0x87; how many they were.
 std::size_t disconnect_unauthorized(Worker& worker,
                                     const std::function<bool(const ClientIdentity&)>& lost_access);
+
+// A connection whose other end has proven something about itself.
+struct Peer {
+  std::string_view client_id;  // empty before CONNECT
+  std::string_view listener;
+  const PeerProof& proof;
+};
+// Looks at up to `count` connections of this worker, from the one with the number `from` on. `judge` says why
+// a peer has to go (0x87 to a 5.0 client; its will is published), or nothing; that text outlives the call.
+// Returns where to go on; nothing at the end.
+std::optional<std::size_t> judge_peers(Worker& worker, std::size_t from, std::size_t count,
+                                       const std::function<std::string_view(const Peer&)>& judge);
 
 // After Node::change_policy, on the first worker: $SYS topics come as often as it says.
 void restart_sys_topics(Worker& worker);

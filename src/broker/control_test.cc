@@ -165,6 +165,70 @@ TEST(NodePolicies, ChangeWhileTheNodeServes) {
   EXPECT_TRUE(client.received.empty());
 }
 
+// ---- peers ----
+
+// Clients "c0", "c1" ... of one worker, each with its number as the serial number of its certificate.
+struct Peers {
+  explicit Peers(int count) {
+    for (int i = 0; i < count; ++i) {
+      clients.push_back(std::make_unique<Client>(world, "c" + std::to_string(i)));
+      clients.back()->connect();
+      clients.back()->wire().proof = broker::PeerProof{.has_certificate = true, .serial = std::to_string(i)};
+      clients.back()->run();
+    }
+  }
+  // Looks at all, so many at a time; how many looks it took.
+  int judge(std::size_t at_once, const std::function<std::string_view(const broker::Peer&)>& judgement) {
+    int looks = 0;
+    std::optional<std::size_t> from = 0;
+    while (from && looks < 100) {
+      run_on(world, {0},
+             [&](broker::Worker& worker) { from = broker::judge_peers(worker, *from, at_once, judgement); });
+      ++looks;
+    }
+    for (auto& client : clients) client->run();
+    return looks;
+  }
+
+  World world{{.workers = 1}};
+  std::vector<std::unique_ptr<Client>> clients;
+};
+
+TEST(JudgePeers, ThoseThatHaveToGoGoAndOthersStay) {
+  Peers peers(10);
+  peers.judge(3, [](const broker::Peer& peer) -> std::string_view {
+    return peer.proof.serial == "2" || peer.proof.serial == "9" ? "its certificate has been revoked" : "";
+  });
+  for (std::size_t i = 0; i < 10; ++i) {
+    const bool goes = i == 2 || i == 9;
+    EXPECT_EQ(peers.clients[i]->is_closed(), goes) << i;
+    if (goes) {
+      EXPECT_EQ(peers.clients[i]->disconnect_code, ReasonCode::kNotAuthorized);
+    }
+  }
+}
+
+TEST(JudgePeers, EveryoneIsSeenHoweverManyGo) {
+  Peers peers(20);
+  const int looks = peers.judge(4, [](const broker::Peer&) -> std::string_view { return "out"; });
+  EXPECT_LE(looks, 7);
+  for (const auto& client : peers.clients) EXPECT_TRUE(client->is_closed());
+}
+
+TEST(JudgePeers, WhoHasProvenNothingIsNotJudged) {
+  World world{{.workers = 1}};
+  Client client{world, "client"};
+  client.connect();
+  client.run();
+  run_on(world, {0}, [](broker::Worker& worker) {
+    EXPECT_EQ(
+        broker::judge_peers(worker, 0, 10, [](const broker::Peer&) -> std::string_view { return "out"; }),
+        std::nullopt);
+  });
+  client.run();
+  EXPECT_FALSE(client.is_closed());
+}
+
 TEST(MoveShard, OnlyItsOwnerGivesItAway) {
   World world{{.workers = 2}};
   const broker::ShardId shard = world.node().shard_of("client");

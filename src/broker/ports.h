@@ -33,6 +33,9 @@ struct PeerProof {
   std::vector<std::string> dns_names{};      // subject alternative names
   std::vector<std::string> email_names{};    // the same
   std::string fingerprint{};                 // SHA-256 of the certificate, lower-case hexadecimal
+  std::string issuer{};                      // its authority, as RFC 2253 writes it
+  std::string serial{};                      // the authority's number for it, hexadecimal
+  std::int64_t valid_until_s = 0;            // seconds since 1970
   std::string psk_identity{};                // of the pre-shared key that opened the connection
   std::optional<std::uint32_t> unix_user{};  // user id of the process at the other end of a Unix socket
 };

@@ -103,9 +103,11 @@ Outcome<net::Fd> Client::dial_broker(Duration timeout) {
 Outcome<Connected> Client::connect_once(MonoTime deadline) {
   const std::string where = this->where();
   const MonoTime until = std::min(deadline, now() + kConnectTimeout);
+  tls_.reset();
   socket_.reset();
   stop_signal_.disarm();
   NJ_TRY(socket_, dial_broker(std::max(until - now(), Duration{1})));
+  NJ_CHECK(start_tls(until));
   protocol_.start();
   wire_.clear();
   websocket_.reset();
@@ -143,6 +145,21 @@ Outcome<Connected> Client::connect_once(MonoTime deadline) {
               fmt::format("{}: {}", where, ended != nullptr ? ended->why : "unexpected answer"));
 }
 
+Outcome<bool> Client::start_tls(MonoTime until) {
+  if (!settings_.tls) return true;
+  net::TlsClientSettings tls = *settings_.tls;
+  tls.host = settings_.host;
+  if (settings_.uses_websocket) tls.protocol = "http/1.1";
+  auto connected = net::TlsClient::connect(socket_.get(), tls, std::max(until - now(), Duration{1}));
+  if (!connected) {
+    return stop(ExitCode::kCannotConnect,
+                fmt::format("cannot connect to {}: {}", address_text(settings_.host, settings_.port),
+                            connected.error().message));
+  }
+  tls_ = std::move(*connected);
+  return true;
+}
+
 Outcome<Wake> Client::wait(MonoTime deadline, int input_fd) {
   const bool had_unsent = has_unsent();
   for (;;) {
@@ -177,7 +194,8 @@ ByteBuffer& Client::to_send() {
 Outcome<bool> Client::flush() {
   ByteBuffer& output = to_send();
   while (!output.empty()) {
-    const ssize_t sent = send(socket_.get(), output.data(), output.size(), MSG_NOSIGNAL);
+    const ssize_t sent =
+        tls_ ? tls_->write(output.view()) : send(socket_.get(), output.data(), output.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno == EAGAIN) return true;
     // What the broker said before it closed is read first; the read reports the end.
@@ -193,17 +211,20 @@ Outcome<bool> Client::flush() {
 }
 
 Outcome<bool> Client::read_socket() {
-  const ssize_t got = recv(socket_.get(), read_buffer_.data(), read_buffer_.size(), 0);
-  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return true;
-  if (got < 0) return lost(std::strerror(errno));
-  if (got == 0) return lost("the broker closed the connection");
-  auto size = static_cast<std::size_t>(got);
-  if (websocket_) {
-    const auto plain = websocket_->receive(std::span(read_buffer_).first(size), wire_);
-    if (!plain) return stop(ExitCode::kRefused, fmt::format("{}: {}", where(), plain.error().message));
-    size = *plain;
-  }
-  protocol_.receive({read_buffer_.data(), size});
+  do {
+    const ssize_t got =
+        tls_ ? tls_->read(read_buffer_) : recv(socket_.get(), read_buffer_.data(), read_buffer_.size(), 0);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return true;
+    if (got < 0) return lost(std::strerror(errno));
+    if (got == 0) return lost("the broker closed the connection");
+    auto size = static_cast<std::size_t>(got);
+    if (websocket_) {
+      const auto plain = websocket_->receive(std::span(read_buffer_).first(size), wire_);
+      if (!plain) return stop(ExitCode::kRefused, fmt::format("{}: {}", where(), plain.error().message));
+      size = *plain;
+    }
+    protocol_.receive({read_buffer_.data(), size});
+  } while (tls_ && tls_->has_pending());
   return true;
 }
 
@@ -234,7 +255,10 @@ void Client::disconnect() {
   bool is_half_closed = false;
   while (now() < until) {
     if (!flush()) return;
-    if (!has_unsent() && !std::exchange(is_half_closed, true)) shutdown(socket_.get(), SHUT_WR);
+    if (!has_unsent() && !std::exchange(is_half_closed, true)) {
+      if (tls_) tls_->close_notify();
+      shutdown(socket_.get(), SHUT_WR);
+    }
     const short waits_for = is_half_closed ? POLLIN : POLLIN | POLLOUT;
     pollfd waits{socket_.get(), waits_for, 0};
     if (poll(&waits, 1, poll_ms(until)) <= 0) continue;

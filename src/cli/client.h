@@ -1,10 +1,11 @@
-// A blocking MQTT client over one TCP socket, for the command line tools: connects, waits for what happens,
-// keeps the connection alive, connects again when asked to. Used by one thread.
+// A blocking MQTT client over one TCP socket, with TLS or without, for the command line tools: connects,
+// waits for what happens, keeps the connection alive, connects again when asked to. Used by one thread.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -71,6 +72,7 @@ class Client {
   [[nodiscard]] std::string where() const;
   // What goes to the socket next.
   ByteBuffer& to_send();
+  Outcome<bool> start_tls(MonoTime until);
   Outcome<bool> flush();
   Outcome<bool> read_socket();
   Outcome<bool> keep_alive(MonoTime at);
@@ -82,6 +84,7 @@ class Client {
   ClientProtocol protocol_;
   StopSignal stop_signal_;
   net::Fd socket_;
+  std::unique_ptr<net::TlsClient> tls_;  // on the socket; null without TLS
   std::optional<WebSocketClient> websocket_;
   ByteBuffer wire_;  // output in its frames
   MonoTime last_sent_;

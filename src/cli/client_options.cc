@@ -42,6 +42,8 @@ constexpr const char* kSubExamples =
     "  nightjar sub -t '$share/workers/jobs' -q 1          share the messages with others in \"workers\"\n"
     "  nightjar sub -t 'home/#' -q 1 -c -i desk --reconnect   keep the session, come back after a loss\n\n";
 
+constexpr std::uint16_t kTlsPort = 8883;
+
 // Options as typed, before they are checked.
 struct Typed {
   ConnectionSettings connection;
@@ -51,6 +53,9 @@ struct Typed {
   std::string password;
   std::string password_file;
   bool keep_session = false;
+  bool has_tls = false;
+  bool is_insecure = false;
+  net::TlsClientSettings tls;
   double timeout_s = 0;
   std::vector<std::string> connect_user_properties;
 
@@ -147,7 +152,8 @@ void add_connection(Parser& p, Typed& typed) {
   p.group("Connection");
   p.value("-h,--host", to.host, "HOST", "Broker's name or address [127.0.0.1]");
   p.value("-p,--port", to.port, "PORT", "Broker's port [1883]")->check(CLI::Range(1, 65535));
-  p.value("-L,--url", typed.url, "URL", "All in one: mqtt://USER:PASSWORD@HOST:PORT, or ws://...");
+  p.value("-L,--url", typed.url, "URL",
+          "All in one: mqtt://USER:PASSWORD@HOST:PORT, or mqtts://, ws://, wss://");
   p.flag("--ws", to.uses_websocket, "MQTT over WebSocket");
   p.value("--unix", to.unix_path, "PATH", "Unix socket of the broker, instead of host and port");
   p.value("-V,--mqtt-version", typed.version, "3.1|3.1.1|5", "Version of MQTT [5]; also 311, mqttv311, ...");
@@ -157,6 +163,12 @@ void add_connection(Parser& p, Typed& typed) {
   p.value("--password-file", typed.password_file, "FILE",
           "Password from a file's first line; else from $NIGHTJAR_PASSWORD");
   p.value("-k,--keep-alive", to.keep_alive_s, "SECONDS", "Time between signs of life, 0: none [60]");
+  p.flag("--tls", typed.has_tls, "Use TLS, and port 8883 unless -p says another");
+  p.value("--cafile", typed.tls.authorities, "FILE",
+          "Whom to trust, PEM [this machine's authorities]; means --tls");
+  p.value("--cert", typed.tls.certificate, "FILE", "Certificate of this client, PEM; means --tls");
+  p.value("--key", typed.tls.key, "FILE", "Its private key, PEM");
+  p.flag("--insecure", typed.is_insecure, "Trust any certificate: for tests only; means --tls");
   p.flag("-c,--keep-session", typed.keep_session, "Resume this client id's session and keep it afterwards");
   p.only_5(p.value("--session-expiry", to.session_expiry_s, "SECONDS",
                    "How long the broker keeps the session [0; with -c for ever]"));
@@ -239,6 +251,20 @@ Outcome<bool> finish_session(const CLI::App& app, const char* role, const Typed&
   return check_string("the client id", connection.client_id);
 }
 
+Outcome<bool> finish_tls(const CLI::App& app, const Typed& typed, ConnectionSettings& connection) {
+  if (typed.tls.certificate.empty() != typed.tls.key.empty()) {
+    return usage("a certificate and its key go together: give both --cert and --key");
+  }
+  const bool is_wanted = typed.has_tls || typed.is_insecure || !typed.tls.authorities.empty() ||
+                         !typed.tls.certificate.empty() || typed.url.starts_with("mqtts://") ||
+                         typed.url.starts_with("wss://");
+  if (!is_wanted) return true;
+  connection.tls = typed.tls;
+  connection.tls->checks_server = !typed.is_insecure;
+  if (app.count("--port") == 0 && typed.url.empty()) connection.port = kTlsPort;
+  return true;
+}
+
 Outcome<bool> finish_will(const CLI::App& app, const Typed& typed, ConnectionSettings& connection) {
   if (app.count("--will-topic") == 0) {
     for (const CLI::Option* option : app.get_options()) {
@@ -282,6 +308,7 @@ Outcome<bool> finish_connection(const CLI::App& app, const char* role, Typed& ty
   if (app.count("--timeout") > 0)
     connection.timeout = Duration{static_cast<std::int64_t>(typed.timeout_s * 1000)};
   NJ_TRY(connection.user_properties, parse_user_properties(typed.connect_user_properties));
+  NJ_CHECK(finish_tls(app, typed, connection));
   NJ_CHECK(finish_credentials(app, typed, connection));
   NJ_CHECK(finish_session(app, role, typed, connection));
   return finish_will(app, typed, connection);

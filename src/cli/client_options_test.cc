@@ -211,12 +211,35 @@ TEST(ConnectionOptions, TakeAUrlWithLess) {
 
 TEST(ConnectionOptions, RefuseUrlsThatNameNoBroker) {
   EXPECT_THAT(error_of(sub({"-t", "a", "-L", "broker:1883"})), HasSubstr("is not a URL"));
-  EXPECT_THAT(error_of(sub({"-t", "a", "-L", "mqtts://broker"})), HasSubstr("not supported"));
+  EXPECT_THAT(error_of(sub({"-t", "a", "-L", "http://broker"})), HasSubstr("not supported"));
   EXPECT_THAT(error_of(sub({"-t", "a", "-L", "mqtt://"})), HasSubstr("does not name a host"));
   EXPECT_THAT(error_of(sub({"-t", "a", "-L", "mqtt://h:99999"})), HasSubstr("ports are 1 to 65535"));
   EXPECT_THAT(error_of(sub({"-t", "a", "-L", "mqtt://h:0"})), HasSubstr("ports are 1 to 65535"));
   EXPECT_THAT(error_of(sub({"-t", "a", "-L", "mqtt://a%4@h"})), HasSubstr("%25"));
   EXPECT_THAT(error_of(sub({"-t", "a", "-L", "mqtt://h", "-p", "1"})), HasSubstr("either --url or"));
+}
+
+TEST(ConnectionOptions, TlsHasItsOwnPortUnlessAnotherIsSaid) {
+  for (const auto& typed : {sub({"-t", "a", "--tls"}), sub({"-t", "a", "--cafile", "ca.pem"}),
+                            sub({"-t", "a", "--insecure"}), sub({"-t", "a", "-L", "mqtts://h"})}) {
+    ASSERT_TRUE(typed.has_value());
+    ASSERT_TRUE(typed->connection.tls.has_value());
+    EXPECT_EQ(typed->connection.port, 8883);
+  }
+  EXPECT_EQ(sub({"-t", "a", "--tls", "-p", "1883"})->connection.port, 1883);
+  EXPECT_EQ(sub({"-t", "a", "-L", "mqtts://h:99"})->connection.port, 99);
+  EXPECT_FALSE(sub({"-t", "a"})->connection.tls.has_value());
+}
+
+TEST(ConnectionOptions, TlsKnowsWhomToTrustAndWhatToShow) {
+  const auto typed = sub({"-t", "a", "--cafile", "ca.pem", "--cert", "me.pem", "--key", "me.key"});
+  ASSERT_TRUE(typed.has_value());
+  EXPECT_EQ(typed->connection.tls->authorities, "ca.pem");
+  EXPECT_EQ(typed->connection.tls->certificate, "me.pem");
+  EXPECT_EQ(typed->connection.tls->key, "me.key");
+  EXPECT_TRUE(typed->connection.tls->checks_server);
+  EXPECT_FALSE(sub({"-t", "a", "--insecure"})->connection.tls->checks_server);
+  EXPECT_THAT(error_of(sub({"-t", "a", "--cert", "me.pem"})), HasSubstr("give both --cert and --key"));
 }
 
 TEST(ConnectionOptions, PreferTheTypedPasswordThenTheFileThenTheEnvironment) {

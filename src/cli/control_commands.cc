@@ -60,8 +60,13 @@ std::int64_t number_of(std::string_view text) {
 
 }  // namespace
 
-ControlCommands::ControlCommands(broker::Node& node, net::MailRoom& mail, const store::RocksStore* store)
-    : node_(node), mail_(mail), store_(store), started_(node.ports().clock.now()) {
+ControlCommands::ControlCommands(broker::Node& node, net::MailRoom& mail, const store::RocksStore* store,
+                                 Certificates certificates)
+    : node_(node),
+      mail_(mail),
+      store_(store),
+      certificates_(std::move(certificates)),
+      started_(node.ports().clock.now()) {
   using Arguments = ControlRoute::Arguments;
   routes_ = {
       {"GET", "/api/v1", [this](const ControlRequest&, const Arguments&) { return list_routes(); }},
@@ -97,6 +102,7 @@ ControlResponse ControlCommands::stats() {
               .resident_bytes = memory_.bytes(),
               .workers = std::move(*counters)};
   if (store_ != nullptr) stats.store = store_->figures();
+  stats.certificates = certificates_();
   return {200, to_json(stats)};
 }
 

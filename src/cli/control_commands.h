@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "cli/control_http.h"
 #include "cli/control_routes.h"
 #include "cli/stats.h"
+#include "cli/tls_listeners.h"
 #include "net/mail_room.h"
 #include "store/rocks_store.h"
 
@@ -20,7 +22,9 @@ namespace nightjar::cli {
 class ControlCommands {
  public:
   // `store`: nullptr if the broker keeps nothing.
-  ControlCommands(broker::Node& node, net::MailRoom& mail, const store::RocksStore* store);
+  using Certificates = std::function<std::vector<ServedCertificate>()>;
+  ControlCommands(broker::Node& node, net::MailRoom& mail, const store::RocksStore* store,
+                  Certificates certificates);
   ControlCommands(const ControlCommands&) = delete;
   ControlCommands& operator=(const ControlCommands&) = delete;
 
@@ -41,6 +45,7 @@ class ControlCommands {
   broker::Node& node_;
   net::MailRoom& mail_;
   const store::RocksStore* const store_;
+  const Certificates certificates_;
   ResidentMemory memory_;
   MonoTime started_;
   std::vector<ControlRoute> routes_;

@@ -1,11 +1,16 @@
 #include "cli/listener_protocols.h"
 
+#include <utility>
+
 namespace nightjar::cli {
 
-net::ListenerProtocols protocols_of(const config::ListenerConfig& listener) {
+net::ListenerProtocols protocols_of(const config::ListenerConfig& listener, TlsListeners::MakeFilter tls) {
   using config::Protocol;
-  net::ListenerProtocols protocols{.name = listener.policy.name,
-                                   .has_mqtt = listener.protocol != Protocol::kWebSocket};
+  net::ListenerProtocols protocols{
+      .name = listener.policy.name,
+      .has_mqtt = listener.protocol != Protocol::kWebSocket,
+      .tls = std::move(tls),
+      .requires_tls = listener.tls.is_on() && listener.protocol != Protocol::kAuto};
   if (listener.protocol != Protocol::kMqtt) {
     protocols.websocket = net::WebSocketRules{.origins = listener.websocket.origins,
                                               .head_bytes_max = listener.websocket.headers_bytes_max};

@@ -4,13 +4,14 @@
 #include <optional>
 #include <string>
 
+#include "cli/tls_listeners.h"
 #include "config/config.h"
 #include "net/listener_protocols.h"
 
 namespace nightjar::cli {
 
-// Without TLS, which needs certificates that are loaded already. The configuration was checked.
-net::ListenerProtocols protocols_of(const config::ListenerConfig& listener);
+// The configuration was checked. `tls` is empty if the listener has none.
+net::ListenerProtocols protocols_of(const config::ListenerConfig& listener, TlsListeners::MakeFilter tls);
 
 struct SpokenProtocols {
   std::string words;  // "MQTT over WebSocket behind a proxy"

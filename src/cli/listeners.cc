@@ -39,11 +39,13 @@ std::vector<const broker::ListenerPolicy*> Listeners::adopt(const config::Config
 }
 
 Result<Listeners::Next> Listeners::prepare(const config::Config& config,
-                                           const std::vector<const broker::ListenerPolicy*>& policies) {
+                                           const std::vector<const broker::ListenerPolicy*>& policies,
+                                           const TlsListeners& tls) {
   Next next;
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const config::ListenerConfig& listener = config.listeners[i];
-    const Service service{policies[i], net::make_filter_factory(protocols_of(listener)),
+    const Service service{policies[i],
+                          net::make_filter_factory(protocols_of(listener, tls.filter_of(listener))),
                           describe_protocols(listener)};
     NJ_CHECK(listener.unix_path.empty() ? prepare_tcp(config, listener, service, next)
                                         : prepare_unix(config, listener, service, next));

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "broker/policy.h"
 #include "cli/listener_protocols.h"
+#include "cli/tls_listeners.h"
 #include "config/config.h"
 #include "net/mail_room.h"
 #include "net/workers.h"
@@ -47,7 +48,7 @@ class Listeners {
   };
   // Takes every address that is not served yet. Fails with the place in the file and the fix.
   Result<Next> prepare(const config::Config& config,
-                       const std::vector<const broker::ListenerPolicy*>& policies);
+                       const std::vector<const broker::ListenerPolicy*>& policies, const TlsListeners& tls);
   // Serves these and no others; clients of those that go are disconnected. Cannot fail.
   void serve(Next next);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -118,11 +119,15 @@ Outcome<bool> apply_url(std::string_view url, ConnectionSettings& connection) {
   if (scheme_end == std::string_view::npos)
     return usage(fmt::format("\"{}\" is not a URL; write {}", url, kForm));
   const std::string_view scheme = url.substr(0, scheme_end);
-  if (scheme != "mqtt" && scheme != "ws") {
-    return usage(fmt::format(
-        "{}:// is not supported, only mqtt:// (plain TCP) and ws:// (WebSocket); write {}", scheme, kForm));
+  constexpr std::string_view kSchemes[] = {"mqtt", "mqtts", "ws", "wss"};
+  if (std::find(std::begin(kSchemes), std::end(kSchemes), scheme) == std::end(kSchemes)) {
+    return usage(
+        fmt::format("{}:// is not supported, only mqtt:// (plain TCP), mqtts:// (TLS), ws:// and wss:// "
+                    "(WebSocket); write {}",
+                    scheme, kForm));
   }
-  connection.uses_websocket = connection.uses_websocket || scheme == "ws";
+  connection.uses_websocket = connection.uses_websocket || scheme.starts_with("ws");
+  if (scheme == "mqtts") connection.port = 8883;
   std::string_view rest = url.substr(scheme_end + 3);
   if (rest.ends_with('/')) rest.remove_suffix(1);
   if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {

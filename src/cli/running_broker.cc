@@ -77,13 +77,14 @@ Result<std::unique_ptr<RunningBroker>> RunningBroker::open(const config::Config&
       new RunningBroker(config, std::move(load), std::move(mail), std::move(kept), std::move(access))};
   const auto policies = broker->listeners_->adopt(config);
   NJ_CHECK(broker->bring_back(policies));
+  NJ_TRY(broker->tls_, TlsListeners::open(config, broker->stranger_budget(config)));
   add_config_routes(*broker->commands_, *broker);
   NJ_TRY(broker->control_, ControlServer::start(data.control_socket(), [commands = broker->commands_.get()](
                                                                            const ControlRequest& request) {
            return commands->answer(request);
          }));
   // Last: who can connect can also ask.
-  NJ_TRY(Listeners::Next listeners, broker->listeners_->prepare(config, policies));
+  NJ_TRY(Listeners::Next listeners, broker->listeners_->prepare(config, policies, *broker->tls_));
   broker->listeners_->serve(std::move(listeners));
   return broker;
 }
@@ -106,8 +107,10 @@ RunningBroker::RunningBroker(const config::Config& config, Reload::Load load,
             mail_->workers()),
       workers_(std::make_unique<net::Workers>(node_, *mail_)),
       listeners_(std::make_unique<Listeners>(*workers_, *mail_)),
+      tls_peers_(*mail_),
       reload_(config, std::move(load), *this),
-      commands_(std::make_unique<ControlCommands>(node_, *mail_, kept_.get())) {}
+      commands_(
+          std::make_unique<ControlCommands>(node_, *mail_, kept_.get(), [this] { return certificates(); })) {}
 
 RunningBroker::~RunningBroker() {
   control_.reset();
@@ -147,6 +150,35 @@ void RunningBroker::free_spare_memory() {
   }
 }
 
+// ---- TLS ----
+
+// Handshakes leave a part of it to connections without TLS.
+net::StrangerBudget RunningBroker::stranger_budget(const config::Config& config) {
+  return {.held = &node_.stranger_bytes(),
+          .bytes_max = static_cast<std::int64_t>(config.policy.strangers_bytes_max / 4 * 3)};
+}
+
+bool RunningBroker::has_tls() {
+  const std::lock_guard lock(reload_mutex_);
+  return !tls_->empty();
+}
+
+void RunningBroker::look_after_tls() {
+  TlsListeners::Snapshots snapshots;
+  {
+    const std::lock_guard lock(reload_mutex_);
+    tls_->look_at_files();
+    tls_->warn_about_expiry();
+    snapshots = tls_->snapshots();
+  }
+  tls_peers_.look(std::move(snapshots), clock_.now());
+}
+
+std::vector<ServedCertificate> RunningBroker::certificates() {
+  const std::lock_guard lock(reload_mutex_);
+  return tls_->certificates();
+}
+
 // ---- reload ----
 
 Result<Reload::Plan, config::Problems> RunningBroker::plan_reload() {
@@ -170,11 +202,13 @@ std::vector<config::Setting> RunningBroker::settings() {
 Result<std::unique_ptr<ReloadTarget::Prepared>> RunningBroker::prepare(const config::Config& config) {
   Parts parts;
   NJ_TRY(parts.access, auth::Access::load(access_settings(config)));
-  NJ_TRY(parts.listeners, listeners_->prepare(config, listeners_->adopt(config)));
+  NJ_TRY(parts.tls, TlsListeners::open(config, stranger_budget(config)));
+  NJ_TRY(parts.listeners, listeners_->prepare(config, listeners_->adopt(config), *parts.tls));
   return std::make_unique<Ready>(*this, config, std::move(parts));
 }
 
 void RunningBroker::commit(const config::Config& config, Parts parts) {
+  tls_ = std::move(parts.tls);
   node_.change_policy(node_policy(config));
   take_up(std::move(parts.access));
   listeners_->serve(std::move(parts.listeners));

@@ -19,6 +19,8 @@
 #include "cli/listeners.h"
 #include "cli/reload.h"
 #include "cli/system_entropy.h"
+#include "cli/tls_listeners.h"
+#include "cli/tls_peers.h"
 #include "config/config.h"
 #include "net/mail_room.h"
 #include "net/system_clock.h"
@@ -44,6 +46,12 @@ class RunningBroker final : private ReloadTarget {
   // Frees what every worker holds for speed only. Returns when it has gone, or after some patience.
   void free_spare_memory();
 
+  // To be called every kTlsLook while there is TLS: files that changed, certificates that end, clients whose
+  // certificate is revoked.
+  static constexpr Duration kTlsLook{250};
+  void look_after_tls();
+  [[nodiscard]] bool has_tls();
+
   // Any thread. What reload() would do now, and doing it; see Reload. The log says what came of it.
   Result<Reload::Plan, config::Problems> plan_reload();
   Result<Reload::Plan, config::Problems> reload();
@@ -64,6 +72,7 @@ class RunningBroker final : private ReloadTarget {
   struct Parts {
     Listeners::Next listeners;
     std::shared_ptr<const auth::Access> access;
+    std::unique_ptr<TlsListeners> tls;
   };
 
   RunningBroker(const config::Config& config, Reload::Load load, std::unique_ptr<net::MailRoom> mail,
@@ -76,6 +85,8 @@ class RunningBroker final : private ReloadTarget {
   std::size_t clients_of(const config::ListenerConfig& listener) override;
   void commit(const config::Config& config, Parts parts);
   void take_up(std::shared_ptr<const auth::Access> access);
+  [[nodiscard]] net::StrangerBudget stranger_budget(const config::Config& config);
+  std::vector<ServedCertificate> certificates();
 
   net::SystemClock clock_;
   store::MemoryStore nothing_kept_;
@@ -92,7 +103,9 @@ class RunningBroker final : private ReloadTarget {
   std::unique_ptr<net::Workers> workers_;
   std::unique_ptr<Listeners> listeners_;
   std::mutex reload_mutex_;
-  Reload reload_;  // under reload_mutex_
+  std::unique_ptr<TlsListeners> tls_;  // under reload_mutex_
+  TlsPeers tls_peers_;                 // the main thread's
+  Reload reload_;                      // under reload_mutex_
   bool is_draining_ = false;
   std::unique_ptr<ControlCommands> commands_;
   std::unique_ptr<ControlServer> control_;

@@ -71,18 +71,28 @@ Duration cpu_time() {
 
 // What the main thread does while the workers serve.
 std::string_view wait_for_end(Signals& signals, RunningBroker& broker) {
+  const net::SystemClock clock;
   const ResidentMemory memory;
   SpareMemory spare;
-  return signals.wait_for_end({.on_hangup = [&broker] { on_hangup(broker); },
-                               .interval = SpareMemory::kInterval,
-                               .on_interval =
-                                   [&memory, &spare, &broker] {
-                                     const std::uint64_t before = memory.bytes();
-                                     if (!spare.look(cpu_time(), before)) return;
-                                     broker.free_spare_memory();
-                                     give_memory_back();
-                                     spare.trimmed(before, memory.bytes());
-                                   }});
+  MonoTime spare_due = clock.now() + SpareMemory::kInterval;
+  const auto look_at_memory = [&] {
+    if (clock.now() < spare_due) return;
+    spare_due = clock.now() + SpareMemory::kInterval;
+    const std::uint64_t before = memory.bytes();
+    if (!spare.look(cpu_time(), before)) return;
+    broker.free_spare_memory();
+    give_memory_back();
+    spare.trimmed(before, memory.bytes());
+  };
+  return signals.wait_for_end({
+      .on_hangup = [&broker] { on_hangup(broker); },
+      .interval = [&broker] { return broker.has_tls() ? RunningBroker::kTlsLook : SpareMemory::kInterval; },
+      .on_interval =
+          [&] {
+            broker.look_after_tls();
+            look_at_memory();
+          },
+  });
 }
 
 Result<void> change_user(const config::Config& config, const DataDir& data) {

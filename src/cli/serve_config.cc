@@ -9,7 +9,6 @@
 #include "auth/access.h"
 #include "broker/ids.h"
 #include "cli/access_settings.h"
-#include "cli/unsupported.h"
 #include "config/difference.h"
 #include "config/mosquitto/load.h"
 #include "net/address.h"
@@ -100,9 +99,6 @@ Result<config::Config, config::Problems> mosquitto_config(const ServeOptions& op
       config::mosquitto::load_file(*options.config_file, {.port = options.port,
                                                           .is_verbose = options.is_verbose,
                                                           .is_without_bridges = options.is_without_bridges}));
-  if (config::Problems missing = unsupported(config); !missing.empty()) {
-    return tl::make_unexpected(std::move(missing));
-  }
   return with_options(std::move(config), options);
 }
 

@@ -11,6 +11,7 @@
 #include "cli/message.h"
 #include "mqtt/packets.h"
 #include "mqtt/types.h"
+#include "net/tls_client.h"
 
 namespace nightjar::cli {
 
@@ -37,6 +38,7 @@ struct ConnectionSettings {
   std::optional<std::uint16_t> topic_alias_maximum;
   std::vector<NamedValue> user_properties;
   std::optional<WillSettings> will;
+  std::optional<net::TlsClientSettings> tls;  // its host is not filled in
   bool reconnect = false;
   std::optional<Duration> timeout;  // for the whole command
 };

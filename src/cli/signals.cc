@@ -46,7 +46,7 @@ Signals::Signals(net::Fd fd) : fd_(std::move(fd)) {}
 std::string_view Signals::wait_for_end(const Meanwhile& meanwhile) {
   for (;;) {
     pollfd readable{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-    const int count = ::poll(&readable, 1, static_cast<int>(meanwhile.interval.ms));
+    const int count = ::poll(&readable, 1, static_cast<int>(meanwhile.interval().ms));
     if (count == 0) meanwhile.on_interval();
     if (count <= 0) continue;
     signalfd_siginfo info{};

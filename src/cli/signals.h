@@ -18,7 +18,7 @@ class Signals {
 
   struct Meanwhile {
     std::function<void()> on_hangup;  // each SIGHUP
-    Duration interval{};
+    std::function<Duration()> interval;
     std::function<void()> on_interval;
   };
   // Blocks until somebody asks for the end; returns the signal's name.

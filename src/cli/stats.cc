@@ -130,6 +130,15 @@ std::string to_json(const Stats& stats) {
                           {"workers", stats.workers.size()}};
   json::object object{{"ok", true}, {"node", node}, {"total", counters_object(total)}, {"workers", workers}};
   if (stats.store) object["store"] = store_object(*stats.store);
+  json::array certificates;
+  for (const ServedCertificate& served : stats.certificates) {
+    certificates.push_back(json::object{{"listener", served.listener},
+                                        {"file", served.facts.file},
+                                        {"subject", served.facts.subject},
+                                        {"serial", served.facts.serial},
+                                        {"days_left", served.days_left}});
+  }
+  object["certificates"] = std::move(certificates);
   return json::serialize(object);
 }
 

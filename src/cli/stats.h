@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "broker/counters.h"
 #include "broker/node.h"
+#include "cli/tls_listeners.h"
 #include "net/fd.h"
 #include "net/mail_room.h"
 #include "store/store_counters.h"
@@ -23,6 +24,7 @@ struct Stats {
   std::uint64_t resident_bytes = 0;
   std::vector<broker::Counters> workers;
   std::optional<store::StoreFigures> store;  // none with durability = "memory"
+  std::vector<ServedCertificate> certificates{};
 };
 
 // Nothing if a worker did not answer in time.
@@ -39,7 +41,7 @@ class ResidentMemory {
   net::Fd statm_;
 };
 
-// One JSON object: "ok", "node", "total", "workers" and, with a store, "store".
+// One JSON object: "ok", "node", "total", "workers", "certificates" and, with a store, "store".
 std::string to_json(const Stats& stats);
 
 }  // namespace nightjar::cli

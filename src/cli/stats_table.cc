@@ -68,6 +68,16 @@ std::string render(const json::object& stats) {
     out += "store\n";
     write_rows(out, {&store->as_object()}, "  ");
   }
+  const json::value* certificates = stats.if_contains("certificates");
+  if (certificates == nullptr || certificates->as_array().empty()) return out;
+  out += "certificates: days left\n";
+  for (const json::value& each : certificates->as_array()) {
+    const json::object& served = each.as_object();
+    const std::string name = fmt::format("  {} of {}", std::string_view(served.at("file").as_string()),
+                                         std::string_view(served.at("listener").as_string()));
+    fmt::format_to(std::back_inserter(out), "{:<{}}{:>{}}\n", name, kNameWidth,
+                   number_text(served.at("days_left")), kNumberWidth);
+  }
   return out;
 }
 

@@ -156,7 +156,9 @@ class Loader {
                   const std::string& label) {
     const std::string_view name = key.str();
     for (const Section& nested : section.nested) {
-      if (nested.name == name) return read_section(value, nested, fmt::format("{}.{}", label, name));
+      if (nested.name != name) continue;
+      const std::string inner = fmt::format("{}.{}", label, name);
+      return nested.further ? read_tables(value, nested, inner) : read_section(value, nested, inner);
     }
     for (const Slot& slot : section.slots) {
       if (slot.name != name) continue;
@@ -169,6 +171,21 @@ class Loader {
     }
     add(place_of(key.source()),
         fmt::format("unknown key \"{}\" in [{}]{}", name, label, hint(name, section)));
+  }
+
+  // The second one is labelled "more.2": the places of their keys stay apart.
+  void read_tables(const toml::node& node, const Section& section, const std::string& label) {
+    const toml::array* tables = node.as_array();
+    if (tables == nullptr) {
+      return add(place_of(node.source()),
+                 fmt::format("\"{0}\" is a list: write [[{0}]] with two brackets", label));
+    }
+    std::size_t number = 0;
+    for (const toml::node& entry : *tables) {
+      const std::string own = ++number == 1 ? label : fmt::format("{}.{}", label, number);
+      remember(own, entry);
+      read_section(entry, section.further(), own);
+    }
   }
 
   std::string hint(std::string_view name, const Section& section) {
@@ -203,6 +220,8 @@ class Loader {
       listener.label = label;
       remember(label, entry);
       read_section(entry, section_of(listener), label);
+      if (const toml::node* tls = table == nullptr ? nullptr : table->get("tls")) check_tls(*tls, listener);
+      if (listener.tls.profile == TlsProfile::kPlc) serve_controllers(listener);
       if (table != nullptr) check_path(listener, *table);
       if (listener.policy.mount_point != config_.limits.mount_point)
         check_mount_point(label, listener.policy.mount_point);
@@ -238,6 +257,38 @@ class Loader {
     problems_.emplace_back(
         Place{},
         fmt::format("{}: \"mount_point\" in [{}] must not contain + or #, not \"{}\"", place, label, given));
+  }
+
+  void check_tls(const toml::node& node, const ListenerConfig& listener) {
+    const std::string label = listener.label + ".tls";
+    remember(label, node);
+    if (!listener.tls.is_on()) {
+      add(place_of(node.source()),
+          fmt::format("[{}] has no certificate: set \"certificate\" and \"key\", or \"psk_file\"", label));
+    }
+    std::vector<CertificateFiles> pairs = listener.tls.more;
+    pairs.push_back(listener.tls.files);
+    for (const CertificateFiles& files : pairs) {
+      if (files.certificate.empty() == files.key.empty()) continue;
+      add(place_of(node.source()),
+          files.key.empty()
+              ? fmt::format("[{}] has the certificate {} without a \"key\"", label, files.certificate)
+              : fmt::format("[{}] has the key {} without a \"certificate\"", label, files.key));
+    }
+  }
+
+  [[nodiscard]] bool says(const std::string& label, const std::string& key) const {
+    return config_.places.contains(label + "." + key) || config_.places.contains("limits." + key);
+  }
+
+  // A controller does one thing at a time, slowly, and speaks TLS 1.2; what the file says stands.
+  void serve_controllers(ListenerConfig& listener) const {
+    broker::ListenerPolicy& policy = listener.policy;
+    if (!says(listener.label, "connect_timeout")) policy.connect_timeout = Duration::seconds(30);
+    if (!says(listener.label, "max_inflight")) policy.inflight_max = 1;
+    if (!says(listener.label, "max_output_bytes")) policy.output_bytes_max = 64 * 1024;
+    if (!config_.places.contains(listener.label + ".tls.max_version"))
+      listener.tls.max_version = TlsVersion::kTls12;
   }
 
   void check_top_level(const toml::table& file, const std::vector<Section>& sections) {

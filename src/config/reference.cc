@@ -58,6 +58,12 @@ void write_section(std::string& out, const Section& section, const std::string& 
   }
 }
 
+void write_nested(std::string& out, const Section& section, const std::string& outer) {
+  const std::string name = fmt::format("{}.{}", outer, section.name);
+  write_section(out, section, section.further ? fmt::format("[[{}]]", name) : fmt::format("[{}]", name));
+  for (const Section& nested : section.nested) write_nested(out, nested, name);
+}
+
 // Every key with its full name, once: those of [limits] are not repeated for listeners.
 struct NamedSlot {
   std::string name;
@@ -123,13 +129,10 @@ std::string reference() {
   // Its own keys come first; the rest is documented once, at [limits].
   drop_limits(listeners, config);
   write_section(out, listeners, "[[listener]]");
-  for (const Section& nested : listeners.nested)
-    write_section(out, nested, fmt::format("[listener.{}]", nested.name));
+  for (const Section& nested : listeners.nested) write_nested(out, nested, "listener");
   for (const Section& section : sections_of(config)) {
     write_section(out, section, fmt::format("[{}]", section.name));
-    for (const Section& nested : section.nested) {
-      write_section(out, nested, fmt::format("[{}.{}]", section.name, nested.name));
-    }
+    for (const Section& nested : section.nested) write_nested(out, nested, section.name);
   }
   return out;
 }

@@ -34,6 +34,11 @@ constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
 constexpr std::string_view kIpVersions[] = {"both", "4", "6"};
 constexpr std::string_view kFormats[] = {"text", "json"};
 constexpr std::string_view kProtocols[] = {"mqtt", "websocket", "auto"};
+constexpr std::string_view kTlsProfiles[] = {"modern", "plc"};
+constexpr std::string_view kTlsVersions[] = {"1.2", "1.3"};
+constexpr std::string_view kClientCertificates[] = {"none", "optional", "required"};
+constexpr std::string_view kCertificateUsers[] = {"none",     "common-name", "subject",
+                                                  "dns-name", "email",       "fingerprint"};
 
 constexpr Shape flag() { return {.kind = Kind::kBool}; }
 constexpr Shape text() { return {.kind = Kind::kText}; }
@@ -243,9 +248,66 @@ std::vector<Slot> auth_keys(AuthConfig& auth) {
   };
 }
 
+std::vector<Slot> certificate_keys(CertificateFiles& files) {
+  return {
+      key("certificate", files.certificate, text(),
+          "PEM file: the server's certificate, then those between it and its authority. It turns TLS on."),
+      key("key", files.key, text(), "PEM file: the private key of the certificate, without a pass phrase."),
+  };
+}
+
+std::vector<Slot> tls_keys(TlsConfig& tls) {
+  std::vector<Slot> keys = certificate_keys(tls.files);
+  for (Slot& slot : std::vector<Slot>{
+           key("profile", tls.profile, choice(kTlsProfiles),
+               "\"modern\"; or \"plc\" for controllers: TLS 1.2 with RSA suites too, 30 s for CONNECT, and "
+               "one message "
+               "at a time, unless other keys say otherwise."),
+           key("min_version", tls.min_version, choice(kTlsVersions), "Oldest version of TLS."),
+           key("max_version", tls.max_version, choice(kTlsVersions), "Newest version of TLS."),
+           key("ciphers", tls.ciphers, text(),
+               "Suites of TLS 1.2 in OpenSSL's language; empty: those of the profile."),
+           key("ciphers_tls13", tls.ciphers_tls13, text(), "Suites of TLS 1.3; empty: OpenSSL's."),
+           key("dh_params", tls.dh_params, text(),
+               "PEM file: parameters of finite field Diffie-Hellman; empty: as strong as the certificate."),
+           key("client_certificate", tls.client_certificate, choice(kClientCertificates),
+               "Whether clients show a certificate of theirs."),
+           key("client_ca", tls.client_ca, text(),
+               "PEM file: the authorities that issue clients' certificates."),
+           key("client_ca_dir", tls.client_ca_dir, text(),
+               "Directory of such authorities, with the names that \"openssl rehash\" gives."),
+           key("crl", tls.crl, text(),
+               "PEM file: revocation lists; clients whose certificate is on one are refused and "
+               "disconnected."),
+           key("ignore_client_dates", tls.ignores_client_dates, flag(),
+               "Whether clients' certificates count before and after their time."),
+           key("user_from", tls.user_from, choice(kCertificateUsers),
+               "What of a client's certificate is its user name; with a pre-shared key all but \"none\" mean "
+               "its "
+               "identity."),
+           key("psk_file", tls.psk_file, text(),
+               "File of pre-shared keys, \"identity:hexadecimal key\" a line. It turns TLS on."),
+           key("psk_hint", tls.psk_hint, text(), "What clients of TLS 1.2 are told to choose their key by."),
+       }) {
+    keys.push_back(std::move(slot));
+  }
+  return keys;
+}
+
 Section section(std::string name, std::string_view meaning, std::vector<Slot> slots,
                 std::vector<Section> nested = {}) {
-  return {std::move(name), meaning, std::move(slots), std::move(nested)};
+  return {std::move(name), meaning, std::move(slots), std::move(nested), {}};
+}
+
+Section tls_section(TlsConfig& tls) {
+  static CertificateFiles none;
+  Section more = section("more", "A further certificate, chosen by the name that the client asks for (SNI).",
+                         certificate_keys(none));
+  more.further = [&tls] {
+    tls.more.emplace_back();
+    return section("more", "", certificate_keys(tls.more.back()));
+  };
+  return section("tls", "TLS of this listener.", tls_keys(tls), {std::move(more)});
 }
 
 }  // namespace
@@ -300,6 +362,7 @@ Section section_of(ListenerConfig& listener) {
        key("allow_anonymous", listener.policy.allow_anonymous, flag(),
            "Whether clients without proof of who they are may enter.")},
       {section("queue", "The queue of one session of this listener.", queue_keys(listener.policy.queue)),
+       tls_section(listener.tls),
        section("websocket", "MQTT over WebSocket. Any path of the URL is taken.",
                websocket_keys(listener.websocket)),
        section("proxy", "Load balancers in front of this listener that speak the PROXY protocol.",

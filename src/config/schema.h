@@ -45,6 +45,9 @@ struct Section {
   std::string_view meaning;
   std::vector<Slot> slots;
   std::vector<Section> nested;
+  // Set: the table may stand any number of times, [[NAME]]. Makes a further one, whose section is valid until
+  // the next; `slots` show what each of them has.
+  std::function<Section()> further;
 };
 
 // The tables that stand once, in the order of reading.

@@ -14,6 +14,7 @@
 #include "cli/serve.h"
 #include "cli/store.h"
 #include "cli/sub.h"
+#include "cli/tls_command.h"
 #include "config/suggest.h"
 
 namespace {
@@ -26,6 +27,7 @@ using nightjar::cli::run_pub;
 using nightjar::cli::run_serve;
 using nightjar::cli::run_store;
 using nightjar::cli::run_sub;
+using nightjar::cli::run_tls;
 
 struct Command {
   std::string_view name;
@@ -41,6 +43,7 @@ constexpr std::array kCommands{
     Command{"ctl", "look into a running broker, kick clients", run_ctl},
     Command{"passwd", "make and change password files", run_passwd},
     Command{"store", "check, repair, show and back up what a broker keeps", run_store},
+    Command{"tls", "make certificates, and say what clients object to", run_tls},
     Command{"doctor", "check what on this machine limits a broker", run_doctor},
 };
 

@@ -87,7 +87,8 @@ void Connection::on_pending() {
     home->handler_.on_drained(*owner_);
     if (std::exchange(home->delivering_, nullptr) != this) return;
   }
-  if (filter() != nullptr) deliver_plain();
+  if (filter() == nullptr) return;
+  filter_->has_put_off() ? receive_through_filter({}) : deliver_plain();
 }
 
 void Connection::read_once() {
@@ -113,6 +114,7 @@ void Connection::receive_through_filter(ByteView bytes) {
   is_stream_over_ = !filter_->receive(bytes);
   transformed_bytes_ = static_cast<std::uint32_t>(filter_->wire().size());
   if (transformed_bytes_ != 0) flush_later();
+  if (filter_->has_put_off()) home_->pending_.add(*this);
   deliver_plain();
 }
 

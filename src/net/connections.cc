@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/turn_budget.h"
+
 namespace nightjar::net {
 namespace {
 
@@ -55,6 +57,7 @@ Connections* Connections::current() { return t_current; }
 
 void Connections::begin_turn(MonoTime now) {
   now_ = now;
+  TurnBudget::renew();
   pending_.run([this](Connection& connection) {
     if (connection.is_finished_) return drop_lingering(connection.linger_index_);
     connection.on_pending();

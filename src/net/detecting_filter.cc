@@ -107,7 +107,7 @@ bool DetectingFilter::choose(FirstBytes what) {
   if (what == FirstBytes::kOther) what = expected();
   if (what == FirstBytes::kTls) {
     chosen_ = std::make_unique<StackedFilter>(
-        rules_->protocols.tls(), std::make_unique<DetectingFilter>(rules_, Layer::kInsideTls, peer_));
+        rules_->protocols.tls(peer_), std::make_unique<DetectingFilter>(rules_, Layer::kInsideTls, peer_));
   } else if (what == FirstBytes::kHttp) {
     chosen_ = std::make_unique<WebSocketFilter>(rules_->websocket);
   }

@@ -34,6 +34,7 @@ class DetectingFilter final : public StreamFilter {
   void send(ByteView plain) override;
   void finish() override;
   ByteBuffer& wire() override { return chosen_ ? chosen_->wire() : wire_; }
+  [[nodiscard]] bool has_put_off() const override { return chosen_ && chosen_->has_put_off(); }
   [[nodiscard]] bool is_transparent() const override;
   [[nodiscard]] const broker::PeerProof* proof() const override {
     return chosen_ ? chosen_->proof() : nullptr;

@@ -17,8 +17,8 @@ namespace nightjar::net {
 struct ListenerProtocols {
   std::string name;  // of the listener
   bool has_mqtt = true;
-  std::optional<WebSocketRules> websocket{};             // none: not spoken
-  std::function<std::unique_ptr<StreamFilter>()> tls{};  // empty: not spoken
+  std::optional<WebSocketRules> websocket{};                                    // none: not spoken
+  std::function<std::unique_ptr<StreamFilter>(const PeerAddress& peer)> tls{};  // empty: not spoken
   bool requires_tls = false;
   std::optional<ProxyRules> proxy{};  // none: peers speak for themselves
 };

@@ -96,7 +96,7 @@ struct ListenerProtocolsTest : testing::Test {
   ~ListenerProtocolsTest() override { log::set_sink(nullptr); }
 
   static ListenerProtocols with_tls(ListenerProtocols protocols) {
-    protocols.tls = [] { return std::make_unique<TurnedOver>(); };
+    protocols.tls = [](const PeerAddress&) { return std::make_unique<TurnedOver>(); };
     return protocols;
   }
   static FilterFactory plain() { return make_filter_factory({.name = "plain"}); }

@@ -24,6 +24,7 @@ bool StackedFilter::receive(ByteView wire) {
 // One read is bounded, and no filter makes much more of it, so this is too. What a transparent inner one does
 // not need to see stays in the outer.
 bool StackedFilter::feed_inner() {
+  if (inner_->has_put_off() && !inner_->receive({})) return false;
   while (!inner_->is_transparent() && outer_->has_plain()) {
     if (!inner_->receive(outer_->next_plain())) return false;
   }

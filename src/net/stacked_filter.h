@@ -23,6 +23,7 @@ class StackedFilter final : public StreamFilter {
   void send(ByteView plain) override;
   void finish() override;
   ByteBuffer& wire() override;
+  [[nodiscard]] bool has_put_off() const override { return outer_->has_put_off() || inner_->has_put_off(); }
   [[nodiscard]] bool is_transparent() const override {
     return outer_->is_transparent() && inner_->is_transparent();
   }

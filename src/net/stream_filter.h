@@ -33,6 +33,8 @@ class StreamFilter {
   // What is to be written to the socket; the connection consumes it.
   virtual ByteBuffer& wire() = 0;
 
+  // There is heavy work that waits for a later turn: receive() without bytes goes on with it.
+  [[nodiscard]] virtual bool has_put_off() const { return false; }
   // True: from now on bytes pass unchanged in both directions. Once it holds none any more (has_plain() is
   // false, wire() empty) nobody has to call it except for what it knows about the peer. Never false again.
   [[nodiscard]] virtual bool is_transparent() const { return false; }

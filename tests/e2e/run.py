@@ -23,6 +23,7 @@ import cases_mosquitto_conf  # noqa: F401
 import cases_nightjar  # noqa: F401
 import cases_operator  # noqa: F401
 import cases_store  # noqa: F401
+import cases_tls  # noqa: F401
 import cases_transports  # noqa: F401
 import harness
 from agent import Agents

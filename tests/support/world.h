@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -40,6 +41,7 @@ struct Wire {
   bool broker_closed = false;  // the broker has, after all that is in to_client
   // Bytes that fit into to_client, like a socket buffer: a client that does not read fills it.
   std::size_t capacity = 1 << 20;
+  std::optional<broker::PeerProof> proof{};  // what the network would know of the client
 };
 
 class World;
@@ -56,6 +58,9 @@ class SimTransport final : public broker::Transport {
   void attach(broker::Connection& owner) override;
   void retire(std::unique_ptr<broker::Transport> self) override;
   [[nodiscard]] std::string peer() const override { return "sim"; }
+  [[nodiscard]] const broker::PeerProof* proof() const override {
+    return wire_->proof ? &*wire_->proof : nullptr;
+  }
 
  private:
   friend class World;

@@ -1,0 +1,70 @@
+// The TLS of all listeners of one configuration: opened with it, read again when its files change. Reads
+// files, so it is not for workers; used by one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/file_stamps.h"
+#include "config/config.h"
+#include "net/tls_context.h"
+
+namespace nightjar::cli {
+
+// What the network side needs to know of a listener's [listener.tls].
+net::TlsSettings tls_settings(const config::ListenerConfig& listener);
+
+// A certificate that is served now.
+struct ServedCertificate {
+  std::string listener;
+  net::TlsCertificateFacts facts;
+  std::int64_t days_left = 0;  // negative: expired
+};
+
+class TlsListeners {
+ public:
+  // Fails with the place in the configuration, what is wrong with the file and the fix.
+  static Result<std::unique_ptr<TlsListeners>> open(const config::Config& config, net::StrangerBudget budget);
+
+  // Empty for a listener without TLS.
+  using MakeFilter = std::function<std::unique_ptr<net::StreamFilter>(const net::PeerAddress& peer)>;
+  [[nodiscard]] MakeFilter filter_of(const config::ListenerConfig& listener) const;
+  [[nodiscard]] bool empty() const { return listeners_.empty(); }
+
+  // To be called several times a second: serves what changed files say, once they fit together. True if
+  // something is served that was not.
+  bool look_at_files();
+  // To be called now and then: says once for each certificate that it ends in 30, 7 or 1 days.
+  void warn_about_expiry();
+
+  [[nodiscard]] std::vector<ServedCertificate> certificates() const;
+  // By the listener's name.
+  using Snapshots = std::map<std::string, std::shared_ptr<const net::TlsSnapshot>, std::less<>>;
+  [[nodiscard]] Snapshots snapshots() const;
+
+ private:
+  struct Watched {
+    std::string name;
+    std::shared_ptr<net::TlsContext> context;
+    FileStamps served;     // of what is served
+    FileStamps failed{};   // of what could not be
+    bool is_told = false;  // the log has the reason
+  };
+
+  TlsListeners() = default;
+  bool look_at(Watched& watched);
+
+  std::vector<Watched> listeners_;
+  std::map<std::string, std::int64_t> warned_days_;  // by file and serial number
+};
+
+// "listener.plain.tls: " with its place; for messages about one of its files.
+std::string explain(const config::Config& config, const config::ListenerConfig& listener,
+                    const net::TlsError& error);
+
+}  // namespace nightjar::cli
