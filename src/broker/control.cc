@@ -56,6 +56,24 @@ std::size_t count_clients_of(Worker& worker, std::string_view listener) {
                     [&](const auto& connection) { return connection->policy->name == listener; }));
 }
 
+std::size_t disconnect_unauthorized(Worker& worker,
+                                    const std::function<bool(const ClientIdentity&)>& lost_access) {
+  WorkerState& state = worker.state();
+  std::vector<Connection*> found;
+  for (const auto& connection : state.connections) {
+    const Session* session = connection->session;
+    if (session != nullptr && lost_access({session->client_id, session->user_name, connection->policy->name}))
+      found.push_back(connection.get());
+  }
+  for (Connection* connection : found) {
+    if (!connection->is_open()) continue;
+    close_connection(state, *connection,
+                     {.code = mqtt::ReasonCode::kNotAuthorized,
+                      .why = "its user was removed or given another password"});
+  }
+  return found.size();
+}
+
 void restart_sys_topics(Worker& worker) { start_sys_topics(worker.state()); }
 
 void free_spare_memory(Worker& worker) {

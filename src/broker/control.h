@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string_view>
 
 #include "broker/ids.h"
 #include "broker/policy.h"
+#include "broker/ports.h"
 
 namespace nightjar::broker {
 
@@ -26,6 +28,10 @@ void change_queue_limits(Worker& worker, const ListenerPolicy& from, const Liste
 // Ends the connections that came by a listener of that name, as kick() does; how many they were.
 std::size_t disconnect_clients_of(Worker& worker, std::string_view listener);
 [[nodiscard]] std::size_t count_clients_of(Worker& worker, std::string_view listener);
+
+// Ends the connections of clients that may no longer be here, with 0x87; how many they were.
+std::size_t disconnect_unauthorized(Worker& worker,
+                                    const std::function<bool(const ClientIdentity&)>& lost_access);
 
 // After Node::change_policy, on the first worker: $SYS topics come as often as it says.
 void restart_sys_topics(Worker& worker);

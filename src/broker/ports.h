@@ -118,6 +118,7 @@ struct AuthRequest {
   const PeerProof* proof = nullptr;
   std::string_view listener{};
   bool listener_allows_anonymous = false;
+  WorkerIndex worker{};  // that asks
 };
 
 struct AuthVerdict {

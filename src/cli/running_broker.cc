@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "broker/control.h"
+#include "cli/access_settings.h"
 #include "cli/ask_worker.h"
 #include "cli/control_config.h"
 #include "cli/kept_state.h"
@@ -54,25 +55,26 @@ void report(const Result<Reload::Plan, config::Problems>& done) {
 
 class RunningBroker::Ready final : public ReloadTarget::Prepared {
  public:
-  Ready(RunningBroker& broker, const config::Config& config, Listeners::Next listeners)
-      : broker_(broker), config_(config), listeners_(std::move(listeners)) {}
-  void commit() override { broker_.commit(config_, std::move(listeners_)); }
+  Ready(RunningBroker& broker, const config::Config& config, Parts parts)
+      : broker_(broker), config_(config), parts_(std::move(parts)) {}
+  void commit() override { broker_.commit(config_, std::move(parts_)); }
 
  private:
   RunningBroker& broker_;
   const config::Config config_;
-  Listeners::Next listeners_;
+  Parts parts_;
 };
 
 Result<std::unique_ptr<RunningBroker>> RunningBroker::open(const config::Config& config, const DataDir& data,
                                                            Reload::Load load) {
+  NJ_TRY(auto access, auth::Access::load(access_settings(config)));
   NJ_TRY(auto mail, net::MailRoom::open(worker_count(config)));
   std::unique_ptr<store::RocksStore> kept;
   if (config.node.durability != config::Durability::kMemory) {
     NJ_TRY(kept, open_store(data.path(), config.node.durability));
   }
   std::unique_ptr<RunningBroker> broker{
-      new RunningBroker(config, std::move(load), std::move(mail), std::move(kept))};
+      new RunningBroker(config, std::move(load), std::move(mail), std::move(kept), std::move(access))};
   const auto policies = broker->listeners_->adopt(config);
   NJ_CHECK(broker->bring_back(policies));
   add_config_routes(*broker->commands_, *broker);
@@ -87,8 +89,18 @@ Result<std::unique_ptr<RunningBroker>> RunningBroker::open(const config::Config&
 }
 
 RunningBroker::RunningBroker(const config::Config& config, Reload::Load load,
-                             std::unique_ptr<net::MailRoom> mail, std::unique_ptr<store::RocksStore> kept)
+                             std::unique_ptr<net::MailRoom> mail, std::unique_ptr<store::RocksStore> kept,
+                             std::shared_ptr<const auth::Access> access)
     : mail_(std::move(mail)),
+      access_(std::move(access)),
+      login_desk_(
+          clock_,
+          [this](broker::WorkerIndex worker, std::function<void()> task) {
+            mail_->run_on(worker, [task = std::move(task)](broker::Worker&) { task(); });
+          },
+          auth::VerifierPool::usual_threads()),
+      authenticator_(access_, login_desk_),
+      authorizer_(access_, clock_),
       kept_(std::move(kept)),
       node_(node_policy(config), {clock_, *mail_, store(), authenticator_, authorizer_, entropy_},
             mail_->workers()),
@@ -100,6 +112,7 @@ RunningBroker::RunningBroker(const config::Config& config, Reload::Load load,
 RunningBroker::~RunningBroker() {
   control_.reset();
   workers_.reset();
+  login_desk_.stop();
   kept_.reset();
 }
 
@@ -155,18 +168,45 @@ std::vector<config::Setting> RunningBroker::settings() {
 }
 
 Result<std::unique_ptr<ReloadTarget::Prepared>> RunningBroker::prepare(const config::Config& config) {
-  NJ_TRY(Listeners::Next listeners, listeners_->prepare(config, listeners_->adopt(config)));
-  return std::make_unique<Ready>(*this, config, std::move(listeners));
+  Parts parts;
+  NJ_TRY(parts.access, auth::Access::load(access_settings(config)));
+  NJ_TRY(parts.listeners, listeners_->prepare(config, listeners_->adopt(config)));
+  return std::make_unique<Ready>(*this, config, std::move(parts));
 }
 
-void RunningBroker::commit(const config::Config& config, Listeners::Next listeners) {
+void RunningBroker::commit(const config::Config& config, Parts parts) {
   node_.change_policy(node_policy(config));
-  listeners_->serve(std::move(listeners));
+  take_up(std::move(parts.access));
+  listeners_->serve(std::move(parts.listeners));
   ask_worker(*mail_, broker::WorkerIndex{0}, [](broker::Worker& worker) {
     broker::restart_sys_topics(worker);
     return true;
   });
   log::set_level(config.log.level);
+}
+
+// Every worker decides by the new files from its next turn on, and ends whom they do not know any more.
+void RunningBroker::take_up(std::shared_ptr<const auth::Access> access) {
+  for (const std::string& file : access->summary()) log::info("read: " + file);
+  const auto before = access_.replace(access);
+  former_access_.push_back(before);
+  std::vector<Asked<std::size_t>> asked;
+  for (std::uint16_t i = 0; i < workers(); ++i) {
+    asked.push_back(ask_worker(*mail_, broker::WorkerIndex{i}, [before, access](broker::Worker& worker) {
+      return broker::disconnect_unauthorized(worker, [&](const broker::ClientIdentity& who) {
+        return auth::lost_access(*before, *access, who);
+      });
+    }));
+  }
+  std::size_t gone = 0;
+  bool have_all_answered = true;
+  for (auto& answer : asked) {
+    const auto count = answer.wait();
+    gone += count.value_or(0);
+    have_all_answered = have_all_answered && count.has_value();
+  }
+  if (gone != 0) log::info(fmt::format("disconnected: {} clients whose users are gone or have another password", gone));
+  if (have_all_answered) former_access_.clear();
 }
 
 Result<void> RunningBroker::check_health() {

@@ -6,8 +6,10 @@
 #include <mutex>
 #include <vector>
 
-#include "auth/anonymous_auth.h"
-#include "auth/open_rules.h"
+#include "auth/access.h"
+#include "auth/file_auth.h"
+#include "auth/file_rules.h"
+#include "auth/login_desk.h"
 #include "base/result.h"
 #include "broker/durable/restore.h"
 #include "broker/node.h"
@@ -56,22 +58,32 @@ class RunningBroker final : private ReloadTarget {
  private:
   class Ready;
 
+  // What of a configuration is made ready before anything changes.
+  struct Parts {
+    Listeners::Next listeners;
+    std::shared_ptr<const auth::Access> access;
+  };
+
   RunningBroker(const config::Config& config, Reload::Load load, std::unique_ptr<net::MailRoom> mail,
-                std::unique_ptr<store::RocksStore> kept);
+                std::unique_ptr<store::RocksStore> kept, std::shared_ptr<const auth::Access> access);
 
   broker::Store& store();
   Result<void> bring_back(const std::vector<const broker::ListenerPolicy*>& policies);
   Result<std::unique_ptr<Prepared>> prepare(const config::Config& config) override;
   Result<void> check_health() override;
   std::size_t clients_of(const config::ListenerConfig& listener) override;
-  void commit(const config::Config& config, Listeners::Next listeners);
+  void commit(const config::Config& config, Parts parts);
+  void take_up(std::shared_ptr<const auth::Access> access);
 
   net::SystemClock clock_;
   store::MemoryStore nothing_kept_;
-  auth::AnonymousAuth authenticator_;
-  auth::OpenRules authorizer_;
   SystemEntropy entropy_;
   std::unique_ptr<net::MailRoom> mail_;
+  auth::AccessInForce access_;
+  std::vector<std::shared_ptr<const auth::Access>> former_access_;  // some worker may still look at it
+  auth::LoginDesk login_desk_;
+  auth::FileAuth authenticator_;
+  auth::FileRules authorizer_;
   std::unique_ptr<store::RocksStore> kept_;  // none with durability = "memory"
   broker::Restored restored_;
   broker::Node node_;

@@ -6,7 +6,9 @@
 #include <thread>
 #include <utility>
 
+#include "auth/access.h"
 #include "broker/ids.h"
+#include "cli/access_settings.h"
 #include "cli/unsupported.h"
 #include "config/difference.h"
 #include "config/mosquitto/load.h"
@@ -23,6 +25,7 @@ config::ListenerConfig loopback_listener(const config::Config& config) {
   config::ListenerConfig listener{.address = "localhost", .port = kDefaultPort, .policy = config.limits};
   listener.policy.name = "local";
   listener.policy.allow_anonymous = true;
+  listener.auth = config.auth;
   return listener;
 }
 
@@ -31,6 +34,11 @@ Result<std::vector<net::Address>> all_addresses_of(const config::ListenerConfig&
   auto addresses = net::addresses_of(listener.address, listener.port);
   return addresses || !listener.is_name_allowed ? addresses
                                                 : net::addresses_of_name(listener.address, listener.port);
+}
+
+config::Problems check_access(const config::Config& config) {
+  const auto access = auth::Access::load(access_settings(config));
+  return access ? config::Problems{} : config::Problems{access.error().message};
 }
 
 config::Problems check_addresses(const config::Config& config) {
@@ -78,6 +86,9 @@ Result<config::Config, config::Problems> with_options(config::Config config, con
                     config.node.workers, config.policy.shards, config.policy.shards)});
   }
   if (config::Problems wrong = check_addresses(config); !wrong.empty()) {
+    return tl::make_unexpected(std::move(wrong));
+  }
+  if (config::Problems wrong = check_access(config); !wrong.empty()) {
     return tl::make_unexpected(std::move(wrong));
   }
   return config;

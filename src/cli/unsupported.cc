@@ -15,8 +15,6 @@ config::Problems unsupported(const config::Config& config) {
   };
   for (const config::ListenerConfig& listener : config.listeners) {
     if (listener.tls.is_on()) add(listener, "TLS");
-    if (!listener.auth.password_file.empty()) add(listener, "password_file");
-    if (!listener.auth.acl_file.empty()) add(listener, "acl_file");
   }
   return problems;
 }

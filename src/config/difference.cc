@@ -13,7 +13,8 @@ namespace {
 
 // What a running broker does about a key of a section that stands once.
 Effect effect_of(std::string_view section, std::string_view key) {
-  if (section == "limits" || section == "auth") return Effect::kNewConnections;
+  if (section == "auth") return key == "acl_file" ? Effect::kAtOnce : Effect::kNewConnections;
+  if (section == "limits") return Effect::kNewConnections;
   if (section == "queue" || section == "shared" || section == "sys") return Effect::kAtOnce;
   if (section == "log") return key == "level" ? Effect::kAtOnce : Effect::kRestart;
   return key.starts_with("max_") ? Effect::kAtOnce : Effect::kRestart;
@@ -79,7 +80,8 @@ void compare_listeners(std::vector<ListenerConfig>& before, std::vector<Listener
       continue;
     }
     const auto effect = [](std::string_view key) {
-      return key.starts_with("queue.") ? Effect::kAtOnce : Effect::kNewConnections;
+      const bool is_at_once = key.starts_with("queue.") || key == "auth.acl_file";
+      return is_at_once ? Effect::kAtOnce : Effect::kNewConnections;
     };
     std::vector<Change> of_this;
     compare(section_of(*was), section_of(now), label_of(now), effect, of_this);

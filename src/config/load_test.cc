@@ -75,6 +75,9 @@ TEST(Load, EveryKeyReachesItsField) {
   EXPECT_EQ(config->policy.shared_strategy, SharedStrategy::kSticky);
   EXPECT_EQ(config->policy.shared_queue.messages_max, 77u);
   EXPECT_EQ(config->policy.sys_interval, Duration::seconds(60));
+  EXPECT_EQ(config->auth.password_file, "/etc/nightjar/passwords");
+  EXPECT_EQ(config->auth.acl_file, "/etc/nightjar/rules.toml");
+  EXPECT_TRUE(config->auth.client_id_is_user);
   EXPECT_EQ(config->log.level, log::Level::kWarn);
   EXPECT_EQ(config->log.format, LogFormat::kJson);
   EXPECT_EQ(config->log.destination, "stdout");
@@ -137,6 +140,8 @@ TEST(Load, AListenerStartsFromTheLimitsAndSetsItsOwn) {
   EXPECT_EQ(plain.policy.packet_bytes_max, 2u << 20) << "its own";
   EXPECT_EQ(plain.policy.receive_maximum, 20) << "from [limits]";
   EXPECT_EQ(plain.policy.queue.overflow, OverflowPolicy::kDropOld) << "its own";
+  EXPECT_EQ(plain.auth.acl_file, "/etc/nightjar/plain.acl") << "its own";
+  EXPECT_EQ(plain.auth.password_file, "/etc/nightjar/passwords") << "from [auth]";
   EXPECT_EQ(plain.policy.queue.messages_max, 500u) << "from [queue]";
 }
 

@@ -229,6 +229,18 @@ std::vector<Slot> proxy_keys(ProxyConfig& proxy) {
   };
 }
 
+std::vector<Slot> auth_keys(AuthConfig& auth) {
+  return {
+      key("password_file", auth.password_file, text(),
+          "Users with their passwords, one \"user:hash\" a line; \"nightjar passwd\" makes it, Mosquitto's will do."),
+      key("acl_file", auth.acl_file, text(),
+          "Who may publish, subscribe and receive what: rules in TOML if the name ends in .toml, else lines as "
+          "Mosquitto reads them. None: everybody who is in may do everything."),
+      key("client_id_is_user", auth.client_id_is_user, flag(),
+          "Whether a client's user name takes the place of its client id."),
+  };
+}
+
 Section section(std::string name, std::string_view meaning, std::vector<Slot> slots,
                 std::vector<Section> nested = {}) {
   return {std::move(name), meaning, std::move(slots), std::move(nested)};
@@ -243,6 +255,8 @@ std::vector<Section> sections_of(Config& c) {
               limits_keys(c.limits)),
       section("queue", "The queue of one session, unless its listener says otherwise.",
               queue_keys(c.limits.queue)),
+      section("auth", "Who may enter and what he may do there, unless the listener says otherwise.",
+              auth_keys(c.auth)),
       section("shared", "Shared subscriptions.",
               {key("strategy", c.policy.shared_strategy, choice(kStrategies),
                    "How a group picks the member for a message.")},
@@ -287,7 +301,8 @@ Section section_of(ListenerConfig& listener) {
        section("websocket", "MQTT over WebSocket. Any path of the URL is taken.",
                websocket_keys(listener.websocket)),
        section("proxy", "Load balancers in front of this listener that speak the PROXY protocol.",
-               proxy_keys(listener.proxy))});
+               proxy_keys(listener.proxy)),
+       section("auth", "Who may enter by this listener, and his rules.", auth_keys(listener.auth))});
   for (Slot& slot : limits_keys(listener.policy)) found.slots.push_back(std::move(slot));
   return found;
 }
@@ -297,6 +312,7 @@ ListenerConfig fresh_listener(const Config& config) {
   listener.policy = config.limits;
   listener.policy.name.clear();
   listener.policy.allow_anonymous = false;
+  listener.auth = config.auth;
   return listener;
 }
 

@@ -49,10 +49,10 @@ struct Section {
 
 // The tables that stand once, in the order of reading.
 std::vector<Section> sections_of(Config& config);
-// [[listener]]. It takes the keys of [limits] too, and those of [queue] in a nested table.
+// [[listener]]. It takes the keys of [limits] too, and those of [queue] and [auth] in nested tables.
 Section section_of(ListenerConfig& listener);
 
-// A listener before its own keys: the limits of `config`, and closed to anonymous clients.
+// A listener before its own keys: the limits and files of `config`, and closed to anonymous clients.
 ListenerConfig fresh_listener(const Config& config);
 
 // What the file must say: "a size from 1KiB to 256MiB".

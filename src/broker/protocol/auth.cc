@@ -64,7 +64,8 @@ Outcome reauthenticate(WorkerState& worker, Connection& connection, const mqtt::
                               .data = data,
                               .peer = connection.transport().peer(),
                               .listener = connection.policy->name,
-                              .listener_allows_anonymous = connection.policy->allow_anonymous},
+                              .listener_allows_anonymous = connection.policy->allow_anonymous,
+                              .worker = worker.index},
                              answer);
   return {};
 }

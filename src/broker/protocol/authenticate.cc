@@ -57,7 +57,8 @@ void begin_authentication(WorkerState& worker, Connection& connection) {
        .peer = connection.transport().peer(),
        .proof = connection.transport().proof(),
        .listener = connection.policy->name,
-       .listener_allows_anonymous = connection.policy->allow_anonymous},
+       .listener_allows_anonymous = connection.policy->allow_anonymous,
+       .worker = worker.index},
       [&connection](AuthVerdict verdict) { on_verdict(connection, std::move(verdict)); });
   if (connection.state == Connection::State::kAuthenticating) {
     connection.transport().pause_reading();  // nothing more is read while the answer is pending (rules: 16)

@@ -1,0 +1,85 @@
+// What the files say about who may enter each listener and what he may do there, read as a whole and never
+// changed: a reload makes another one. Any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/access_rules.h"
+#include "auth/password_file.h"
+#include "base/result.h"
+
+namespace nightjar::auth {
+
+// Whom a certificate, or a pre-shared key, stands for.
+enum class UserFrom : std::uint8_t { kNone, kCommonName, kSubject, kDnsName, kEmailName, kFingerprint };
+
+// What one listener asks of its clients, as the configuration says it.
+struct AccessSettings {
+  std::string listener;
+  std::string password_file;   // empty: none
+  std::string password_place;  // where the configuration names it, for errors: "nightjar.toml:7:1: "
+  std::string acl_file;        // empty: none. Nightjar's own if its name ends in .toml, else Mosquitto's
+  std::string acl_place;
+  bool is_mosquitto = false;  // each acl_file is Mosquitto's, and a name that nobody proved counts
+  UserFrom user_from = UserFrom::kNone;
+  bool client_id_is_user = false;
+};
+
+struct ListenerAccess {
+  AccessSettings settings;
+  std::shared_ptr<const PasswordTable> passwords;  // null: none
+  std::shared_ptr<const AccessRules> rules;        // null: everybody may do everything
+};
+
+class Access {
+ public:
+  // Reads all files, each of them once. The first one stands in for listeners that are not among them.
+  static Result<std::shared_ptr<const Access>> load(const std::vector<AccessSettings>& listeners);
+
+  [[nodiscard]] const ListenerAccess& of(std::string_view listener) const {
+    for (const ListenerAccess& each : listeners_) {
+      if (each.settings.listener == listener) return each;
+    }
+    return listeners_.front();
+  }
+  [[nodiscard]] const std::vector<ListenerAccess>& listeners() const { return listeners_; }
+  // Some listener has rules.
+  [[nodiscard]] bool has_rules() const { return has_rules_; }
+  // "3 users in /etc/nightjar/passwords", one for each file.
+  [[nodiscard]] const std::vector<std::string>& summary() const { return summary_; }
+
+ private:
+  std::vector<ListenerAccess> listeners_;
+  std::vector<std::string> summary_;
+  bool has_rules_ = false;
+};
+
+// The Access that counts now. Workers look at it without a lock: what they got is good until their turn ends.
+class AccessInForce {
+ public:
+  explicit AccessInForce(std::shared_ptr<const Access> first) : owner_(std::move(first)), now_(owner_.get()) {}
+
+  [[nodiscard]] const Access& now() const { return *now_.load(std::memory_order_acquire); }
+  // By one thread at a time. The caller keeps what was in force before until every worker has begun another
+  // turn.
+  [[nodiscard]] std::shared_ptr<const Access> replace(std::shared_ptr<const Access> next) {
+    now_.store(next.get(), std::memory_order_release);
+    owner_.swap(next);
+    return next;
+  }
+
+ private:
+  std::shared_ptr<const Access> owner_;
+  std::atomic<const Access*> now_;
+};
+
+// A client that got in as `before` says must go once `now` counts: its user is there no more, or has another
+// password.
+bool lost_access(const Access& before, const Access& now, const broker::ClientIdentity& who);
+
+}  // namespace nightjar::auth

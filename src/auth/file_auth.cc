@@ -1,0 +1,95 @@
+#include "auth/file_auth.h"
+
+#include <string>
+#include <utility>
+
+#include "auth/certified_user.h"
+
+namespace nightjar::auth {
+namespace {
+
+using broker::AuthVerdict;
+using mqtt::ReasonCode;
+
+AuthVerdict refuse(ReasonCode code, std::string reason) {
+  return {.kind = AuthVerdict::Kind::kRefuse, .code = code, .reason = std::move(reason)};
+}
+
+AuthVerdict allow(const AccessSettings& settings, std::string_view user) {
+  if (!settings.client_id_is_user) return {.kind = AuthVerdict::Kind::kAllow, .user_name = std::string(user)};
+  if (user.empty()) {
+    return refuse(ReasonCode::kNotAuthorized, "the client id is the user name here, and there is none");
+  }
+  return {.kind = AuthVerdict::Kind::kAllow, .user_name = std::string(user), .client_id = std::string(user)};
+}
+
+AuthVerdict judge_password(const AccessSettings& settings, std::string_view user, LoginAnswer answer) {
+  switch (answer) {
+    case LoginAnswer::kRight:
+      return allow(settings, user);
+    case LoginAnswer::kWrong:
+      break;
+    case LoginAnswer::kTooManyFailures:
+      return refuse(ReasonCode::kConnectionRateExceeded, "too many wrong passwords; try again in some seconds");
+    case LoginAnswer::kBusy:
+      return refuse(ReasonCode::kServerBusy, "too many logins wait; try again in some seconds");
+  }
+  return refuse(ReasonCode::kBadUserNameOrPassword, "wrong user name or password");
+}
+
+// Without a certificate, and without a password that could be looked at.
+AuthVerdict judge_anonymous(const ListenerAccess& access, const broker::AuthRequest& request) {
+  if (!request.listener_allows_anonymous) {
+    if (!request.has_user_name)
+      return refuse(ReasonCode::kNotAuthorized, "this listener does not allow anonymous clients");
+    return refuse(ReasonCode::kBadUserNameOrPassword, "no users are configured");
+  }
+  // A name that nobody proved stands for nothing, but Mosquitto takes it.
+  return allow(access.settings, access.settings.is_mosquitto ? request.user_name : std::string_view{});
+}
+
+class FileExchange final : public broker::AuthExchange {
+ public:
+  FileExchange(const AccessInForce& access, LoginDesk& desk) : access_(access), desk_(desk) {}
+
+  void start(const broker::AuthRequest& request, Done done) override {
+    const ListenerAccess& access = access_.now().of(request.listener);
+    const AccessSettings& settings = access.settings;
+    if (const CertifiedUser certified = certified_user(settings.user_from, request.proof);
+        certified.has_proof) {
+      return done(certified.name.empty()
+                      ? refuse(ReasonCode::kNotAuthorized, "the certificate does not have the name that this listener takes for the user")
+                      : allow(settings, certified.name));
+    }
+    if (!access.passwords || !request.has_user_name) return done(judge_anonymous(access, request));
+    ask_desk(access, request, std::move(done));
+  }
+  // Never asked for more, so whatever comes is out of place.
+  void proceed(ByteView, Done done) override { done(refuse(ReasonCode::kProtocolError, "unexpected AUTH")); }
+
+ private:
+  void ask_desk(const ListenerAccess& access, const broker::AuthRequest& request, Done done) {
+    const auto answer = desk_.ask({.table = access.passwords,
+                                   .user = request.user_name,
+                                   .password = request.has_password ? request.password : ByteView{},
+                                   .peer = request.peer,
+                                   .worker = request.worker},
+                                  [settings = access.settings, user = std::string(request.user_name),
+                                   done](LoginAnswer later) { done(judge_password(settings, user, later)); },
+                                  ticket_);
+    if (answer) done(judge_password(access.settings, request.user_name, *answer));
+  }
+
+  const AccessInForce& access_;
+  LoginDesk& desk_;
+  std::unique_ptr<LoginDesk::Ticket> ticket_;
+};
+
+}  // namespace
+
+std::unique_ptr<broker::AuthExchange> FileAuth::open(std::string_view method) {
+  if (!method.empty()) return nullptr;
+  return std::make_unique<FileExchange>(access_, desk_);
+}
+
+}  // namespace nightjar::auth

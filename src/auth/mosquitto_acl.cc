@@ -1,0 +1,88 @@
+// Mosquitto's ACL file: "topic [read|write|readwrite|deny] TOPIC", "user NAME", "pattern ... TOPIC".
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "auth/access_rules.h"
+#include "auth/lines.h"
+#include "mqtt/topic.h"
+#include "mqtt/utf8.h"
+
+namespace nightjar::auth {
+namespace {
+
+// The first word and the rest behind the blanks that follow it.
+std::pair<std::string_view, std::string_view> cut_word(std::string_view text) {
+  const std::size_t end = text.find_first_of(" \t");
+  if (end == std::string_view::npos) return {text, {}};
+  return {text.substr(0, end), trimmed(text.substr(end))};
+}
+
+bool set_access(std::string_view word, Rule& rule) {
+  if (word == "read") rule.actions = kReceive;
+  if (word == "write") rule.actions = kPublish;
+  if (word == "deny") rule.is_denied = true;
+  return word == "read" || word == "write" || word == "readwrite" || word == "deny";
+}
+
+}  // namespace
+
+class MosquittoAcl {
+ public:
+  explicit MosquittoAcl(std::string_view name) : rules_(Precedence::kMosquitto, name) {}
+
+  Result<AccessRules> read(std::string_view text) {
+    Lines lines(text);
+    for (std::string_view line; lines.next(line);) {
+      const auto read = read_line(trimmed(line), lines.number());
+      if (!read)
+        return fail(fmt::format("{}:{}: {}", rules_.name_, lines.number(), read.error().message));
+    }
+    return std::move(rules_);
+  }
+
+ private:
+  Result<void> read_line(std::string_view line, std::uint32_t number) {
+    if (line.empty() || line.front() == '#') return {};
+    const auto [keyword, rest] = cut_word(line);
+    if (keyword == "user") return begin_user(rest);
+    if (keyword == "topic") return add(rest, number, section_, Substitution::kNone);
+    if (keyword == "pattern") return add(rest, number, &rules_.for_anybody_, Substitution::kNames);
+    return fail(fmt::format("\"{}\" is none of \"user\", \"topic\" and \"pattern\"", keyword));
+  }
+
+  Result<void> begin_user(std::string_view name) {
+    if (name.empty()) return fail("\"user\" without a name; lines for anonymous clients stand before the first user");
+    section_ = &rules_.by_user_[std::string(name)];
+    return {};
+  }
+
+  Result<void> add(std::string_view rest, std::uint32_t line, TopicRules* into, Substitution substitution) {
+    const auto [word, behind] = cut_word(rest);
+    Rule rule{.actions = kPublish | kReceive, .line = line};
+    std::string_view topic = word;
+    if (!behind.empty()) {
+      if (!set_access(word, rule)) {
+        return fail(fmt::format("\"{}\" is none of \"read\", \"write\", \"readwrite\" and \"deny\"", word));
+      }
+      topic = behind;
+    }
+    if (topic.empty()) return fail("the topic is missing");
+    if (!mqtt::is_valid_utf8(topic) || !mqtt::is_valid_topic_filter(topic)) {
+      return fail(fmt::format("\"{}\" is no topic filter: + and # stand alone between slashes, # at the end",
+                              topic));
+    }
+    into->add(topic, rule, substitution);
+    ++rules_.size_;
+    return {};
+  }
+
+  AccessRules rules_;
+  TopicRules* section_ = &rules_.for_nobody_;
+};
+
+Result<AccessRules> AccessRules::parse_mosquitto(std::string_view text, std::string_view name) {
+  return MosquittoAcl(name).read(text);
+}
+
+}  // namespace nightjar::auth

@@ -1,0 +1,185 @@
+// Nightjar's own file of rules, TOML: a list of [[rule]]. docs/guide/en/access.md tells what they mean.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "auth/access_rules.h"
+#include "mqtt/topic.h"
+#include "mqtt/utf8.h"
+
+namespace nightjar::auth {
+namespace {
+
+// Users times topics of all rules together: some 100 MB.
+constexpr std::size_t kEntriesMax = 1'000'000;
+
+constexpr std::array<std::string_view, 6> kKeys{"allow", "deny", "topics", "users", "clients", "listeners"};
+constexpr std::string_view kAnyUser = "*";
+// No user's name begins like that in a rule: it would be a comment in a password file.
+constexpr std::string_view kAnonymous = "#anonymous";
+
+std::optional<std::uint8_t> action_of(std::string_view name) {
+  if (name == "publish") return kPublish;
+  if (name == "subscribe") return kSubscribe;
+  if (name == "receive") return kReceive;
+  if (name == "all") return kAllActions;
+  return std::nullopt;
+}
+
+}  // namespace
+
+class TomlAcl {
+ public:
+  explicit TomlAcl(std::string_view name) : rules_(Precedence::kDenyFirst, name) {}
+
+  Result<AccessRules> read(std::string_view text) {
+    try {
+      const toml::table file = toml::parse(text, std::string_view(rules_.name_));
+      NJ_CHECK(read_file(file));
+    } catch (const toml::parse_error& error) {
+      return wrong(error.source(), std::string(error.description()));
+    }
+    return std::move(rules_);
+  }
+
+ private:
+  tl::unexpected<Error> wrong(const toml::source_region& where, std::string_view why) const {
+    return fail(fmt::format("{}:{}:{}: {}", rules_.name_, where.begin.line, where.begin.column, why));
+  }
+
+  Result<void> read_file(const toml::table& file) {
+    for (const auto& [key, value] : file) {
+      if (key.str() != "rule")
+        return wrong(key.source(), fmt::format("unknown key \"{}\"; the file is a list of [[rule]]", key.str()));
+      const toml::array* rules = value.as_array();
+      if (rules == nullptr) return wrong(value.source(), "rules are a list: write [[rule]] with two brackets");
+      for (const toml::node& each : *rules) {
+        const toml::table* rule = each.as_table();
+        if (rule == nullptr) return wrong(each.source(), "a rule is a table: write [[rule]]");
+        NJ_CHECK(read_rule(*rule));
+      }
+    }
+    return {};
+  }
+
+  // A string, or a list of strings.
+  Result<std::vector<std::string>> texts(const toml::table& rule, std::string_view key) const {
+    std::vector<std::string> found;
+    const toml::node* node = rule.get(key);
+    if (node == nullptr) return found;
+    const auto add = [&](const toml::node& each) -> Result<void> {
+      const auto text = each.value_exact<std::string>();
+      if (!text || text->empty())
+        return wrong(each.source(), fmt::format("\"{}\" must be a string, or a list of strings", key));
+      found.push_back(*text);
+      return {};
+    };
+    const toml::array* list = node->as_array();
+    if (list == nullptr) {
+      NJ_CHECK(add(*node));
+      return found;
+    }
+    // Nobody means by an empty list what a missing one means.
+    if (list->empty()) return wrong(node->source(), fmt::format("\"{}\" is empty", key));
+    for (const toml::node& each : *list) NJ_CHECK(add(each));
+    return found;
+  }
+
+  Result<Rule> effect_of(const toml::table& table) const {
+    Rule rule{.actions = 0, .line = table.source().begin.line};
+    const bool allows = table.contains("allow");
+    if (allows == table.contains("deny")) {
+      return wrong(table.source(),
+                   "a rule says either allow or deny: allow = \"publish\", deny = [\"subscribe\", \"receive\"]");
+    }
+    rule.is_denied = !allows;
+    const std::string_view key = allows ? "allow" : "deny";
+    NJ_TRY(const std::vector<std::string> names, texts(table, key));
+    for (const std::string& name : names) {
+      const auto action = action_of(name);
+      if (!action) {
+        return wrong(table.get(key)->source(),
+                     fmt::format("\"{}\" is none of \"publish\", \"subscribe\", \"receive\" and \"all\"", name));
+      }
+      rule.actions = static_cast<std::uint8_t>(rule.actions | *action);
+    }
+    return rule;
+  }
+
+  // Those that are named; whether anybody is goes into `condition`.
+  Result<std::vector<std::string>> users_of(const toml::table& table, AccessRules::Condition& condition) const {
+    using User = AccessRules::Condition::User;
+    NJ_TRY(std::vector<std::string> users, texts(table, "users"));
+    for (const std::string& user : users) {
+      if (user != kAnyUser && user != kAnonymous) continue;
+      if (users.size() != 1)
+        return wrong(table.get("users")->source(), fmt::format("\"{}\" stands alone in \"users\"", user));
+      condition.user = user == kAnyUser ? User::kSome : User::kNone;
+      return std::vector<std::string>{};
+    }
+    return users;
+  }
+
+  Result<void> read_rule(const toml::table& table) {
+    for (const auto& [key, value] : table) {
+      if (std::find(kKeys.begin(), kKeys.end(), key.str()) == kKeys.end())
+        return wrong(key.source(),
+                     fmt::format("unknown key \"{}\"; a rule knows {}", key.str(), fmt::join(kKeys, ", ")));
+    }
+    NJ_TRY(Rule rule, effect_of(table));
+    AccessRules::Condition condition;
+    NJ_TRY(const std::vector<std::string> users, users_of(table, condition));
+    NJ_TRY(condition.clients, texts(table, "clients"));
+    NJ_TRY(condition.listeners, texts(table, "listeners"));
+    NJ_TRY(const std::vector<std::string> topics, texts(table, "topics"));
+    if (topics.empty()) return wrong(table.source(), "a rule names its topics: topics = [\"plant/#\"]");
+    for (const std::string& topic : topics) {
+      if (!mqtt::is_valid_utf8(topic) || !mqtt::is_valid_topic_filter(topic)) {
+        return wrong(table.get("topics")->source(),
+                     fmt::format("\"{}\" is no topic filter: + and # stand alone between slashes, # at the end",
+                                 topic));
+      }
+    }
+    rule.condition = entered(std::move(condition));
+    return enter(rule, users, topics, table);
+  }
+
+  std::uint32_t entered(AccessRules::Condition condition) {
+    const bool is_none = condition.clients.empty() && condition.listeners.empty() &&
+                         condition.user == AccessRules::Condition::User::kAny;
+    if (is_none) return 0;
+    rules_.conditions_.push_back(std::move(condition));
+    return static_cast<std::uint32_t>(rules_.conditions_.size() - 1);
+  }
+
+  Result<void> enter(const Rule& rule, const std::vector<std::string>& users,
+                     const std::vector<std::string>& topics, const toml::table& table) {
+    entries_ += std::max<std::size_t>(users.size(), 1) * topics.size();
+    if (entries_ > kEntriesMax) {
+      return wrong(table.source(),
+                   fmt::format("more than {} users and topics in all rules; use %u for the name of the user",
+                               kEntriesMax));
+    }
+    const auto add_to = [&](TopicRules& into) {
+      for (const std::string& topic : topics) into.add(topic, rule, Substitution::kNames);
+    };
+    if (users.empty()) add_to(rules_.for_anybody_);
+    for (const std::string& user : users) add_to(rules_.by_user_[user]);
+    ++rules_.size_;
+    return {};
+  }
+
+  AccessRules rules_;
+  std::size_t entries_ = 0;
+};
+
+Result<AccessRules> AccessRules::parse_toml(std::string_view text, std::string_view name) {
+  return TomlAcl(name).read(text);
+}
+
+}  // namespace nightjar::auth
