@@ -26,6 +26,8 @@ constexpr std::uint32_t kArgonPasses = 2;
 constexpr std::uint32_t kArgonLanes = 1;
 constexpr std::size_t kArgonHashBytes = 32;
 constexpr std::size_t kSaltBytes = 16;
+// Mosquitto 2.0 reads salts of this size only.
+constexpr std::size_t kMosquittoSaltBytes = 12;
 // The same for PBKDF2-HMAC-SHA512.
 constexpr std::uint32_t kPbkdf2Rounds = 210'000;
 // Above these, one login costs seconds or gigabytes: a mistake, or a file from somebody else.
@@ -240,8 +242,7 @@ Result<std::string> hash_password(HashKind kind, std::string_view password, std:
   if (kind == HashKind::kBcrypt) return make_bcrypt(password);
   if (rounds == 0) rounds = kPbkdf2Rounds;
   if (rounds > kPbkdf2RoundsMax) return fail(fmt::format("at most {} rounds", kPbkdf2RoundsMax));
-  // Mosquitto 1.6 reads salts of 12 bytes only.
-  NJ_TRY(const std::string salt, fresh_salt(kind == HashKind::kSha512 ? 12 : kSaltBytes));
+  NJ_TRY(const std::string salt, fresh_salt(kMosquittoSaltBytes));
   std::string digest;
   const bool is_made = kind == HashKind::kSha512 ? sha512_of(as_bytes(password), salt, digest)
                                                  : pbkdf2_of(as_bytes(password), salt, rounds, digest);

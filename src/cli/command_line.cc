@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <map>
 
 #include "broker/ids.h"
 #include "cli/option_error.h"
@@ -65,6 +66,20 @@ constexpr const char* kStoreExamples =
     "  nightjar serve --data /backup/monday           a backup is a data directory\n\n"
     "All but backup want the broker stopped. Nothing but repair changes anything.\n"
     "Exit status: 0 done and nothing wrong, 1 something is damaged or lost, 2 it could not be done.\n\n";
+
+constexpr const char* kPasswdExamples =
+    "\nExamples:\n"
+    "  nightjar passwd -c passwords ann               make the file with one user; asks for the password\n"
+    "  nightjar passwd passwords bob                  add a user, or give him another password\n"
+    "  nightjar passwd -b passwords bob s3cret        the password as an argument: other users of this machine "
+    "may see it\n"
+    "  echo s3cret | nightjar passwd passwords bob    from a script\n"
+    "  nightjar passwd -D passwords bob               take a user out\n"
+    "  nightjar passwd -H sha512-pbkdf2 passwords bob so that Mosquitto 2.0 reads it, too\n"
+    "  nightjar passwd -U passwords                   hash the passwords of a file of \"user:password\" lines\n\n"
+    "A broker that runs takes the file up with \"nightjar ctl reload\" or SIGHUP; who was taken out or got "
+    "another\npassword is disconnected then.\n"
+    "Exit status: 0 done, 1 it could not be done; then the file is as it was.\n\n";
 
 // CLI11 reports by exception; here that becomes a value, and help or the error is printed.
 template <typename Options>
@@ -193,6 +208,47 @@ Result<StoreOptions, int> parse_store(int argc, const char* const* argv) {
       ->required();
   app.parse_complete_callback([&] { options.command = app.get_subcommands().front()->get_name(); });
   return parse(app, argc, argv, options);
+}
+
+Result<PasswdOptions, int> parse_passwd(int argc, const char* const* argv) {
+  using auth::HashKind;
+  static const std::map<std::string, HashKind> kHashes{{"argon2id", HashKind::kArgon2id},
+                                                       {"sha512-pbkdf2", HashKind::kPbkdf2Sha512},
+                                                       {"pbkdf2-sha512", HashKind::kPbkdf2Sha512},
+                                                       {"sha512", HashKind::kSha512},
+                                                       {"bcrypt", HashKind::kBcrypt}};
+  PasswdOptions options;
+  CLI::App app{"Makes and changes password files, as mosquitto_passwd does.", "nightjar passwd"};
+  app.footer(kPasswdExamples);
+  app.add_option("file", options.file, "Password file")->type_name("FILE")->required();
+  app.add_option("user", options.user, "User name")->type_name("USER");
+  app.add_option("password", options.password, "Password, with --batch only")->type_name("PASSWORD");
+  CLI::Option* create = app.add_flag("-c,--create", options.creates, "Make a new file; one that is there is lost");
+  CLI::Option* remove = app.add_flag("-D,--delete", options.deletes, "Take the user out");
+  CLI::Option* batch =
+      app.add_flag("-b,--batch", options.is_batch, "The password is the last argument, nothing is asked");
+  CLI::Option* all = app.add_flag("-U,--upgrade", options.hashes_all, "Hash all plain text passwords of the file");
+  std::string hash = "argon2id";
+  app.add_option("-H,--hash", hash, "argon2id (default), sha512-pbkdf2, bcrypt or sha512")
+      ->type_name("HASH")
+      ->check(CLI::IsMember({"argon2id", "sha512-pbkdf2", "pbkdf2-sha512", "bcrypt", "sha512"}));
+  app.parse_complete_callback([&] { options.hash = kHashes.at(hash); });
+  app.add_option("-I,--iterations", options.rounds, "Rounds of sha512-pbkdf2 (default 210000)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 20'000'000));
+  create->excludes(remove)->excludes(all);
+  remove->excludes(batch)->excludes(all);
+  batch->excludes(all);
+  const auto parsed = parse(app, argc, argv, options);
+  if (!parsed) return parsed;
+  std::string_view wrong;
+  if (options.hashes_all != options.user.empty())
+    wrong = options.hashes_all ? "-U takes the file only" : "the user is missing";
+  if (!options.is_batch && !options.password.empty()) wrong = "a password as an argument wants -b before it";
+  if (options.is_batch && app.count("password") == 0) wrong = "-b wants the password behind the user";
+  if (wrong.empty()) return parsed;
+  fmt::print(stderr, "nightjar passwd: {}\n\"nightjar passwd --help\" has examples.\n", wrong);
+  return tl::make_unexpected(kUsageError);
 }
 
 }  // namespace nightjar::cli

@@ -1,11 +1,12 @@
-// The options of `nightjar serve`, `nightjar ctl`, `nightjar doctor` and `nightjar store`. Help and errors
-// are printed here; any thread.
+// The options of `nightjar serve`, `ctl`, `doctor`, `store` and `passwd`. Help and errors are printed here;
+// any thread.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include "auth/password_hash.h"
 #include "base/result.h"
 
 namespace nightjar::cli {
@@ -54,10 +55,23 @@ struct StoreOptions {
   bool is_json = false;
 };
 
+struct PasswdOptions {
+  std::string file;
+  std::string user;      // empty with hashes_all
+  std::string password;  // with is_batch
+  bool creates = false;  // also if there is one
+  bool deletes = false;
+  bool is_batch = false;    // the password is an argument
+  bool hashes_all = false;  // those of the file that are plain text
+  auth::HashKind hash = auth::HashKind::kArgon2id;
+  std::uint32_t rounds = 0;  // of kPbkdf2Sha512; 0: as many as are advised
+};
+
 // argv[0] is the subcommand's name. The error is the exit status of a process that is done: 0 after help.
 Result<ServeOptions, int> parse_serve(int argc, const char* const* argv);
 Result<CtlOptions, int> parse_ctl(int argc, const char* const* argv);
 Result<DoctorOptions, int> parse_doctor(int argc, const char* const* argv);
 Result<StoreOptions, int> parse_store(int argc, const char* const* argv);
+Result<PasswdOptions, int> parse_passwd(int argc, const char* const* argv);
 
 }  // namespace nightjar::cli

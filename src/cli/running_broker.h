@@ -53,6 +53,8 @@ class RunningBroker final : private ReloadTarget {
   [[nodiscard]] bool loses_on_restart() const { return kept_ == nullptr; }
   [[nodiscard]] const broker::Restored& restored() const { return restored_; }
   [[nodiscard]] std::uint16_t workers() const { return mail_->workers(); }
+  // Good until the next reload.
+  [[nodiscard]] const auth::Access& access() const { return access_.now(); }
   [[nodiscard]] std::vector<ListeningAt> listening() const { return listeners_->listening(); }
 
  private:

@@ -126,7 +126,8 @@ Result<void> serve(const config::Config& config, const ServeOptions& options) {
                 .is_mosquitto = config.is_mosquitto,
                 .durability = config.node.durability,
                 .restored = broker->restored(),
-                .listening = broker->listening()});
+                .listening = broker->listening(),
+                .access = broker->access()});
   const std::string_view signal = wait_for_end(signals, *broker);
   signals.release();
   Signals::end_process_after(kEndTimeS);

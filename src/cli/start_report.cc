@@ -1,6 +1,7 @@
 #include "cli/start_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <netinet/in.h>
 
 #include "base/log.h"
@@ -23,11 +24,25 @@ bool is_loopback(const net::Address& address) {
   return address.family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
 }
 
-std::string who_may_enter(const ListeningAt& at) {
-  if (!at.policy->allow_anonymous) return "nobody may enter";
-  if (at.address.family() == AF_UNIX) return "anonymous clients that may write to the socket may enter";
-  return is_loopback(at.address) ? "anonymous clients of this machine may enter"
-                                 : "ANONYMOUS clients from anywhere may enter";
+std::string_view anonymous_clients(const ListeningAt& at) {
+  if (at.address.family() == AF_UNIX) return "anonymous clients that may write to the socket";
+  return is_loopback(at.address) ? "anonymous clients of this machine" : "ANONYMOUS clients from anywhere";
+}
+
+std::string who_may_enter(const ListeningAt& at, const auth::ListenerAccess& access) {
+  std::vector<std::string> who;
+  if (access.settings.user_from != auth::UserFrom::kNone) who.emplace_back("clients with a certificate or key");
+  if (access.passwords) {
+    who.push_back(fmt::format("{} of {}", counted(access.passwords->size(), "user"),
+                              access.settings.password_file));
+  }
+  if (at.policy->allow_anonymous) who.emplace_back(anonymous_clients(at));
+  return who.empty() ? "nobody may enter" : fmt::format("{} may enter", fmt::join(who, ", "));
+}
+
+bool lets_nobody_in(const ListeningAt& at, const auth::ListenerAccess& access) {
+  return !at.policy->allow_anonymous && !access.passwords &&
+         access.settings.user_from == auth::UserFrom::kNone;
 }
 
 std::string expiry_text(std::uint32_t seconds) {
@@ -37,15 +52,20 @@ std::string expiry_text(std::uint32_t seconds) {
 
 void report_listener(const StartFacts& facts, const ListeningAt& at) {
   const std::string where{net::AddressText(at.address).view()};
+  const auth::ListenerAccess& access = facts.access.of(at.policy->name);
   log::info(fmt::format("listening on {}: {}; {}; sessions of absent clients {}", where, at.speaks.words,
-                        who_may_enter(at), expiry_text(at.policy->session_expiry_max_s)),
+                        who_may_enter(at, access), expiry_text(at.policy->session_expiry_max_s)),
             {{"listener", at.policy->name}});
-  if (at.policy->allow_anonymous) return;
+  if (access.rules) {
+    log::info(fmt::format("what its clients may do is in {}", access.settings.acl_file),
+              {{"listener", at.policy->name}});
+  }
+  if (!lets_nobody_in(at, access)) return;
   log::warn(
       fmt::format(
           "listener {} lets nobody in: no users are configured and anonymous clients are not allowed; "
-          "set {} if everybody may enter",
-          where,
+          "name a {}, or set {} if everybody may enter",
+          where, facts.is_mosquitto ? "password_file" : "password_file in [auth]",
           facts.is_mosquitto ? "\"allow_anonymous true\"" : "allow_anonymous = true in its [[listener]]"),
       {{"listener", at.policy->name}});
 }

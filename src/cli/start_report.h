@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/access.h"
 #include "broker/durable/restore.h"
 #include "broker/policy.h"
 #include "cli/listeners.h"
@@ -24,6 +25,7 @@ struct StartFacts {
   config::Durability durability = config::Durability::kMemory;
   broker::Restored restored{};
   std::vector<ListeningAt> listening;
+  const auth::Access& access;
 };
 
 void report_start(const StartFacts& facts);

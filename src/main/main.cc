@@ -9,6 +9,7 @@
 #include "cli/bench/bench.h"
 #include "cli/ctl.h"
 #include "cli/doctor.h"
+#include "cli/passwd.h"
 #include "cli/pub.h"
 #include "cli/serve.h"
 #include "cli/store.h"
@@ -20,6 +21,7 @@ namespace {
 using nightjar::cli::run_bench;
 using nightjar::cli::run_ctl;
 using nightjar::cli::run_doctor;
+using nightjar::cli::run_passwd;
 using nightjar::cli::run_pub;
 using nightjar::cli::run_serve;
 using nightjar::cli::run_store;
@@ -37,6 +39,7 @@ constexpr std::array kCommands{
     Command{"sub", "subscribe and print messages", run_sub},
     Command{"bench", "measure this or any other MQTT broker", run_bench},
     Command{"ctl", "look into a running broker, kick clients", run_ctl},
+    Command{"passwd", "make and change password files", run_passwd},
     Command{"store", "check, repair, show and back up what a broker keeps", run_store},
     Command{"doctor", "check what on this machine limits a broker", run_doctor},
 };
@@ -49,6 +52,7 @@ Examples:
   nightjar pub -t home/door -m open     publish one message
   nightjar bench p2p                    how fast messages go through a broker
   nightjar ctl stats                    counters, loss ledger, sessions, memory
+  nightjar passwd -c passwords ann      a password file with one user
   nightjar store backup /backup/today   copy all that is kept, while the broker runs
   nightjar doctor --connections 100000  what stands against that many clients here
 
