@@ -136,14 +136,6 @@ TEST(FileAuth, GuessingHasACodeOfItsOwn) {
   EXPECT_EQ(door.login("ann", "secret").code, ReasonCode::kConnectionRateExceeded);
 }
 
-TEST(FileAuth, TheUserNameMayTakeThePlaceOfTheClientId) {
-  const Folder folder;
-  Door door{AccessSettings{.password_file = folder.file("passwords", line("ann", "secret")),
-                           .client_id_is_user = true}};
-  EXPECT_EQ(door.login("ann", "secret").client_id, "ann");
-  EXPECT_EQ(door.enter({.listener_allows_anonymous = true}).code, ReasonCode::kNotAuthorized);
-}
-
 // ---- certificates and keys ----
 
 TEST(FileAuth, ACertificateStandsForTheUserItNames) {
@@ -180,9 +172,8 @@ TEST(FileAuth, ACertificateWithoutTheNameIsRefused) {
 
 TEST(FileAuth, APreSharedKeyStandsForItsIdentity) {
   const broker::PeerProof proof{.psk_identity = "valve"};
-  Door door{AccessSettings{.user_from = UserFrom::kCommonName, .client_id_is_user = true}};
+  Door door{AccessSettings{.user_from = UserFrom::kCommonName}};
   EXPECT_EQ(door.enter({.proof = &proof}).user_name, "valve");
-  EXPECT_EQ(door.enter({.proof = &proof}).client_id, "valve");
 }
 
 TEST(FileAuth, WithoutACertificateThePasswordDecides) {
