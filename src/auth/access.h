@@ -27,7 +27,6 @@ struct AccessSettings {
   std::string acl_place;
   bool is_mosquitto = false;  // each acl_file is Mosquitto's, and a name that nobody proved counts
   UserFrom user_from = UserFrom::kNone;
-  bool client_id_is_user = false;
 };
 
 struct ListenerAccess {

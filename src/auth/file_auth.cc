@@ -15,18 +15,14 @@ AuthVerdict refuse(ReasonCode code, std::string reason) {
   return {.kind = AuthVerdict::Kind::kRefuse, .code = code, .reason = std::move(reason)};
 }
 
-AuthVerdict allow(const AccessSettings& settings, std::string_view user) {
-  if (!settings.client_id_is_user) return {.kind = AuthVerdict::Kind::kAllow, .user_name = std::string(user)};
-  if (user.empty()) {
-    return refuse(ReasonCode::kNotAuthorized, "the client id is the user name here, and there is none");
-  }
-  return {.kind = AuthVerdict::Kind::kAllow, .user_name = std::string(user), .client_id = std::string(user)};
+AuthVerdict allow(std::string_view user) {
+  return {.kind = AuthVerdict::Kind::kAllow, .user_name = std::string(user)};
 }
 
-AuthVerdict judge_password(const AccessSettings& settings, std::string_view user, LoginAnswer answer) {
+AuthVerdict judge_password(std::string_view user, LoginAnswer answer) {
   switch (answer) {
     case LoginAnswer::kRight:
-      return allow(settings, user);
+      return allow(user);
     case LoginAnswer::kWrong:
       break;
     case LoginAnswer::kTooManyFailures:
@@ -46,7 +42,7 @@ AuthVerdict judge_anonymous(const ListenerAccess& access, const broker::AuthRequ
     return refuse(ReasonCode::kBadUserNameOrPassword, "no users are configured");
   }
   // A name that nobody proved stands for nothing, but Mosquitto takes it.
-  return allow(access.settings, access.settings.is_mosquitto ? request.user_name : std::string_view{});
+  return allow(access.settings.is_mosquitto ? request.user_name : std::string_view{});
 }
 
 class FileExchange final : public broker::AuthExchange {
@@ -55,13 +51,12 @@ class FileExchange final : public broker::AuthExchange {
 
   void start(const broker::AuthRequest& request, Done done) override {
     const ListenerAccess& access = access_.now().of(request.listener);
-    const AccessSettings& settings = access.settings;
-    if (const CertifiedUser certified = certified_user(settings.user_from, request.proof);
+    if (const CertifiedUser certified = certified_user(access.settings.user_from, request.proof);
         certified.has_proof) {
       return done(certified.name.empty()
                       ? refuse(ReasonCode::kNotAuthorized,
                                "the certificate does not have the name that this listener takes for the user")
-                      : allow(settings, certified.name));
+                      : allow(certified.name));
     }
     if (!access.passwords || !request.has_user_name) return done(judge_anonymous(access, request));
     ask_desk(access, request, std::move(done));
@@ -77,11 +72,11 @@ class FileExchange final : public broker::AuthExchange {
          .password = request.has_password ? request.password : ByteView{},
          .peer = request.peer,
          .worker = request.worker},
-        [settings = access.settings, user = std::string(request.user_name), done](LoginAnswer later) {
-          done(judge_password(settings, user, later));
+        [user = std::string(request.user_name), done](LoginAnswer later) {
+          done(judge_password(user, later));
         },
         ticket_);
-    if (answer) done(judge_password(access.settings, request.user_name, *answer));
+    if (answer) done(judge_password(request.user_name, *answer));
   }
 
   const AccessInForce& access_;

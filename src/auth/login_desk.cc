@@ -102,6 +102,7 @@ std::optional<LoginAnswer> LoginDesk::ask(const Question& question, Done done,
     check->password = as_text(question.password);
     check->peer = question.peer;
     if (!pool_.submit(is_suspect ? VerifierPool::Lane::kSuspect : VerifierPool::Lane::kFirst,
+                      hash != nullptr ? VerifierPool::Cost::kHash : VerifierPool::Cost::kNothing,
                       [this, check] { verify(check); })) {
       return LoginAnswer::kBusy;
     }

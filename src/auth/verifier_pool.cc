@@ -24,12 +24,17 @@ void VerifierPool::stop() {
   threads_.clear();
 }
 
-bool VerifierPool::submit(Lane lane, Job job) {
+bool VerifierPool::submit(Lane lane, Cost cost, Job job) {
   {
     const std::lock_guard lock(mutex_);
-    std::deque<Job>& queue = lane == Lane::kFirst ? first_ : suspect_;
-    if (is_stopped_ || queue.size() >= (lane == Lane::kFirst ? kFirstMax : kSuspectMax)) return false;
-    queue.push_back(std::move(job));
+    Queue& queue = lane == Lane::kFirst ? first_ : suspect_;
+    const std::size_t cheap = queue.jobs.size() - queue.hashes;
+    const bool is_full = cost == Cost::kNothing
+                             ? cheap >= kCheapMax
+                             : queue.hashes >= (lane == Lane::kFirst ? kFirstMax : kSuspectMax);
+    if (is_stopped_ || is_full) return false;
+    queue.hashes += cost == Cost::kHash ? 1U : 0U;
+    queue.jobs.push_back({cost, std::move(job)});
   }
   changed_.notify_one();
   return true;
@@ -51,10 +56,11 @@ VerifierPool::Job VerifierPool::take_next() {
     later_.pop();
     return job;
   }
-  std::deque<Job>& queue = first_.empty() ? suspect_ : first_;
-  if (queue.empty()) return job;
-  job = std::move(queue.front());
-  queue.pop_front();
+  Queue& queue = first_.jobs.empty() ? suspect_ : first_;
+  if (queue.jobs.empty()) return job;
+  queue.hashes -= queue.jobs.front().cost == Cost::kHash ? 1U : 0U;
+  job = std::move(queue.jobs.front().job);
+  queue.jobs.pop_front();
   return job;
 }
 

@@ -23,13 +23,16 @@ class VerifierPool {
     kSuspect  // served while nothing waits in the first one
   };
 
+  // What a job takes: a hash, or next to nothing.
+  enum class Cost : std::uint8_t { kHash, kNothing };
+
   explicit VerifierPool(unsigned threads);
   ~VerifierPool() { stop(); }
   VerifierPool(const VerifierPool&) = delete;
   VerifierPool& operator=(const VerifierPool&) = delete;
 
   // False: the job was not taken, because the lane is full or the pool was stopped.
-  [[nodiscard]] bool submit(Lane lane, Job job);
+  [[nodiscard]] bool submit(Lane lane, Cost cost, Job job);
   // Runs it that much later; at once if too many wait for their time already.
   void submit_after(Clock::duration delay, Job job);
 
@@ -37,6 +40,8 @@ class VerifierPool {
   // take.
   static constexpr std::size_t kFirstMax = 1024;
   static constexpr std::size_t kSuspectMax = 64;
+  // Of those that take nothing, in each lane; they keep their place among the others.
+  static constexpr std::size_t kCheapMax = 4096;
 
   // What waits is given up, what runs is waited for, and nothing is taken any more.
   void stop();
@@ -53,12 +58,20 @@ class VerifierPool {
   static constexpr std::size_t kLaterMax = 4096;
 
   void run();
+  struct Waiting {
+    Cost cost;
+    Job job;
+  };
+  struct Queue {
+    std::deque<Waiting> jobs;
+    std::size_t hashes = 0;  // among them
+  };
   Job take_next();  // under the mutex; empty if nothing is due
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Job> first_;
-  std::deque<Job> suspect_;
+  Queue first_;
+  Queue suspect_;
   std::priority_queue<Later> later_;
   bool is_stopped_ = false;
   std::vector<std::thread> threads_;

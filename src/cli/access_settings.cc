@@ -38,8 +38,7 @@ auth::AccessSettings settings_of(const config::Config& config, const config::Aut
           .password_place = said_of(config, label, "password_file"),
           .acl_file = files.acl_file,
           .acl_place = said_of(config, label, "acl_file"),
-          .is_mosquitto = files.is_mosquitto,
-          .client_id_is_user = files.client_id_is_user};
+          .is_mosquitto = files.is_mosquitto};
 }
 
 }  // namespace

@@ -53,20 +53,22 @@ std::string expiry_text(std::uint32_t seconds) {
   return fmt::format("end after {} at most", config::format_duration(std::int64_t{seconds} * 1000));
 }
 
-void report_listener(const StartFacts& facts, const ListeningAt& at, const auth::ListenerAccess& access) {
+void report_listener(const StartFacts& facts, const ListeningAt& at) {
   const std::string where{net::AddressText(at.address).view()};
+  const auth::ListenerAccess& access = facts.access.of(at.policy->name);
   log::info(fmt::format("listening on {}: {}; {}; sessions of absent clients {}", where, at.speaks.words,
                         who_may_enter(at, access), expiry_text(at.policy->session_expiry_max_s)),
             {{"listener", at.policy->name}});
-  if (access.rules)
-    log::info(fmt::format("{}: what they may do is in {}", where, access.settings.acl_file),
+  if (access.rules) {
+    log::info(fmt::format("what its clients may do is in {}", access.settings.acl_file),
               {{"listener", at.policy->name}});
+  }
   if (!lets_nobody_in(at, access)) return;
   log::warn(
       fmt::format(
           "listener {} lets nobody in: no users are configured and anonymous clients are not allowed; "
-          "name a password_file{}, or set {} if everybody may enter",
-          where, facts.is_mosquitto ? "" : " in [auth]",
+          "name a {}, or set {} if everybody may enter",
+          where, facts.is_mosquitto ? "password_file" : "password_file in [auth]",
           facts.is_mosquitto ? "\"allow_anonymous true\"" : "allow_anonymous = true in its [[listener]]"),
       {{"listener", at.policy->name}});
 }
@@ -118,7 +120,7 @@ void report_start(const StartFacts& facts) {
   log::info(fmt::format("nightjar {} serves with {} {} and room for {} sockets and files", facts.version,
                         facts.workers, facts.workers == 1 ? "worker" : "workers", facts.open_files_max));
   report_durability(facts);
-  for (const ListeningAt& at : facts.listening) report_listener(facts, at, facts.access.of(at.policy->name));
+  for (const ListeningAt& at : facts.listening) report_listener(facts, at);
   log::info("try: " + try_commands(facts));
 }
 

@@ -106,7 +106,6 @@ struct AuthConfig {
   std::string password_file;
   std::string acl_file;
   bool is_mosquitto = false;       // these files and their meaning are Mosquitto's
-  bool client_id_is_user = false;  // the user name replaces what the client calls itself
 };
 
 struct ListenerConfig {

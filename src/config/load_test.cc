@@ -77,7 +77,6 @@ TEST(Load, EveryKeyReachesItsField) {
   EXPECT_EQ(config->policy.sys_interval, Duration::seconds(60));
   EXPECT_EQ(config->auth.password_file, "/etc/nightjar/passwords");
   EXPECT_EQ(config->auth.acl_file, "/etc/nightjar/rules.toml");
-  EXPECT_TRUE(config->auth.client_id_is_user);
   EXPECT_EQ(config->log.level, log::Level::kWarn);
   EXPECT_EQ(config->log.format, LogFormat::kJson);
   EXPECT_EQ(config->log.destination, "stdout");

@@ -243,8 +243,6 @@ std::vector<Slot> auth_keys(AuthConfig& auth) {
           "Who may publish, subscribe and receive what: rules in TOML if the name ends in .toml, else lines "
           "as "
           "Mosquitto reads them. None: everybody who is in may do everything."),
-      key("client_id_is_user", auth.client_id_is_user, flag(),
-          "Whether a client's user name takes the place of its client id."),
   };
 }
 

@@ -16,6 +16,7 @@ import sys
 import traceback
 
 import cases_abuse  # noqa: F401  each module registers its cases
+import cases_access  # noqa: F401
 import cases_agents  # noqa: F401
 import cases_disk_full  # noqa: F401
 import cases_mosquitto  # noqa: F401

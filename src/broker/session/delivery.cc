@@ -257,6 +257,13 @@ mqtt::ReasonCode overflow(WorkerState& worker, Session& session, Delivery delive
   return policy == OverflowPolicy::kReject ? mqtt::ReasonCode::kQuotaExceeded : mqtt::ReasonCode::kSuccess;
 }
 
+// Where there are no rules, nobody is asked about every message.
+bool may_receive(const WorkerState& worker, const Session& session, std::string_view topic) {
+  Authorizer& authorizer = worker.node.ports().authorizer;
+  return !authorizer.checks_receive() ||
+         authorizer.may_receive({session.client_id, session.user_name, session.policy->name}, topic);
+}
+
 // Its Message Expiry Interval has passed, or it waited longer than the queue's limit.
 bool is_expired(const WorkerState& worker, const Session& session, const Delivery& waiting) {
   const Duration age_max = session.policy->queue.age_max;
@@ -367,9 +374,7 @@ bool send_ready(WorkerState& worker, Session& session, RetainedReplay& replay,
     Delivery delivery{.message = std::move(message), .qos = qos, .retain = true, .enqueued = worker.now};
     delivery.is_kept = is_kept(session, qos, nullptr);
     if (subscription.identifier != 0) delivery.subscription_ids.push_back(subscription.identifier);
-    const ClientIdentity who{session.client_id, session.user_name, session.policy->name};
-    Authorizer& authorizer = worker.node.ports().authorizer;
-    if (authorizer.checks_receive() && !authorizer.may_receive(who, delivery.message->topic())) {
+    if (!may_receive(worker, session, delivery.message->topic())) {
       drop(worker, session, delivery, DropReason::kDenied);
     } else {
       send_now(worker, session, std::move(delivery));
@@ -460,7 +465,9 @@ bool pump_outbox(WorkerState& worker, Session& session, std::uint64_t last_place
     if (session.outbox.front().place > last_place) break;
     const Delivery& first = session.outbox.front();
     const bool is_too_late = is_expired(worker, session, first);
-    if (!is_too_late) {
+    // The rules may have changed while it waited.
+    const bool is_denied = !is_too_late && !may_receive(worker, session, first.message->topic());
+    if (!is_too_late && !is_denied) {
       if (!has_room(*session.connection)) return false;
       if (first.qos == Qos::kAtMostOnce && session.has_unsent()) return false;  // it would overtake them
       if (first.qos != Qos::kAtMostOnce && !has_window(*session.connection, session)) return false;
@@ -469,6 +476,8 @@ bool pump_outbox(WorkerState& worker, Session& session, std::uint64_t last_place
     --worker.ledger().waiting;
     if (is_too_late) {
       drop(worker, session, delivery, DropReason::kExpired);
+    } else if (is_denied) {
+      drop(worker, session, delivery, DropReason::kDenied);
     } else {
       send_now(worker, session, std::move(delivery));
     }
@@ -515,13 +524,9 @@ bool pump_replays(WorkerState& worker, Session& session) {
 }  // namespace
 
 mqtt::ReasonCode deliver(WorkerState& worker, Session& session, Delivery delivery) {
-  Authorizer& authorizer = worker.node.ports().authorizer;
-  if (authorizer.checks_receive()) {
-    const ClientIdentity who{session.client_id, session.user_name, session.policy->name};
-    if (!authorizer.may_receive(who, delivery.message->topic())) {
-      drop(worker, session, delivery, DropReason::kDenied);
-      return mqtt::ReasonCode::kSuccess;
-    }
+  if (!may_receive(worker, session, delivery.message->topic())) {
+    drop(worker, session, delivery, DropReason::kDenied);
+    return mqtt::ReasonCode::kSuccess;
   }
   const std::string& mount_point = session.policy->mount_point;
   if (!mount_point.empty() && !unmounted_topic(mount_point, delivery.message->topic())) {
@@ -566,7 +571,7 @@ mqtt::ReasonCode deliver(WorkerState& worker, Publication& publication, const Re
                         !is_output_full(*connection, publication.size()) &&
                         (qos == Qos::kAtMostOnce || has_window(*connection, session)) &&
                         !(kept && qos == Qos::kExactlyOnce) &&
-                        !worker.node.ports().authorizer.checks_receive();
+                        may_receive(worker, session, publication.topic());
   if (!is_quick) {
     return deliver(worker, session,
                    {.message = publication.message(),

@@ -182,5 +182,31 @@ TEST(Denied, MessagesAreCountedAndNotDelivered) {
   expect_balanced(world);
 }
 
+// Rules that a reload changes.
+class Changing : public OpenDoor {
+ public:
+  bool may_receive(const broker::ClientIdentity&, std::string_view topic) override { return topic != denied; }
+  [[nodiscard]] bool checks_receive() const override { return true; }
+  std::string_view denied;
+};
+
+TEST(Denied, WhatWaitedForTheClientIsNotDeliveredAgainstTheRulesOfNow) {
+  Changing rules;
+  World world{{.authorizer = &rules}};
+  Client publisher = joined(world, "publisher");
+  Client client = subscriber_of(world, "client", Qos::kExactlyOnce);
+  client.drop_link();
+  publisher.publish("b/1", "1", {.qos = Qos::kAtLeastOnce});
+  publisher.publish("b/2", "2", {.qos = Qos::kExactlyOnce});
+  publisher.publish("b/3", "3", {.qos = Qos::kAtLeastOnce});
+  publisher.run();
+  rules.denied = "b/2";
+  client.connect({.clean_start = false, .session_expiry_s = 1000});
+  run_all({&publisher, &client});
+  EXPECT_THAT(payloads(client), ElementsAre("1", "3"));
+  EXPECT_EQ(dropped(world, DropReason::kDenied), 1U);
+  expect_balanced(world);
+}
+
 }  // namespace
 }  // namespace nightjar::testing
