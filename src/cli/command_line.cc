@@ -29,6 +29,13 @@ constexpr const char* kServeExamples =
     "SIGTERM and SIGINT end it in good order within 10 seconds; a second one ends it at once.\n"
     "Exit status: 0 ended in good order, 1 could not start, 3 the configuration is wrong.\n\n";
 
+constexpr const char* kCheckExamples =
+    "\nExamples:\n"
+    "  nightjar check -c nightjar.toml                before a start or \"nightjar ctl reload\"\n"
+    "  nightjar check -c /etc/mosquitto/mosquitto.conf\n\n"
+    "Exit status: 0 fine, 1 warnings (a port that is held, a certificate that ends soon, a listener that "
+    "lets\nnobody in), 3 the configuration is wrong.\n\n";
+
 constexpr const char* kCtlExamples =
     "\nExamples:\n"
     "  nightjar ctl stats                             counters, loss ledger, sessions, memory\n"
@@ -124,6 +131,19 @@ Result<ServeOptions, int> parse_serve(int argc, const char* const* argv) {
                "Print the reference of the file and end");
   app.add_option("--explain", options.explained_key, "Print what a key of the file is, and end")
       ->type_name("KEY");
+  return parse(app, argc, argv, options);
+}
+
+Result<ServeOptions, int> parse_check(int argc, const char* const* argv) {
+  ServeOptions options;
+  CLI::App app{"Says what a start would find wrong, and who may enter where; starts nothing.",
+               "nightjar check"};
+  app.footer(kCheckExamples);
+  app.add_option("-c,--config", options.config_file, "Configuration file: nightjar.toml, or a mosquitto.conf")
+      ->type_name("FILE");
+  app.add_option("-p,--port", options.port, "As for serve")->type_name("PORT")->check(CLI::Range(1, 65535));
+  app.add_option("--data", options.data_dir, "Data directory (default ./data)")->type_name("DIR");
+  app.add_flag("--without-bridges", options.is_without_bridges, "As for serve");
   return parse(app, argc, argv, options);
 }
 

@@ -69,6 +69,7 @@ struct PasswdOptions {
 
 // argv[0] is the subcommand's name. The error is the exit status of a process that is done: 0 after help.
 Result<ServeOptions, int> parse_serve(int argc, const char* const* argv);
+Result<ServeOptions, int> parse_check(int argc, const char* const* argv);
 Result<CtlOptions, int> parse_ctl(int argc, const char* const* argv);
 Result<DoctorOptions, int> parse_doctor(int argc, const char* const* argv);
 Result<StoreOptions, int> parse_store(int argc, const char* const* argv);

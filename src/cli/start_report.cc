@@ -1,11 +1,10 @@
 #include "cli/start_report.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <netinet/in.h>
 
 #include "base/log.h"
 #include "broker/durable/describe.h"
+#include "cli/who_may_enter.h"
 #include "config/units.h"
 
 namespace nightjar::cli {
@@ -14,39 +13,6 @@ namespace {
 using broker::counted;
 
 constexpr std::uint32_t kNeverExpires = 0xFFFFFFFF;
-
-bool is_loopback(const net::Address& address) {
-  if (address.family() == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address.storage);
-    return (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
-  }
-  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address.storage);
-  return address.family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
-}
-
-std::string_view anonymous_at(const net::Address& address) {
-  if (address.family() == AF_UNIX) return "anonymous clients that may write to the socket";
-  return is_loopback(address) ? "anonymous clients of this machine" : "ANONYMOUS clients from anywhere";
-}
-
-std::string who_may_enter(const ListeningAt& at, const auth::ListenerAccess& access) {
-  std::vector<std::string> who;
-  if (access.settings.user_from != auth::UserFrom::kNone)
-    who.emplace_back("clients with a certificate or key");
-  if (access.passwords) {
-    who.push_back(
-        fmt::format("{} of {}", counted(access.passwords->size(), "user"), access.settings.password_file));
-  }
-  if (at.policy->allow_anonymous) {
-    who.emplace_back(anonymous_at(at.address));
-  }
-  return who.empty() ? "nobody may enter" : fmt::format("{} may enter", fmt::join(who, ", "));
-}
-
-bool lets_nobody_in(const ListeningAt& at, const auth::ListenerAccess& access) {
-  return !at.policy->allow_anonymous && !access.passwords &&
-         access.settings.user_from == auth::UserFrom::kNone;
-}
 
 std::string expiry_text(std::uint32_t seconds) {
   if (seconds == kNeverExpires) return "are kept until the client ends them";
@@ -57,13 +23,14 @@ void report_listener(const StartFacts& facts, const ListeningAt& at) {
   const std::string where{net::AddressText(at.address).view()};
   const auth::ListenerAccess& access = facts.access.of(at.policy->name);
   log::info(fmt::format("listening on {}: {}; {}; sessions of absent clients {}", where, at.speaks.words,
-                        who_may_enter(at, access), expiry_text(at.policy->session_expiry_max_s)),
+                        who_may_enter(at.address, *at.policy, access),
+                        expiry_text(at.policy->session_expiry_max_s)),
             {{"listener", at.policy->name}});
   if (access.rules) {
     log::info(fmt::format("what its clients may do is in {}", access.settings.acl_file),
               {{"listener", at.policy->name}});
   }
-  if (!lets_nobody_in(at, access)) return;
+  if (!lets_nobody_in(*at.policy, access)) return;
   log::warn(
       fmt::format(
           "listener {} lets nobody in: no users are configured and anonymous clients are not allowed; "

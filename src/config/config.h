@@ -105,7 +105,7 @@ struct ProxyConfig {
 struct AuthConfig {
   std::string password_file;
   std::string acl_file;
-  bool is_mosquitto = false;       // these files and their meaning are Mosquitto's
+  bool is_mosquitto = false;  // these files and their meaning are Mosquitto's
 };
 
 struct ListenerConfig {

@@ -7,6 +7,7 @@
 
 #include "broker/policy.h"
 #include "cli/bench/bench.h"
+#include "cli/check.h"
 #include "cli/ctl.h"
 #include "cli/doctor.h"
 #include "cli/passwd.h"
@@ -20,6 +21,7 @@
 namespace {
 
 using nightjar::cli::run_bench;
+using nightjar::cli::run_check;
 using nightjar::cli::run_ctl;
 using nightjar::cli::run_doctor;
 using nightjar::cli::run_passwd;
@@ -41,6 +43,7 @@ constexpr std::array kCommands{
     Command{"sub", "subscribe and print messages", run_sub},
     Command{"bench", "measure this or any other MQTT broker", run_bench},
     Command{"ctl", "look into a running broker, kick clients", run_ctl},
+    Command{"check", "say what is wrong with a configuration, and who may enter", run_check},
     Command{"passwd", "make and change password files", run_passwd},
     Command{"store", "check, repair, show and back up what a broker keeps", run_store},
     Command{"tls", "make certificates, and say what clients object to", run_tls},
@@ -51,6 +54,7 @@ constexpr std::string_view kExamples = R"(
 Examples:
   nightjar                              serve this machine only, on port 1883
   nightjar serve -c nightjar.toml       serve as the file says
+  nightjar check -c nightjar.toml       what a start would find wrong with it
   nightjar sub -t 'home/#' -v           print everything below home
   nightjar pub -t home/door -m open     publish one message
   nightjar bench p2p                    how fast messages go through a broker

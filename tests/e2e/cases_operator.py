@@ -425,6 +425,37 @@ def end_of_connect(port):
     return False
 
 
+@case("operator/check")
+def check_says_what_a_start_would(case):
+    directory = case.directory()
+    config = directory / "nightjar.toml"
+    port = free_port()
+    case.run([BINARY, "passwd", "-c", "-b", str(directory / "passwords"), "ann", "secret"], "nightjar passwd")
+    listener = f'[[listener]]\nname = "lan"\naddress = "127.0.0.1"\nport = {port}\n'
+
+    def check(text):
+        config.write_text(text)
+        process = case.spawn([BINARY, "check", "-c", str(config), "--data", str(directory / "data")], "nightjar check")
+        return process.finish(), "\n".join(process.lines())
+    status, said = check(f'[auth]\npassword_file = "{directory}/passwords"\n{listener}')
+    expect_equal(status, 0, f"a good file: {said}")
+    expect("1 user of" in said and f"127.0.0.1:{port}" in said and "fine" in said, f"who may enter: {said}")
+    expect(not (directory / "data").exists(), "nothing was started")
+    status, said = check(listener)
+    expect_equal(status, 1, "a listener for nobody is a warning")
+    expect("lets nobody in" in said, said)
+    status, said = check(listener + "max_packet_sze = 1\n")
+    expect_equal(status, 3, "a wrong key")
+    expect("nightjar.toml:5:1" in said and "max_packet_size" in said, said)
+    status, said = check(f'[auth]\npassword_file = "{directory}/nowhere"\n{listener}')
+    expect_equal(status, 3, "a file that is not there")
+    expect("nowhere" in said and "nightjar.toml:2:" in said, said)
+    with socket.create_server((HOST, port)):
+        status, said = check(listener + "allow_anonymous = true\n")
+    expect_equal(status, 1, "a port that is held is a warning")
+    expect("held by" in said, said)
+
+
 FEW_FILES = 64
 KEEPS_CLIENTS_OUT = ("open_files", "accept_queue")
 
