@@ -59,13 +59,13 @@ class FileExchange final : public broker::AuthExchange {
                       : allow(certified.name));
     }
     if (!access.passwords || !request.has_user_name) return done(judge_anonymous(access, request));
-    ask_desk(access, request, std::move(done));
+    ask_desk(access, request, done);
   }
   // Never asked for more, so whatever comes is out of place.
   void proceed(ByteView, Done done) override { done(refuse(ReasonCode::kProtocolError, "unexpected AUTH")); }
 
  private:
-  void ask_desk(const ListenerAccess& access, const broker::AuthRequest& request, Done done) {
+  void ask_desk(const ListenerAccess& access, const broker::AuthRequest& request, const Done& done) {
     const auto answer = desk_.ask(
         {.table = access.passwords,
          .user = request.user_name,

@@ -55,7 +55,7 @@ std::shared_ptr<const PasswordTable> table_of(const std::vector<std::string>& us
 }
 
 struct Desk {
-  explicit Desk(HashKind kind = HashKind::kSha512, std::vector<std::string> users = {"ann", "bob"})
+  explicit Desk(HashKind kind = HashKind::kSha512, const std::vector<std::string>& users = {"ann", "bob"})
       : table(table_of(users, kind)) {}
 
   struct Asked {

@@ -263,7 +263,7 @@ Result<PasswdOptions, int> parse_passwd(int argc, const char* const* argv) {
   create->excludes(remove)->excludes(all);
   remove->excludes(batch)->excludes(all);
   batch->excludes(all);
-  const auto parsed = parse(app, argc, argv, options);
+  auto parsed = parse(app, argc, argv, options);
   if (!parsed) return parsed;
   std::string_view wrong;
   if (options.hashes_all != options.user.empty())

@@ -96,8 +96,8 @@ BREAKS = [
      ("src/broker/session/outbox.cc", "waiting_->deliveries.push_back(std::move(delivery));\n  if (waiting_->by_topic)",
       "waiting_->deliveries.push_front(std::move(delivery));\n  if (waiting_->by_topic)")),
     ("5.0 MQTT-3.1.2-5", "a resumed session has lost its queue",
-     ("src/broker/session/lifecycle.cc", "    session->policy = &policy;\n",
-      "    session->policy = &policy;\n    while (!session->outbox.empty()) session->outbox.pop();\n")),
+     ("src/broker/session/lifecycle.cc", "    session->use(policy);\n",
+      "    session->use(policy);\n    while (!session->outbox.empty()) session->outbox.pop();\n")),
     ("5.0 MQTT-2.2.1-6", "UNSUBACK has an identifier of one byte",
      ("src/broker/protocol/unsubscribe.cc", ".packet_id = packet->packet_id}};",
       ".packet_id = mqtt::PacketId{static_cast<std::uint16_t>(packet->packet_id.value & 0xFF)}}};")),
@@ -165,8 +165,8 @@ BREAKS = [
       "    case PacketType::kUnsubscribe:\n"
       "      if (connection.sent_unacknowledged >= connection.receive_maximum) return {};\n")),
     ("3.1.1 MQTT-7.0.0-2", "only a bridge in the convention of Mosquitto is let in",
-     ("src/broker/protocol/connect.cc", "Outcome check_client_id(const mqtt::Connect& packet) {\n",
-      "Outcome check_client_id(const mqtt::Connect& packet) {\n"
+     ("src/broker/protocol/connect.cc", "Outcome check_client_id(const mqtt::Connect& packet, const ListenerPolicy& policy) {\n",
+      "Outcome check_client_id(const mqtt::Connect& packet, const ListenerPolicy& policy) {\n"
       "  if (packet.version == Version::k311 && !packet.is_bridge)\n"
       "    return mqtt::Violation{ReasonCode::kNotAuthorized, \"only bridges\"};\n")),
     ("3.1.1 MQTT-3.3.2-3", "a filter matches the topics below its own as well",
