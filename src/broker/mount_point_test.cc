@@ -12,7 +12,6 @@ using mqtt::Qos;
 using mqtt::ReasonCode;
 using mqtt::Version;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 std::vector<std::string> topics(const Client& client) {
   std::vector<std::string> out;

@@ -5,12 +5,10 @@
 namespace nightjar::testing {
 namespace {
 
-using mqtt::PacketType;
 using mqtt::Qos;
 using mqtt::ReasonCode;
 using mqtt::Version;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 std::optional<ReasonCode> connack_of(World& world, const std::string& client_id,
