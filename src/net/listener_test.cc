@@ -74,13 +74,18 @@ TEST_F(ListenerTest, EveryWorkerGetsASocketOnTheSamePort) {
 }
 
 TEST_F(ListenerTest, ServesIpv6) {
-  auto address = addresses_of("::1", 0).value().front();
-  const auto sockets = bind_sockets(address, 2);
-  if (!sockets) GTEST_SKIP() << sockets.error().message;
-  EXPECT_NE(address.port(), 0);
-  // The IPv4 side of the same port stays free for its own socket.
-  auto v4 = addresses_of("127.0.0.1", address.port()).value().front();
-  EXPECT_TRUE(bind_sockets(v4, 2).has_value());
+  // A port that the system gives for one family may be somebody else's in the other; not ten in a row.
+  bool is_v4_free = false;
+  for (int attempt = 0; attempt < 10 && !is_v4_free; ++attempt) {
+    auto address = addresses_of("::1", 0).value().front();
+    const auto sockets = bind_sockets(address, 2);
+    if (!sockets) GTEST_SKIP() << sockets.error().message;
+    EXPECT_NE(address.port(), 0);
+    // The IPv4 side of the same port stays free for its own socket.
+    auto v4 = addresses_of("127.0.0.1", address.port()).value().front();
+    is_v4_free = bind_sockets(v4, 2).has_value();
+  }
+  EXPECT_TRUE(is_v4_free);
 }
 
 TEST_F(ListenerTest, ABusyPortNamesItsHolder) {
