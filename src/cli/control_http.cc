@@ -68,7 +68,7 @@ Result<ControlRequest, ControlResponse> parse_target(const http::request<http::s
   if (!target) return tl::make_unexpected(control_error(400, "the path of the request is no URL path"));
   ControlRequest request;
   request.method = message.method_string();
-  for (const auto& segment : target->segments()) request.path.push_back(std::string(segment));
+  for (const auto& segment : target->segments()) request.path.emplace_back(segment);
   for (const auto& parameter : target->params()) request.query[std::string(parameter.key)] = parameter.value;
   request.body = message.body();
   return request;
