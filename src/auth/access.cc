@@ -15,7 +15,8 @@ namespace {
 
 Result<std::string> read_file(const std::string& path) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return fail(fmt::format("cannot read {}: it is a directory", path));
+  if (std::filesystem::is_directory(path, error))
+    return fail(fmt::format("cannot read {}: it is a directory", path));
   std::ifstream in(path, std::ios::binary);
   if (!in) return fail(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
   std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
@@ -54,8 +55,8 @@ class FileReader {
     if (!text) return fail(settings.acl_place + text.error().message);
     auto parsed = is_own ? AccessRules::parse_toml(*text, path) : AccessRules::parse_mosquitto(*text, path);
     if (!parsed) return tl::make_unexpected(std::move(parsed.error()));
-    summary_.push_back(
-        fmt::format("{} {}{} in {}", parsed->size(), is_own ? "rule" : "line", parsed->size() == 1 ? "" : "s", path));
+    summary_.push_back(fmt::format("{} {}{} in {}", parsed->size(), is_own ? "rule" : "line",
+                                   parsed->size() == 1 ? "" : "s", path));
     known = std::make_shared<const AccessRules>(std::move(*parsed));
     return known;
   }

@@ -61,7 +61,8 @@ class Access {
 // The Access that counts now. Workers look at it without a lock: what they got is good until their turn ends.
 class AccessInForce {
  public:
-  explicit AccessInForce(std::shared_ptr<const Access> first) : owner_(std::move(first)), now_(owner_.get()) {}
+  explicit AccessInForce(std::shared_ptr<const Access> first)
+      : owner_(std::move(first)), now_(owner_.get()) {}
 
   [[nodiscard]] const Access& now() const { return *now_.load(std::memory_order_acquire); }
   // By one thread at a time. The caller keeps what was in force before until every worker has begun another

@@ -38,7 +38,8 @@ class AccessRules {
   static Result<AccessRules> parse_toml(std::string_view text, std::string_view name);
 
   // `topic`: a topic name; with kSubscribe a filter.
-  [[nodiscard]] Decision decide(Action action, const broker::ClientIdentity& who, std::string_view topic) const;
+  [[nodiscard]] Decision decide(Action action, const broker::ClientIdentity& who,
+                                std::string_view topic) const;
   // "acl.toml:12"; without a line, the file.
   [[nodiscard]] std::string place(std::uint32_t line) const;
   [[nodiscard]] std::size_t size() const { return size_; }

@@ -14,7 +14,8 @@ namespace {
 
 using testing::HasSubstr;
 
-broker::ClientIdentity who(std::string_view client, std::string_view user = "", std::string_view listener = "tls") {
+broker::ClientIdentity who(std::string_view client, std::string_view user = "",
+                           std::string_view listener = "tls") {
   return {.client_id = client, .user_name = user, .listener = listener};
 }
 
@@ -206,16 +207,25 @@ TEST(TomlAcl, SaysWhatIsWrongAndWhere) {
   };
   EXPECT_THAT(problem("rule = 3"), HasSubstr("acl.toml:1:8: rules are a list"));
   EXPECT_THAT(problem("[[rules]]"), HasSubstr("unknown key \"rules\""));
-  EXPECT_THAT(problem("[[rule]]\ntopics = \"a\""), HasSubstr("acl.toml:1:1: a rule says either allow or deny"));
-  EXPECT_THAT(problem("[[rule]]\nallow=\"all\"\ndeny=\"all\"\ntopics=\"a\""), HasSubstr("either allow or deny"));
+  EXPECT_THAT(problem("[[rule]]\ntopics = \"a\""),
+              HasSubstr("acl.toml:1:1: a rule says either allow or deny"));
+  EXPECT_THAT(problem("[[rule]]\nallow=\"all\"\ndeny=\"all\"\ntopics=\"a\""),
+              HasSubstr("either allow or deny"));
   EXPECT_THAT(problem("[[rule]]\nallow = \"write\"\ntopics=\"a\""), HasSubstr("\"write\" is none of"));
   EXPECT_THAT(problem("[[rule]]\nallow = \"all\""), HasSubstr("names its topics"));
   EXPECT_THAT(problem("[[rule]]\nallow = \"all\"\ntopics = \"a/#/b\""), HasSubstr("no topic filter"));
-  EXPECT_THAT(problem("[[rule]]\nallow = \"all\"\ntopic = \"a\""), HasSubstr("acl.toml:3:1: unknown key \"topic\""));
+  EXPECT_THAT(problem("[[rule]]\nallow = \"all\"\ntopic = \"a\""),
+              HasSubstr("acl.toml:3:1: unknown key \"topic\""));
   EXPECT_THAT(problem("[[rule]]\nallow = \"all\"\ntopics = [1]"), HasSubstr("must be a string"));
-  EXPECT_THAT(problem("[[rule]]\nallow = \"all\"\ntopics = \"a\"\nusers = []"), HasSubstr("\"users\" is empty"));
-  EXPECT_THAT(problem("[[rule]]\nallow=\"all\"\ntopics=\"a\"\nusers=[\"*\",\"b\"]"), HasSubstr("stands alone"));
+  EXPECT_THAT(problem("[[rule]]\nallow = \"all\"\ntopics = \"a\"\nusers = []"),
+              HasSubstr("\"users\" is empty"));
+  EXPECT_THAT(problem("[[rule]]\nallow=\"all\"\ntopics=\"a\"\nusers=[\"*\",\"b\"]"),
+              HasSubstr("stands alone"));
   EXPECT_THAT(problem("[[rule]"), HasSubstr("acl.toml:1:"));
+  // toml++ asserts on these.
+  EXPECT_THAT(problem("[[=]]"), HasSubstr("acl.toml: this is no TOML"));
+  EXPECT_THAT(problem("[\n]"), HasSubstr("acl.toml: this is no TOML"));
+  EXPECT_THAT(problem("users = [}}"), HasSubstr("acl.toml: this is no TOML"));
 }
 
 TEST(Glob, StarStandsForAnyText) {
@@ -246,7 +256,8 @@ bool plain_match(const PlainRule& rule, const broker::ClientIdentity& client, st
   if (has_user && client.user_name.empty()) return false;
   // '$' of a name stands for no system topic.
   if (topic.starts_with('$') && !rule.filter.starts_with('$')) return false;
-  return mqtt::matches(replaced(replaced(rule.filter, "%c", client.client_id), "%u", client.user_name), topic);
+  return mqtt::matches(replaced(replaced(rule.filter, "%c", client.client_id), "%u", client.user_name),
+                       topic);
 }
 
 bool plain_decision(const std::vector<PlainRule>& rules, Action action, const broker::ClientIdentity& client,
@@ -268,13 +279,15 @@ std::string joined(const std::vector<std::string>& levels) {
 
 rc::Gen<std::string> topics(std::vector<std::string> of) {
   return rc::gen::map(
-      rc::gen::resize(5, rc::gen::nonEmpty(rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(of)))),
+      rc::gen::resize(
+          5, rc::gen::nonEmpty(rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(of)))),
       joined);
 }
 
 rc::Gen<PlainRule> plain_rules() {
   const auto filter = rc::gen::map(
-      rc::gen::pair(topics({"a", "b", "", "+", "%c", "%u", "x%c", "%u-%c", "$S"}), rc::gen::arbitrary<bool>()),
+      rc::gen::pair(topics({"a", "b", "", "+", "%c", "%u", "x%c", "%u-%c", "$S"}),
+                    rc::gen::arbitrary<bool>()),
       [](const std::pair<std::string, bool>& made) { return made.second ? made.first + "/#" : made.first; });
   return rc::gen::build<PlainRule>(
       rc::gen::set(&PlainRule::filter, filter), rc::gen::set(&PlainRule::is_denied),
@@ -285,10 +298,10 @@ rc::Gen<PlainRule> plain_rules() {
 std::string as_patterns(const std::vector<PlainRule>& rules) {
   std::string text;
   for (const PlainRule& rule : rules) {
-    const std::string_view access = rule.is_denied                ? "deny"
-                                    : rule.actions == kPublish    ? "write"
-                                    : rule.actions == kReceive    ? "read"
-                                                                  : "readwrite";
+    const std::string_view access = rule.is_denied             ? "deny"
+                                    : rule.actions == kPublish ? "write"
+                                    : rule.actions == kReceive ? "read"
+                                                               : "readwrite";
     text += "pattern " + std::string(access) + " " + rule.filter + "\n";
   }
   return text;

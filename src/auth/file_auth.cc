@@ -26,7 +26,8 @@ AuthVerdict judge_password(std::string_view user, LoginAnswer answer) {
     case LoginAnswer::kWrong:
       break;
     case LoginAnswer::kTooManyFailures:
-      return refuse(ReasonCode::kConnectionRateExceeded, "too many wrong passwords; try again in some seconds");
+      return refuse(ReasonCode::kConnectionRateExceeded,
+                    "too many wrong passwords; try again in some seconds");
     case LoginAnswer::kBusy:
       return refuse(ReasonCode::kServerBusy, "too many logins wait; try again in some seconds");
   }
@@ -53,7 +54,8 @@ class FileExchange final : public broker::AuthExchange {
     if (const CertifiedUser certified = certified_user(access.settings.user_from, request.proof);
         certified.has_proof) {
       return done(certified.name.empty()
-                      ? refuse(ReasonCode::kNotAuthorized, "the certificate does not have the name that this listener takes for the user")
+                      ? refuse(ReasonCode::kNotAuthorized,
+                               "the certificate does not have the name that this listener takes for the user")
                       : allow(certified.name));
     }
     if (!access.passwords || !request.has_user_name) return done(judge_anonymous(access, request));
@@ -64,14 +66,16 @@ class FileExchange final : public broker::AuthExchange {
 
  private:
   void ask_desk(const ListenerAccess& access, const broker::AuthRequest& request, Done done) {
-    const auto answer = desk_.ask({.table = access.passwords,
-                                   .user = request.user_name,
-                                   .password = request.has_password ? request.password : ByteView{},
-                                   .peer = request.peer,
-                                   .worker = request.worker},
-                                  [user = std::string(request.user_name),
-                                   done](LoginAnswer later) { done(judge_password(user, later)); },
-                                  ticket_);
+    const auto answer = desk_.ask(
+        {.table = access.passwords,
+         .user = request.user_name,
+         .password = request.has_password ? request.password : ByteView{},
+         .peer = request.peer,
+         .worker = request.worker},
+        [user = std::string(request.user_name), done](LoginAnswer later) {
+          done(judge_password(user, later));
+        },
+        ticket_);
     if (answer) done(judge_password(request.user_name, *answer));
   }
 

@@ -44,7 +44,8 @@ std::string line(const std::string& user, const std::string& password) {
 
 // A broker's authentication with one listener "tls"; the pool's answers are waited for.
 struct Door {
-  explicit Door(AccessSettings settings) : Door(std::vector<AccessSettings>{with_name(std::move(settings))}) {}
+  explicit Door(AccessSettings settings)
+      : Door(std::vector<AccessSettings>{with_name(std::move(settings))}) {}
   explicit Door(const std::vector<AccessSettings>& listeners) : access(*Access::load(listeners)) {}
 
   static AccessSettings with_name(AccessSettings settings) {
@@ -75,7 +76,8 @@ struct Door {
   testing::FakeClock clock;
   std::function<void(std::function<void()>)> post;
   AccessInForce access;
-  LoginDesk desk{clock, [this](broker::WorkerIndex, std::function<void()> task) { post(std::move(task)); }, 1};
+  LoginDesk desk{clock, [this](broker::WorkerIndex, std::function<void()> task) { post(std::move(task)); },
+                 1};
   FileAuth auth{access, desk};
 };
 
@@ -167,7 +169,8 @@ TEST(FileAuth, ACertificateCountsOnlyWhereTheListenerTakesIt) {
 TEST(FileAuth, ACertificateWithoutTheNameIsRefused) {
   const broker::PeerProof proof{.has_certificate = true, .common_name = "pump"};
   Door door{AccessSettings{.user_from = UserFrom::kDnsName}};
-  EXPECT_EQ(door.enter({.proof = &proof, .listener_allows_anonymous = true}).code, ReasonCode::kNotAuthorized);
+  EXPECT_EQ(door.enter({.proof = &proof, .listener_allows_anonymous = true}).code,
+            ReasonCode::kNotAuthorized);
 }
 
 TEST(FileAuth, APreSharedKeyStandsForItsIdentity) {
@@ -188,7 +191,8 @@ TEST(FileAuth, WithoutACertificateThePasswordDecides) {
 // ---- the files as a whole ----
 
 TEST(Access, NamesThePlaceOfAFileThatIsNotThere) {
-  const auto access = Access::load({{.password_file = "/nowhere/p", .password_place = "nightjar.toml:7:1: "}});
+  const auto access =
+      Access::load({{.password_file = "/nowhere/p", .password_place = "nightjar.toml:7:1: "}});
   ASSERT_FALSE(access.has_value());
   EXPECT_THAT(access.error().message, HasSubstr("nightjar.toml:7:1: cannot read /nowhere/p: No such file"));
   EXPECT_THAT(access.error().message, HasSubstr("nightjar passwd -c /nowhere/p USER"));

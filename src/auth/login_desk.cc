@@ -72,9 +72,9 @@ LoginDesk::Credentials LoginDesk::credentials_of(const Question& question, const
   append_part(text, as_text(question.password));
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  const bool is_made = HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
-                            reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(),
-                            &size) != nullptr;
+  const bool is_made =
+      HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
+           reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size) != nullptr;
   OPENSSL_cleanse(text.data(), text.size());
   if (!is_made) std::abort();  // nobody may pass for somebody else
   Credentials credentials;

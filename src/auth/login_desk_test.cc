@@ -66,13 +66,14 @@ struct Desk {
   std::unique_ptr<Asked> ask(std::string_view user, std::string_view password,
                              std::string_view peer = "192.0.2.1:1000") {
     auto asked = std::make_unique<Asked>();
-    asked->answer =
-        desk.ask({.table = table, .user = user, .password = as_bytes(password), .peer = peer},
-                 [into = asked.get()](LoginAnswer given) { into->later = given; }, asked->ticket);
+    asked->answer = desk.ask(
+        {.table = table, .user = user, .password = as_bytes(password), .peer = peer},
+        [into = asked.get()](LoginAnswer given) { into->later = given; }, asked->ticket);
     return asked;
   }
   // Waits for the pool if need be.
-  LoginAnswer login(std::string_view user, std::string_view password, std::string_view peer = "192.0.2.1:1000") {
+  LoginAnswer login(std::string_view user, std::string_view password,
+                    std::string_view peer = "192.0.2.1:1000") {
     const auto asked = ask(user, password, peer);
     while (!asked->answer && !asked->later) {
       if (!worker.run_one()) break;

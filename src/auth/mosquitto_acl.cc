@@ -35,8 +35,7 @@ class MosquittoAcl {
     Lines lines(text);
     for (std::string_view line; lines.next(line);) {
       const auto read = read_line(trimmed(line), lines.number());
-      if (!read)
-        return fail(fmt::format("{}:{}: {}", rules_.name_, lines.number(), read.error().message));
+      if (!read) return fail(fmt::format("{}:{}: {}", rules_.name_, lines.number(), read.error().message));
     }
     return std::move(rules_);
   }
@@ -52,7 +51,8 @@ class MosquittoAcl {
   }
 
   Result<void> begin_user(std::string_view name) {
-    if (name.empty()) return fail("\"user\" without a name; lines for anonymous clients stand before the first user");
+    if (name.empty())
+      return fail("\"user\" without a name; lines for anonymous clients stand before the first user");
     section_ = &rules_.by_user_[std::string(name)];
     return {};
   }
@@ -69,8 +69,8 @@ class MosquittoAcl {
     }
     if (topic.empty()) return fail("the topic is missing");
     if (!mqtt::is_valid_utf8(topic) || !mqtt::is_valid_topic_filter(topic)) {
-      return fail(fmt::format("\"{}\" is no topic filter: + and # stand alone between slashes, # at the end",
-                              topic));
+      return fail(
+          fmt::format("\"{}\" is no topic filter: + and # stand alone between slashes, # at the end", topic));
     }
     into->add(topic, rule, substitution);
     ++rules_.size_;

@@ -45,7 +45,8 @@ Result<PasswordTable> PasswordTable::parse(std::string_view text, std::string_vi
     const auto [user, hashed] = **read;
     if (!hashed.starts_with('$')) {
       return wrong(fmt::format(
-          "the password of \"{}\" is not hashed; \"nightjar passwd -U {}\" hashes all that are not", user, name));
+          "the password of \"{}\" is not hashed; \"nightjar passwd -U {}\" hashes all that are not", user,
+          name));
     }
     const auto hash = PasswordHash::parse(hashed);
     if (!hash) return wrong(fmt::format("the password of \"{}\": {}", user, hash.error().message));

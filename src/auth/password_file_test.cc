@@ -12,7 +12,8 @@ using testing::HasSubstr;
 using testing::Not;
 
 const std::string kHash =
-    "$7$101$auWEQKP5lDj59Y9e$VoxLyz1stHVU1V07wUWsYP8wfNp8u9cqSZBA0ouidJz63oTJUzEABVqaEF5rPxyqlncblibR4kSDt0o8Y"
+    "$7$101$auWEQKP5lDj59Y9e$"
+    "VoxLyz1stHVU1V07wUWsYP8wfNp8u9cqSZBA0ouidJz63oTJUzEABVqaEF5rPxyqlncblibR4kSDt0o8Y"
     "KL7Dw==";
 
 std::string problem(const std::string& text) {

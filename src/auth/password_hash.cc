@@ -97,8 +97,8 @@ Result<void> check_argon2id(const std::vector<std::string_view>& fields) {
   const auto costs = argon_costs(fields[3]);
   if (!costs) return fail("the costs of an argon2id hash read m=MEMORY,t=PASSES,p=LANES");
   const auto [memory, passes, lanes] = *costs;
-  if (lanes == 0 || lanes > kArgonLanesMax || passes == 0 || passes > kArgonPassesMax ||
-      memory < 8 * lanes || memory > kArgonMemoryKiBMax) {
+  if (lanes == 0 || lanes > kArgonLanesMax || passes == 0 || passes > kArgonPassesMax || memory < 8 * lanes ||
+      memory > kArgonMemoryKiBMax) {
     return fail(fmt::format("its costs are out of bounds: 8 to {} KiB a lane, 1 to {} passes, 1 to {} lanes",
                             kArgonMemoryKiBMax, kArgonPassesMax, kArgonLanesMax));
   }
@@ -163,9 +163,9 @@ Result<std::string> fresh_salt(std::size_t bytes) {
 
 Result<std::string> make_argon2id(std::string_view password) {
   NJ_TRY(const std::string salt, fresh_salt(kSaltBytes));
-  std::string text(::argon2_encodedlen(kArgonPasses, kArgonMemoryKiB, kArgonLanes, kSaltBytes,
-                                       kArgonHashBytes, Argon2_id),
-                   '\0');
+  std::string text(
+      ::argon2_encodedlen(kArgonPasses, kArgonMemoryKiB, kArgonLanes, kSaltBytes, kArgonHashBytes, Argon2_id),
+      '\0');
   const int status =
       ::argon2id_hash_encoded(kArgonPasses, kArgonMemoryKiB, kArgonLanes, password.data(), password.size(),
                               salt.data(), salt.size(), kArgonHashBytes, text.data(), text.size());

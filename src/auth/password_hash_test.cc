@@ -26,17 +26,21 @@ std::string problem(std::string_view hash) {
 
 // mosquitto_passwd 2.0.11
 constexpr std::string_view kPbkdf2 =
-    "$7$101$auWEQKP5lDj59Y9e$VoxLyz1stHVU1V07wUWsYP8wfNp8u9cqSZBA0ouidJz63oTJUzEABVqaEF5rPxyqlncblibR4kSDt0o8Y"
+    "$7$101$auWEQKP5lDj59Y9e$"
+    "VoxLyz1stHVU1V07wUWsYP8wfNp8u9cqSZBA0ouidJz63oTJUzEABVqaEF5rPxyqlncblibR4kSDt0o8Y"
     "KL7Dw==";
 constexpr std::string_view kPbkdf2OfNothing =
-    "$7$101$XiKyX31T4iTMcfZf$1ODD4j8+KDgeck+swb3YdvE/8JLHxmarF8HQNZvjVM/COQdxtnyYustL/ylcN4IOWWRQ0P1qklH9dO0v3"
+    "$7$101$XiKyX31T4iTMcfZf$1ODD4j8+KDgeck+swb3YdvE/8JLHxmarF8HQNZvjVM/COQdxtnyYustL/"
+    "ylcN4IOWWRQ0P1qklH9dO0v3"
     "Ju9Bw==";
 constexpr std::string_view kPbkdf2OfUmlauts =
-    "$7$101$tEsywSCFVECKoxOS$djmbrTAdsDCPBk6xnySOOZAykw5pDxItcRhiYVvd+UIaQ8DtUF4DiNxPeQ/3Yt8vcmcxRPVYsvzuq0Qhf"
+    "$7$101$tEsywSCFVECKoxOS$djmbrTAdsDCPBk6xnySOOZAykw5pDxItcRhiYVvd+UIaQ8DtUF4DiNxPeQ/"
+    "3Yt8vcmcxRPVYsvzuq0Qhf"
     "Ftj2A==";
 // mosquitto_passwd 2.0.11 -H sha512
 constexpr std::string_view kSha512 =
-    "$6$d1rsd4ZU7yqHUkT3$NkBM/uyHtn9ziXAA1t/izIDW7/NRPCyRulbXJNlR87RVEVySHcj2O+2JgMlW8+r51QGvkuXR3gVFG4kuRr2oY"
+    "$6$d1rsd4ZU7yqHUkT3$NkBM/uyHtn9ziXAA1t/izIDW7/"
+    "NRPCyRulbXJNlR87RVEVySHcj2O+2JgMlW8+r51QGvkuXR3gVFG4kuRr2oY"
     "g==";
 // argon2 of Debian's package: argon2 saltsalt -id -t 2 -m 10 -p 1 -e
 constexpr std::string_view kArgon2id =
@@ -55,8 +59,9 @@ TEST(PasswordHash, VerifiesWhatOtherToolsMade) {
 
 TEST(PasswordHash, RefusesEveryOtherPassword) {
   for (const std::string_view hash : {kPbkdf2, kSha512, kArgon2id, kBcrypt}) {
-    for (const std::string_view wrong : {std::string_view(""), std::string_view("secre"), std::string_view("secrets"),
-                                         std::string_view("Secret"), std::string_view("hunter2\0x", 9)}) {
+    for (const std::string_view wrong :
+         {std::string_view(""), std::string_view("secre"), std::string_view("secrets"),
+          std::string_view("Secret"), std::string_view("hunter2\0x", 9)}) {
       EXPECT_FALSE(verifies(hash, wrong)) << hash << " with " << wrong;
     }
   }
@@ -106,7 +111,8 @@ TEST(PasswordHash, SaysWhatIsWrong) {
       {"$2b$12$short", "bcrypt"},
       {"$2b$31$wZOZkH7kU1EqSK6qwmJaU.QVduIeoNdzt3wLeoUeSGObHgiwN0Etu", "cost is 31"},
   };
-  for (const auto& [text, expected] : cases) EXPECT_THAT(problem(text), HasSubstr(std::string(expected))) << text;
+  for (const auto& [text, expected] : cases)
+    EXPECT_THAT(problem(text), HasSubstr(std::string(expected))) << text;
 }
 
 }  // namespace

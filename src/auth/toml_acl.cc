@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
 
 #include "auth/access_rules.h"
+#include "base/toml.h"
 #include "mqtt/topic.h"
 #include "mqtt/utf8.h"
 
@@ -43,6 +43,8 @@ class TomlAcl {
       NJ_CHECK(read_file(file));
     } catch (const toml::parse_error& error) {
       return wrong(error.source(), std::string(error.description()));
+    } catch (const TomlMisread& misread) {
+      return fail(fmt::format("{}: {}", rules_.name_, misread.what()));
     }
     return std::move(rules_);
   }
@@ -55,9 +57,11 @@ class TomlAcl {
   Result<void> read_file(const toml::table& file) {
     for (const auto& [key, value] : file) {
       if (key.str() != "rule")
-        return wrong(key.source(), fmt::format("unknown key \"{}\"; the file is a list of [[rule]]", key.str()));
+        return wrong(key.source(),
+                     fmt::format("unknown key \"{}\"; the file is a list of [[rule]]", key.str()));
       const toml::array* rules = value.as_array();
-      if (rules == nullptr) return wrong(value.source(), "rules are a list: write [[rule]] with two brackets");
+      if (rules == nullptr)
+        return wrong(value.source(), "rules are a list: write [[rule]] with two brackets");
       for (const toml::node& each : *rules) {
         const toml::table* rule = each.as_table();
         if (rule == nullptr) return wrong(each.source(), "a rule is a table: write [[rule]]");
@@ -94,8 +98,9 @@ class TomlAcl {
     Rule rule{.actions = 0, .line = table.source().begin.line};
     const bool allows = table.contains("allow");
     if (allows == table.contains("deny")) {
-      return wrong(table.source(),
-                   "a rule says either allow or deny: allow = \"publish\", deny = [\"subscribe\", \"receive\"]");
+      return wrong(
+          table.source(),
+          "a rule says either allow or deny: allow = \"publish\", deny = [\"subscribe\", \"receive\"]");
     }
     rule.is_denied = !allows;
     const std::string_view key = allows ? "allow" : "deny";
@@ -103,8 +108,9 @@ class TomlAcl {
     for (const std::string& name : names) {
       const auto action = action_of(name);
       if (!action) {
-        return wrong(table.get(key)->source(),
-                     fmt::format("\"{}\" is none of \"publish\", \"subscribe\", \"receive\" and \"all\"", name));
+        return wrong(
+            table.get(key)->source(),
+            fmt::format("\"{}\" is none of \"publish\", \"subscribe\", \"receive\" and \"all\"", name));
       }
       rule.actions = static_cast<std::uint8_t>(rule.actions | *action);
     }
@@ -112,7 +118,8 @@ class TomlAcl {
   }
 
   // Those that are named; whether anybody is goes into `condition`.
-  Result<std::vector<std::string>> users_of(const toml::table& table, AccessRules::Condition& condition) const {
+  Result<std::vector<std::string>> users_of(const toml::table& table,
+                                            AccessRules::Condition& condition) const {
     using User = AccessRules::Condition::User;
     NJ_TRY(std::vector<std::string> users, texts(table, "users"));
     for (const std::string& user : users) {
@@ -140,9 +147,10 @@ class TomlAcl {
     if (topics.empty()) return wrong(table.source(), "a rule names its topics: topics = [\"plant/#\"]");
     for (const std::string& topic : topics) {
       if (!mqtt::is_valid_utf8(topic) || !mqtt::is_valid_topic_filter(topic)) {
-        return wrong(table.get("topics")->source(),
-                     fmt::format("\"{}\" is no topic filter: + and # stand alone between slashes, # at the end",
-                                 topic));
+        return wrong(
+            table.get("topics")->source(),
+            fmt::format("\"{}\" is no topic filter: + and # stand alone between slashes, # at the end",
+                        topic));
       }
     }
     rule.condition = entered(std::move(condition));

@@ -50,17 +50,17 @@ std::uint32_t TopicRules::child_for(std::uint32_t at, std::string_view level, Su
   const auto next = static_cast<std::uint32_t>(nodes_.size());
   std::uint32_t child = next;
   Node& node = nodes_[at];
-  const bool has_names = substitution == Substitution::kNames && (level.find("%c") != std::string_view::npos ||
-                                                                  level.find("%u") != std::string_view::npos);
+  const bool has_names =
+      substitution == Substitution::kNames &&
+      (level.find("%c") != std::string_view::npos || level.find("%u") != std::string_view::npos);
   if (level == "+") {
     if (node.any == 0) node.any = next;
     child = node.any;
   } else if (has_names) {
     std::vector<Part> parts = parts_of(level);
     const auto is_same = [&parts](const Pattern& other) {
-      return std::equal(
-          parts.begin(), parts.end(), other.parts.begin(), other.parts.end(),
-          [](const Part& a, const Part& b) { return a.kind == b.kind && a.text == b.text; });
+      return std::equal(parts.begin(), parts.end(), other.parts.begin(), other.parts.end(),
+                        [](const Part& a, const Part& b) { return a.kind == b.kind && a.text == b.text; });
     };
     const auto found = std::find_if(node.patterns.begin(), node.patterns.end(), is_same);
     if (found != node.patterns.end()) return found->child;

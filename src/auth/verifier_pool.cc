@@ -8,9 +8,7 @@
 
 namespace nightjar::auth {
 
-unsigned VerifierPool::usual_threads() {
-  return std::clamp(std::thread::hardware_concurrency() / 2, 1U, 4U);
-}
+unsigned VerifierPool::usual_threads() { return std::clamp(std::thread::hardware_concurrency() / 2, 1U, 4U); }
 
 VerifierPool::VerifierPool(unsigned threads) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });

@@ -1,5 +1,5 @@
-// A few threads of low priority for what takes long, passwords above all, with a bounded queue. Any thread may
-// submit; what is submitted runs on a thread of the pool.
+// A few threads of low priority for what takes long, passwords above all, with a bounded queue. Any thread
+// may submit; what is submitted runs on a thread of the pool.
 #pragma once
 
 #include <chrono>
@@ -36,7 +36,8 @@ class VerifierPool {
   // Runs it that much later; at once if too many wait for their time already.
   void submit_after(Clock::duration delay, Job job);
 
-  // One hash takes some 25 ms. Those in the queue need 25 s on one thread, about as long as a CONNECT may take.
+  // One hash takes some 25 ms. Those in the queue need 25 s on one thread, about as long as a CONNECT may
+  // take.
   static constexpr std::size_t kFirstMax = 1024;
   static constexpr std::size_t kSuspectMax = 64;
   // Of those that take nothing, in each lane; they keep their place among the others.

@@ -67,9 +67,9 @@ std::size_t disconnect_unauthorized(Worker& worker,
   }
   for (Connection* connection : found) {
     if (!connection->is_open()) continue;
-    close_connection(state, *connection,
-                     {.code = mqtt::ReasonCode::kNotAuthorized,
-                      .why = "its user was removed or given another password"});
+    close_connection(
+        state, *connection,
+        {.code = mqtt::ReasonCode::kNotAuthorized, .why = "its user was removed or given another password"});
   }
   return found.size();
 }

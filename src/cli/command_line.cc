@@ -71,12 +71,14 @@ constexpr const char* kPasswdExamples =
     "\nExamples:\n"
     "  nightjar passwd -c passwords ann               make the file with one user; asks for the password\n"
     "  nightjar passwd passwords bob                  add a user, or give him another password\n"
-    "  nightjar passwd -b passwords bob s3cret        the password as an argument: other users of this machine "
+    "  nightjar passwd -b passwords bob s3cret        the password as an argument: other users of this "
+    "machine "
     "may see it\n"
     "  echo s3cret | nightjar passwd passwords bob    from a script\n"
     "  nightjar passwd -D passwords bob               take a user out\n"
     "  nightjar passwd -H sha512-pbkdf2 passwords bob so that Mosquitto 2.0 reads it, too\n"
-    "  nightjar passwd -U passwords                   hash the passwords of a file of \"user:password\" lines\n\n"
+    "  nightjar passwd -U passwords                   hash the passwords of a file of \"user:password\" "
+    "lines\n\n"
     "A broker that runs takes the file up with \"nightjar ctl reload\" or SIGHUP; who was taken out or got "
     "another\npassword is disconnected then.\n"
     "Exit status: 0 done, 1 it could not be done; then the file is as it was.\n\n";
@@ -223,11 +225,13 @@ Result<PasswdOptions, int> parse_passwd(int argc, const char* const* argv) {
   app.add_option("file", options.file, "Password file")->type_name("FILE")->required();
   app.add_option("user", options.user, "User name")->type_name("USER");
   app.add_option("password", options.password, "Password, with --batch only")->type_name("PASSWORD");
-  CLI::Option* create = app.add_flag("-c,--create", options.creates, "Make a new file; one that is there is lost");
+  CLI::Option* create =
+      app.add_flag("-c,--create", options.creates, "Make a new file; one that is there is lost");
   CLI::Option* remove = app.add_flag("-D,--delete", options.deletes, "Take the user out");
   CLI::Option* batch =
       app.add_flag("-b,--batch", options.is_batch, "The password is the last argument, nothing is asked");
-  CLI::Option* all = app.add_flag("-U,--upgrade", options.hashes_all, "Hash all plain text passwords of the file");
+  CLI::Option* all =
+      app.add_flag("-U,--upgrade", options.hashes_all, "Hash all plain text passwords of the file");
   std::string hash = "argon2id";
   app.add_option("-H,--hash", hash, "argon2id (default), sha512-pbkdf2, bcrypt or sha512")
       ->type_name("HASH")

@@ -93,8 +93,8 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
-// Readers see the old file or the new one, also after a power cut. Nobody but the owner may read it; the owner
-// stays who it was.
+// Readers see the old file or the new one, also after a power cut. Nobody but the owner may read it; the
+// owner stays who it was.
 Result<void> replace_file(const std::filesystem::path& path, std::string_view text) {
   // Through a symbolic link the file it points to is meant.
   std::error_code error;

@@ -205,7 +205,8 @@ void RunningBroker::take_up(std::shared_ptr<const auth::Access> access) {
     gone += count.value_or(0);
     have_all_answered = have_all_answered && count.has_value();
   }
-  if (gone != 0) log::info(fmt::format("disconnected: {} clients whose users are gone or have another password", gone));
+  if (gone != 0)
+    log::info(fmt::format("disconnected: {} clients whose users are gone or have another password", gone));
   if (have_all_answered) former_access_.clear();
 }
 

@@ -31,10 +31,11 @@ std::string_view anonymous_clients(const ListeningAt& at) {
 
 std::string who_may_enter(const ListeningAt& at, const auth::ListenerAccess& access) {
   std::vector<std::string> who;
-  if (access.settings.user_from != auth::UserFrom::kNone) who.emplace_back("clients with a certificate or key");
+  if (access.settings.user_from != auth::UserFrom::kNone)
+    who.emplace_back("clients with a certificate or key");
   if (access.passwords) {
-    who.push_back(fmt::format("{} of {}", counted(access.passwords->size(), "user"),
-                              access.settings.password_file));
+    who.push_back(
+        fmt::format("{} of {}", counted(access.passwords->size(), "user"), access.settings.password_file));
   }
   if (at.policy->allow_anonymous) who.emplace_back(anonymous_clients(at));
   return who.empty() ? "nobody may enter" : fmt::format("{} may enter", fmt::join(who, ", "));

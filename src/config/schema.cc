@@ -232,9 +232,11 @@ std::vector<Slot> proxy_keys(ProxyConfig& proxy) {
 std::vector<Slot> auth_keys(AuthConfig& auth) {
   return {
       key("password_file", auth.password_file, text(),
-          "Users with their passwords, one \"user:hash\" a line; \"nightjar passwd\" makes it, Mosquitto's will do."),
+          "Users with their passwords, one \"user:hash\" a line; \"nightjar passwd\" makes it, Mosquitto's "
+          "will do."),
       key("acl_file", auth.acl_file, text(),
-          "Who may publish, subscribe and receive what: rules in TOML if the name ends in .toml, else lines as "
+          "Who may publish, subscribe and receive what: rules in TOML if the name ends in .toml, else lines "
+          "as "
           "Mosquitto reads them. None: everybody who is in may do everything."),
   };
 }

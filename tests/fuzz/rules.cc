@@ -1,5 +1,5 @@
-// Files of rules in Mosquitto's language. Input: a topic or filter, a line break, the file. No text breaks the
-// reader, and decisions keep to what must hold whatever the rules are. Nightjar's own are read by toml++.
+// Files of rules in Mosquitto's language. Input: a topic or filter, a line break, the file. No text breaks
+// the reader, and decisions keep to what must hold whatever the rules are. Nightjar's own are read by toml++.
 #include <string_view>
 
 #include "auth/access_rules.h"

@@ -41,8 +41,7 @@ void log_refusal(WorkerState& worker, Connection& connection, const AuthVerdict&
   if (is_new_second) {
     worker.refusals_since = worker.now;
     if (worker.refusals > kLinesPerSecond) {
-      log::warn("more logins refused",
-                {{"count", std::to_string(worker.refusals - kLinesPerSecond)}});
+      log::warn("more logins refused", {{"count", std::to_string(worker.refusals - kLinesPerSecond)}});
     }
     worker.refusals = 0;
   }
