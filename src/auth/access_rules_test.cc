@@ -222,6 +222,10 @@ TEST(TomlAcl, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(problem("[[rule]]\nallow=\"all\"\ntopics=\"a\"\nusers=[\"*\",\"b\"]"),
               HasSubstr("stands alone"));
   EXPECT_THAT(problem("[[rule]"), HasSubstr("acl.toml:1:"));
+  // toml++ asserts on these.
+  EXPECT_THAT(problem("[[=]]"), HasSubstr("acl.toml: this is no TOML"));
+  EXPECT_THAT(problem("[\n]"), HasSubstr("acl.toml: this is no TOML"));
+  EXPECT_THAT(problem("users = [}}"), HasSubstr("acl.toml: this is no TOML"));
 }
 
 TEST(Glob, StarStandsForAnyText) {

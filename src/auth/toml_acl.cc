@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
 
 #include "auth/access_rules.h"
+#include "base/toml.h"
 #include "mqtt/topic.h"
 #include "mqtt/utf8.h"
 
@@ -43,6 +43,8 @@ class TomlAcl {
       NJ_CHECK(read_file(file));
     } catch (const toml::parse_error& error) {
       return wrong(error.source(), std::string(error.description()));
+    } catch (const TomlMisread& misread) {
+      return fail(fmt::format("{}: {}", rules_.name_, misread.what()));
     }
     return std::move(rules_);
   }

@@ -110,6 +110,8 @@ struct WorkerState {
   std::unique_ptr<Timer> sys_timer;
   std::unique_ptr<Timer> housekeeping;
   MonoTime started{};
+  MonoTime refusals_since{};  // logins refused within this second, for the log
+  std::uint32_t refusals = 0;
   std::unique_ptr<SysTopics> sys_topics;
 
   // Scratch space of one call, kept for its capacity.

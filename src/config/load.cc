@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -11,6 +10,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/toml.h"
 #include "broker/ids.h"
 #include "config/schema.h"
 #include "config/suggest.h"
@@ -113,6 +113,8 @@ class Loader {
       read_file(file);
     } catch (const toml::parse_error& error) {
       add(place_of(error.source()), std::string(error.description()));
+    } catch (const TomlMisread& misread) {
+      return tl::make_unexpected(Problems{fmt::format("{}: {}", name_, misread.what())});
     }
     if (problems_.empty()) return std::move(config_);
     std::stable_sort(problems_.begin(), problems_.end(),

@@ -53,6 +53,10 @@ TEST(Load, AnEmptyFileGivesTheDefaults) {
   EXPECT_EQ(config->limits.packet_bytes_max, broker::ListenerPolicy{}.packet_bytes_max);
 }
 
+TEST(Load, SaysSoWhereTomlPlusPlusAsserts) {
+  EXPECT_THAT(problems("[[=]]"), ElementsAre(HasSubstr("nightjar.toml: this is no TOML")));
+}
+
 TEST(Load, EveryKeyReachesItsField) {
   const auto config = load_file(source_dir() + "/testdata/full.toml");
   ASSERT_TRUE(config.has_value()) << config.error().front();

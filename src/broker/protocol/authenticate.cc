@@ -34,6 +34,25 @@ Outcome choose_client_id(Connection& connection, const std::string& name) {
                          "the client id does not begin as it has to (client_id_prefix)"};
 }
 
+// Whoever guesses passwords fills the log with a few lines a second, not with thousands.
+void log_refusal(WorkerState& worker, Connection& connection, const AuthVerdict& verdict) {
+  constexpr std::uint32_t kLinesPerSecond = 10;
+  const bool is_new_second = worker.now - worker.refusals_since >= Duration::seconds(1);
+  if (is_new_second) {
+    worker.refusals_since = worker.now;
+    if (worker.refusals > kLinesPerSecond) {
+      log::warn("more logins refused", {{"count", std::to_string(worker.refusals - kLinesPerSecond)}});
+    }
+    worker.refusals = 0;
+  }
+  if (++worker.refusals > kLinesPerSecond) return;
+  const PendingConnect& request = *connection.connect;
+  log::warn("login refused", {{"client", request.client_id},
+                              {"user", request.user_name},
+                              {"peer", connection.transport().peer()},
+                              {"reason", verdict.reason}});
+}
+
 }  // namespace
 
 void begin_authentication(WorkerState& worker, Connection& connection) {
@@ -73,10 +92,7 @@ void on_verdict(Connection& connection, AuthVerdict verdict) {
   PendingConnect& request = *connection.connect;
   switch (verdict.kind) {
     case AuthVerdict::Kind::kRefuse:
-      log::warn("login refused", {{"client", request.client_id},
-                                  {"user", request.user_name},
-                                  {"peer", connection.transport().peer()},
-                                  {"reason", verdict.reason}});
+      log_refusal(worker, connection, verdict);
       refuse_connection(worker, connection, verdict.code, verdict.reason);
       return;
     case AuthVerdict::Kind::kContinue:
