@@ -74,6 +74,13 @@ constexpr const char* kStoreExamples =
     "All but backup want the broker stopped. Nothing but repair changes anything.\n"
     "Exit status: 0 done and nothing wrong, 1 something is damaged or lost, 2 it could not be done.\n\n";
 
+constexpr const char* kImportExamples =
+    "\nExamples:\n"
+    "  nightjar import /etc/mosquitto/mosquitto.conf -o nightjar.toml\n"
+    "  nightjar import mosquitto.conf /var/lib/mosquitto/mosquitto.db -o nightjar.toml --data /var/lib/nightjar\n\n"
+    "Stop Mosquitto first: it writes its mosquitto.db when it ends.\n"
+    "Exit status: 0 done, 1 it could not be done, 3 the mosquitto.conf is wrong.\n\n";
+
 constexpr const char* kPasswdExamples =
     "\nExamples:\n"
     "  nightjar passwd -c passwords ann               make the file with one user; asks for the password\n"
@@ -229,6 +236,23 @@ Result<StoreOptions, int> parse_store(int argc, const char* const* argv) {
       ->type_name("DIR")
       ->required();
   app.parse_complete_callback([&] { options.command = app.get_subcommands().front()->get_name(); });
+  return parse(app, argc, argv, options);
+}
+
+Result<ImportOptions, int> parse_import(int argc, const char* const* argv) {
+  ImportOptions options;
+  CLI::App app{"Writes Nightjar's configuration, and its data, out of Mosquitto's.", "nightjar import"};
+  app.footer(kImportExamples);
+  app.add_option("files", options.files, "mosquitto.conf [mosquitto.db] [dynamic-security.json]")
+      ->type_name("FILE")
+      ->required()
+      ->expected(1, 3);
+  app.add_option("-o,--output", options.output, "Configuration file to write; it must not be there")
+      ->type_name("FILE")
+      ->required();
+  app.add_option("--data", options.data_dir, "Data directory to make; it may be there if it is empty")
+      ->type_name("DIR");
+  app.add_flag("--without-bridges", options.is_without_bridges, "Leave bridges out");
   return parse(app, argc, argv, options);
 }
 

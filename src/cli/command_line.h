@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "auth/password_hash.h"
 #include "base/result.h"
@@ -67,11 +68,19 @@ struct PasswdOptions {
   std::uint32_t rounds = 0;  // of kPbkdf2Sha512; 0: as many as are advised
 };
 
+struct ImportOptions {
+  std::vector<std::string> files;  // mosquitto.conf, mosquitto.db, dynamic-security.json
+  std::string output;
+  std::string data_dir;  // empty: what the configuration says
+  bool is_without_bridges = false;
+};
+
 // argv[0] is the subcommand's name. The error is the exit status of a process that is done: 0 after help.
 Result<ServeOptions, int> parse_serve(int argc, const char* const* argv);
 Result<ServeOptions, int> parse_check(int argc, const char* const* argv);
 Result<CtlOptions, int> parse_ctl(int argc, const char* const* argv);
 Result<DoctorOptions, int> parse_doctor(int argc, const char* const* argv);
+Result<ImportOptions, int> parse_import(int argc, const char* const* argv);
 Result<StoreOptions, int> parse_store(int argc, const char* const* argv);
 Result<PasswdOptions, int> parse_passwd(int argc, const char* const* argv);
 

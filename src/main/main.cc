@@ -10,6 +10,7 @@
 #include "cli/check.h"
 #include "cli/ctl.h"
 #include "cli/doctor.h"
+#include "cli/import.h"
 #include "cli/passwd.h"
 #include "cli/pub.h"
 #include "cli/serve.h"
@@ -24,6 +25,7 @@ using nightjar::cli::run_bench;
 using nightjar::cli::run_check;
 using nightjar::cli::run_ctl;
 using nightjar::cli::run_doctor;
+using nightjar::cli::run_import;
 using nightjar::cli::run_passwd;
 using nightjar::cli::run_pub;
 using nightjar::cli::run_serve;
@@ -47,6 +49,7 @@ constexpr std::array kCommands{
     Command{"passwd", "make and change password files", run_passwd},
     Command{"store", "check, repair, show and back up what a broker keeps", run_store},
     Command{"tls", "make certificates, and say what clients object to", run_tls},
+    Command{"import", "take over Mosquitto's configuration, messages and sessions", run_import},
     Command{"doctor", "check what on this machine limits a broker", run_doctor},
 };
 
