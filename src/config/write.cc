@@ -29,7 +29,8 @@ std::string quoted(std::string_view text) {
 
 // A value that no file may say becomes the nearest that one may: `differences` shows it.
 Value within(const Shape& shape, Value value) {
-  const bool is_amount = shape.kind == Kind::kNumber || shape.kind == Kind::kSize || shape.kind == Kind::kDuration;
+  const bool is_amount =
+      shape.kind == Kind::kNumber || shape.kind == Kind::kSize || shape.kind == Kind::kDuration;
   if (!is_amount) return value;
   const std::int64_t amount = std::get<std::int64_t>(value);
   if (shape.never != 0 && amount == shape.never) return value;
