@@ -77,7 +77,8 @@ constexpr const char* kStoreExamples =
 constexpr const char* kImportExamples =
     "\nExamples:\n"
     "  nightjar import /etc/mosquitto/mosquitto.conf -o nightjar.toml\n"
-    "  nightjar import mosquitto.conf /var/lib/mosquitto/mosquitto.db -o nightjar.toml --data /var/lib/nightjar\n\n"
+    "  nightjar import mosquitto.conf /var/lib/mosquitto/mosquitto.db -o nightjar.toml --data "
+    "/var/lib/nightjar\n\n"
     "Stop Mosquitto first: it writes its mosquitto.db when it ends.\n"
     "Exit status: 0 done, 1 it could not be done, 3 the mosquitto.conf is wrong.\n\n";
 

@@ -120,7 +120,8 @@ class Import {
     std::set<std::string_view> seen;
     for (const mosquitto::StoredClient& client : from_.clients) {
       if (client.expiry_interval_s == 0) continue;  // its session ended with its connection
-      if (client.id.empty() || client.id.find('\0') != std::string_view::npos || !seen.insert(client.id).second) {
+      if (client.id.empty() || client.id.find('\0') != std::string_view::npos ||
+          !seen.insert(client.id).second) {
         ++done_.unusable;
       } else if (client.expires_s != 0 && ours(client.expires_s) <= target_.now) {
         ++done_.expired_sessions;
@@ -130,8 +131,8 @@ class Import {
     }
   }
 
-  // Mosquitto routes a QoS 2 message when its publisher releases it, Nightjar when it comes, and the publisher
-  // will not send it again: so it goes to the queues now.
+  // Mosquitto routes a QoS 2 message when its publisher releases it, Nightjar when it comes, and the
+  // publisher will not send it again: so it goes to the queues now.
   void add_not_released(std::unordered_map<std::string_view, Messages>& messages,
                         const std::unordered_map<std::string_view, Subscriptions>& subscriptions) {
     for (const mosquitto::ClientMessage& from : from_.client_messages) {
@@ -146,8 +147,8 @@ class Import {
             qos = std::max(qos.value_or(0), std::min(each->qos, from.qos));
         }
         if (!qos) continue;
-        routed_.push_back(std::make_unique<mosquitto::ClientMessage>(mosquitto::ClientMessage{
-            .client_id = client, .message_id = from.message_id, .qos = *qos}));
+        routed_.push_back(std::make_unique<mosquitto::ClientMessage>(
+            mosquitto::ClientMessage{.client_id = client, .message_id = from.message_id, .qos = *qos}));
         messages[client].push_back(routed_.back().get());
       }
       if (!incoming->retain()) continue;
@@ -169,14 +170,14 @@ class Import {
     const auto listener = target_.listeners.find(client.listener_port);
     const bool has_left = client.expires_s != 0;
     const MonoTime left = has_left ? ours(client.expires_s - client.expiry_interval_s) : target_.now;
-    changes_.put(Table::kSessions, broker::session_key(shard, client.id, 'h'),
-                 broker::write_session(
-                     {.queue = queue.id,
-                      .expiry_s = client.expiry_interval_s,
-                      .user_name = std::string(client.user_name),
-                      .listener = listener == target_.listeners.end() ? "" : listener->second,
-                      .left = left},
-                     clock_));
+    changes_.put(
+        Table::kSessions, broker::session_key(shard, client.id, 'h'),
+        broker::write_session({.queue = queue.id,
+                               .expiry_s = client.expiry_interval_s,
+                               .user_name = std::string(client.user_name),
+                               .listener = listener == target_.listeners.end() ? "" : listener->second,
+                               .left = left},
+                              clock_));
     for (const mosquitto::StoredSubscription* each : subscriptions) put_subscription(shard, *each);
     PacketIdsRecord ids{.waiting_from = 1, .last_id = client.last_packet_id};
     put_queue(queue, messages, ids);
@@ -239,7 +240,8 @@ class Import {
       mqtt::PropertyWalk walk(properties->empty() ? ByteView{} : properties->raw);
       mqtt::PropertyItem item;
       while (walk.next(item)) {
-        if (item.id == mqtt::PropertyId::kSubscriptionIdentifier) entry.subscription_ids.push_back(item.number);
+        if (item.id == mqtt::PropertyId::kSubscriptionIdentifier)
+          entry.subscription_ids.push_back(item.number);
       }
     }
     return entry;
@@ -280,7 +282,8 @@ ImportedState import_state(const mosquitto::Persistence& from, const ImportTarge
 
 Result<void> write_data_dir(const fs::path& directory, const broker::Changes& changes) {
   std::error_code error;
-  if (fs::exists(directory, error) && (!fs::is_directory(directory, error) || !fs::is_empty(directory, error))) {
+  if (fs::exists(directory, error) &&
+      (!fs::is_directory(directory, error) || !fs::is_empty(directory, error))) {
     return fail(fmt::format("{} is not an empty directory: give one with --data that is empty or not there",
                             directory.string()));
   }

@@ -92,9 +92,8 @@ class Reader {
     found_.format = file_.u32();
     if (!file_.is_good()) return damaged(file_.offset(), "it ends within its header");
     if (found_.format < kOldestFormat || found_.format > kNewestFormat) {
-      return damaged(kMagic.size() + 4,
-                     fmt::format("it has the format {}, and only {} and {} can be read", found_.format,
-                                 kOldestFormat, kNewestFormat));
+      return damaged(kMagic.size() + 4, fmt::format("it has the format {}, and only {} and {} can be read",
+                                                    found_.format, kOldestFormat, kNewestFormat));
     }
     while (!file_.at_end()) {
       const std::size_t begin = file_.offset();
@@ -235,8 +234,8 @@ class Reader {
     }
     for (const ClientMessage& each : found_.client_messages) {
       if (!is_known(each.message_id) && each.state != MessageState::kReleased)
-        return damaged(bytes_.size(),
-                       fmt::format("message {} of client \"{}\" is missing", each.message_id, each.client_id));
+        return damaged(bytes_.size(), fmt::format("message {} of client \"{}\" is missing", each.message_id,
+                                                  each.client_id));
     }
     return {};
   }

@@ -1,6 +1,6 @@
-// Reads a mosquitto.db, the file that Mosquitto keeps its state in (formats 5 and 6, of Mosquitto 1.6 and 2.x),
-// as written on a machine with the lowest byte first. The bytes come from outside: nothing is taken from beyond
-// them, and what is not as it should be ends the reading with its offset. Pure.
+// Reads a mosquitto.db, the file that Mosquitto keeps its state in (formats 5 and 6, of Mosquitto 1.6
+// and 2.x), as written on a machine with the lowest byte first. The bytes come from outside: nothing is taken
+// from beyond them, and what is not as it should be ends the reading with its offset. Pure.
 #pragma once
 
 #include <cstdint>
