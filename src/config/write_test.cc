@@ -8,6 +8,7 @@
 #include "config/difference.h"
 #include "config/load.h"
 #include "config/mosquitto/load.h"
+#include "config/schema.h"
 
 namespace nightjar::config {
 namespace {
