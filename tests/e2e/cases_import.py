@@ -1,6 +1,7 @@
 """`nightjar import`: what Debian's mosquitto kept arrives by Nightjar."""
 import shutil
 import signal
+import socket
 
 from harness import BINARY, HOST, case, expect, expect_equal, free_port
 
@@ -100,3 +101,57 @@ def damaged(case):
     expect_equal(process.finish(), 1, "exit status")
     expect("cut.db: at byte" in process.transcript(), process.transcript())
     expect(not output.exists() and not data.exists(), "something was written")
+
+
+def dial(port, client_id):
+    """A 3.1.1 connection that keeps its session, and the CONNACK."""
+    stream = socket.create_connection((HOST, port), 10)
+    name = client_id.encode()
+    body = b"\0\x04MQTT\x04\0\0\x3c" + len(name).to_bytes(2, "big") + name
+    stream.sendall(bytes([0x10, len(body)]) + body)
+    return stream, exactly(stream, 4)
+
+
+def exactly(stream, size):
+    got = b""
+    while len(got) < size:
+        some = stream.recv(size - len(got))
+        expect(some, f"the connection ended behind {got!r}")
+        got += some
+    return got
+
+
+@case("import/what is in flight goes on where it was")
+def in_flight(case):
+    port = free_port()
+    broker, conf = mosquitto(case, port)
+    keeper, _ = dial(port, "keeper")
+    keeper.sendall(b"\x82\x08\0\x01\0\x03f/#\x02")
+    exactly(keeper, 5)
+    pusher, _ = dial(port, "pusher")
+    pusher.sendall(b"\x32\x08\0\x03f/1\0\x01A" + b"\x34\x08\0\x03f/2\0\x02B")
+    exactly(pusher, 8)
+    pusher.sendall(b"\x62\x02\0\x02")
+    exactly(pusher, 4)
+    pusher.sendall(b"\x34\x08\0\x03f/3\0\x03C")
+    expect_equal(exactly(pusher, 4), b"\x50\x02\0\x03", "PUBREC of what is not released")
+    exactly(keeper, 20)
+    keeper.sendall(b"\x50\x02\0\x02")
+    expect_equal(exactly(keeper, 4), b"\x62\x02\0\x02", "PUBREL")
+    keeper.close()
+    pusher.close()
+    ended(broker)
+    output, data = case.directory() / "nightjar.toml", case.directory() / "data"
+    run_import(case, conf, conf.with_suffix(".db"), "-o", output, "--data", data)
+    served = case.spawn([BINARY, "serve", "-c", output], "nightjar")
+    served.wait_line("listening on")
+    keeper, connack = dial(port, "keeper")
+    expect_equal(connack, b"\x20\x02\x01\0", "session present")
+    expect_equal(exactly(keeper, 24), b"\x3a\x08\0\x03f/1\0\x01A" + b"\x62\x02\0\x02" + b"\x34\x08\0\x03f/3\0\x03C",
+                 "the repeated PUBLISH, the PUBREL, and what its publisher had not released")
+    pusher, connack = dial(port, "pusher")
+    expect_equal(connack, b"\x20\x02\x01\0", "session present")
+    pusher.sendall(b"\x62\x02\0\x03")
+    expect_equal(exactly(pusher, 4), b"\x70\x02\0\x03", "PUBCOMP")
+    keeper.close()
+    pusher.close()
