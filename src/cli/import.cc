@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -49,6 +50,13 @@ struct Written {
   std::vector<std::string> differing;  // lines of the report
 };
 
+// Which has none.
+bool is_port_of_unix_socket(const config::Config& config, std::string_view key) {
+  return std::any_of(config.listeners.begin(), config.listeners.end(), [key](const auto& listener) {
+    return !listener.unix_path.empty() && key == config::key_of(listener, "port");
+  });
+}
+
 Result<Written, config::Problems> native_form(const config::Config& config, const ImportOptions& options) {
   const std::string header = fmt::format(
       "Nightjar's configuration, written by \"nightjar import {}\".\n"
@@ -58,6 +66,7 @@ Result<Written, config::Problems> native_form(const config::Config& config, cons
   for (std::string& line : config::unsayable(config)) written.differing.push_back(std::move(line));
   NJ_TRY(const config::Config back, config::load_text(written.text, options.output));
   for (const config::Change& change : config::differences(config, back)) {
+    if (is_port_of_unix_socket(config, change.key)) continue;
     written.differing.push_back(
         fmt::format("{}: {} becomes {}", change.key, change.from, change.to.empty() ? "nothing" : change.to));
   }

@@ -136,6 +136,14 @@ std::vector<std::string> unsayable(const Config& config) {
     lines.emplace_back(
         "acl_file: a user name that nobody proved counts as anonymous; Mosquitto's rules for it applied");
   for (const ListenerConfig& listener : config.listeners) {
+    const std::string_view address = std::string_view(listener.address).substr(0, listener.address.find('%'));
+    const bool is_name = address != "*" && address != "localhost" && !listener.is_left_out &&
+                         address.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos;
+    if (is_name)
+      lines.push_back(
+          fmt::format("listener {}: write the address of \"{}\" instead of its name; Nightjar's own "
+                      "configuration takes no host names",
+                      name_of(listener), address));
     if (listener.is_left_out) lines.push_back(fmt::format("listener {} is left out", name_of(listener)));
   }
   return lines;

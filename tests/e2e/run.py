@@ -5,7 +5,7 @@
     run.py -k PATTERN    cases whose name contains PATTERN
     run.py -l            the names
 
-Needs mosquitto-clients, libpaho-mqtt-dev, python3-paho-mqtt, nodejs and npm. The last line is `N passed, N failed`, with
+Needs mosquitto, mosquitto-clients, libpaho-mqtt-dev, python3-paho-mqtt, nodejs and npm. The last line is `N passed, N failed`, with
 `, N skipped` behind it if there were any; a failing case is named, with the output of every client that took part, and
 so is a skipped one, with the reason.
 """
@@ -19,6 +19,7 @@ import cases_abuse  # noqa: F401  each module registers its cases
 import cases_access  # noqa: F401
 import cases_agents  # noqa: F401
 import cases_disk_full  # noqa: F401
+import cases_import  # noqa: F401
 import cases_mosquitto  # noqa: F401
 import cases_mosquitto_conf  # noqa: F401
 import cases_nightjar  # noqa: F401
