@@ -187,4 +187,4 @@ COMMANDS = {
     "paho_python": lambda: [sys.executable, "-u", AGENTS / "paho_python.py"],
     "mqttjs": mqttjs,
 }
-COMMANDS.update({f"{kind}_ws": over_websocket(COMMANDS[kind]) for kind in ("paho_python", "mqttjs")})
+COMMANDS.update({f"{kind}_ws": over_websocket(COMMANDS[kind]) for kind in ("paho_c_sync", "paho_c_async", "paho_python", "mqttjs")})
