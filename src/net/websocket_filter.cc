@@ -1,13 +1,53 @@
 #include "net/websocket_filter.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "mqtt/utf8.h"
+#include "mqtt/varint.h"
 #include "net/passing_bytes.h"
 
 namespace nightjar::net {
 namespace {
+
+// The bytes of the packet that `plain` begins with; all of it when that is a part of one or something else.
+std::size_t first_packet_bytes(ByteView plain) {
+  const mqtt::Varint remaining = mqtt::read_varint(plain.subspan(1));
+  if (remaining.state != mqtt::VarintState::kComplete) return plain.size();
+  return std::min(plain.size(), 1 + remaining.size + remaining.value);
+}
+
+// Packets in frames with a header of two bytes, which a flood is made of. They are copied by whole blocks.
+constexpr std::size_t kShortPacketBytesMax = 125;
+constexpr std::size_t kBlockBytes = 32;
+constexpr std::size_t kBlocksBytesMax = 128;  // of a short packet
+constexpr std::size_t kShortRunBytesMax = 4096;
+static_assert(kBlocksBytesMax >= kShortPacketBytesMax && kBlocksBytesMax % kBlockBytes == 0);
+
+// Writes frames of the short packets that `plain` begins with; returns how many bytes of it. Leaves the last
+// few, behind which there is no whole block to copy.
+std::size_t write_short_packets(ByteBuffer& wire, ByteView plain) {
+  const std::size_t run_bytes = std::min(plain.size(), kShortRunBytesMax);
+  const std::byte* from = plain.data();
+  const std::byte* const end = from + run_bytes;
+  // No header is longer than its packet, and the blocks of the last one may pass its end.
+  std::byte* const begin = wire.prepare(2 * run_bytes + kBlocksBytesMax);
+  std::byte* to = begin;
+  while (end - from >= static_cast<std::ptrdiff_t>(kBlocksBytesMax)) {
+    const std::size_t packet_bytes = 2 + std::to_integer<std::size_t>(from[1]);
+    if (packet_bytes > kShortPacketBytesMax) break;
+    to[0] = std::byte{0x82};  // FIN and the opcode
+    to[1] = static_cast<std::byte>(packet_bytes);
+    to += 2;
+    for (std::size_t at = 0; at < packet_bytes; at += kBlockBytes)
+      std::memcpy(to + at, from + at, kBlockBytes);
+    to += packet_bytes;
+    from += packet_bytes;
+  }
+  wire.commit(static_cast<std::size_t>(to - begin));
+  return static_cast<std::size_t>(from - plain.data());
+}
 
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
 
@@ -179,10 +219,19 @@ ByteView WebSocketFilter::next_plain() { return PassingBytes::hand_out(plain_); 
 void WebSocketFilter::send(ByteView plain) {
   if (is_closed_ || rules_ != nullptr) return;
   while (!plain.empty()) {
-    const ByteView part = plain.first(std::min(plain.size(), kFrameBytesMax));
+    if (plain.size() > kBlocksBytesMax) plain = plain.subspan(write_short_packets(wire_, plain));
+    const std::size_t packet_bytes = first_packet_bytes(plain);
+    send_frames(plain.first(packet_bytes));
+    plain = plain.subspan(packet_bytes);
+  }
+}
+
+void WebSocketFilter::send_frames(ByteView packet) {
+  while (!packet.empty()) {
+    const ByteView part = packet.first(std::min(packet.size(), kFrameBytesMax));
     write_websocket_header(wire_, WebSocketOpcode::kBinary, part.size());
     wire_.append(part);
-    plain = plain.subspan(part.size());
+    packet = packet.subspan(part.size());
   }
 }
 

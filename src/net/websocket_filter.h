@@ -1,6 +1,8 @@
 // MQTT over WebSocket on the server's side: one connection's handshake, frames and close. Payloads are handed
-// on as they come, however large the frame; those of many frames in one read are one run of bytes, and what
-// the core says in one turn is one frame. Lives on its connection's worker.
+// on as they come, however large the frame; those of many frames in one read are one run of bytes. Each
+// packet of the core is a frame of its own, although a frame may hold many [MQTT-6.0.0-2]: clients such as
+// Paho C take a packet from a frame and then wait at the socket for the next, even when they have it already.
+// Lives on its connection's worker.
 #pragma once
 
 #include <array>
@@ -27,6 +29,7 @@ class WebSocketFilter final : public StreamFilter {
   [[nodiscard]] bool receive(ByteView wire) override;
   ByteView next_plain() override;
   [[nodiscard]] bool has_plain() const override { return !plain_.empty(); }
+  // Whole packets, as the core says them in one turn.
   void send(ByteView plain) override;
   void finish() override;
   ByteBuffer& wire() override { return wire_; }
@@ -46,6 +49,7 @@ class WebSocketFilter final : public StreamFilter {
   bool answer_close(ByteView payload);
   void pong(ByteView payload);
   bool fail(WebSocketCloseCode code);
+  void send_frames(ByteView packet);
   void write_close(WebSocketCloseCode code);
 
   std::shared_ptr<const WebSocketRules> rules_;  // null: the handshake is over

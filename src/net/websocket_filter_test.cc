@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "mqtt/varint.h"
+
 namespace nightjar::net {
 namespace {
 
@@ -180,25 +182,77 @@ RC_GTEST_PROP(WebSocketFilterProperty, RandomFramesInRandomPiecesGiveTheSameStre
   RC_ASSERT(talk.plain == expected);
 }
 
-TEST_F(WebSocketFilterTest, WhatOneTurnSaysIsOneFrame) {
-  filter.send(as_bytes("CONNACK and more"));
-  EXPECT_EQ(as_text(filter.wire().view()), answered(kFin | 0x2, "CONNACK and more"));
+// A packet with a body of `bytes`.
+std::string packet(char first_byte, std::size_t bytes) {
+  ByteBuffer out;
+  out.append(std::string_view(&first_byte, 1));
+  mqtt::append_varint(out, static_cast<std::uint32_t>(bytes));
+  return std::string(as_text(out.view())) + std::string(bytes, first_byte);
 }
 
-TEST_F(WebSocketFilterTest, LongOutputComesInSeveralFrames) {
-  const std::string text(2 * WebSocketFilter::kFrameBytesMax + 5, 'x');
-  filter.send(as_bytes(text));
-  ByteView rest = filter.wire().view();
-  std::vector<std::size_t> sizes;
-  while (!rest.empty()) {
+// What is in each frame of `wire`, a server's.
+std::vector<std::string> payloads_of(ByteView wire) {
+  std::vector<std::string> payloads;
+  while (!wire.empty()) {
     WebSocketFrameHeader header;
-    ASSERT_EQ(read_websocket_header(rest, header), WebSocketHeaderState::kComplete);
+    EXPECT_EQ(read_websocket_header(wire, header), WebSocketHeaderState::kComplete);
     EXPECT_FALSE(header.is_masked);
-    sizes.push_back(header.payload_bytes);
-    rest = rest.subspan(header.bytes + header.payload_bytes);
+    EXPECT_EQ(header.opcode, WebSocketOpcode::kBinary);
+    if (header.bytes + header.payload_bytes > wire.size()) break;
+    payloads.emplace_back(as_text(wire.subspan(header.bytes, header.payload_bytes)));
+    wire = wire.subspan(header.bytes + header.payload_bytes);
   }
-  EXPECT_EQ(sizes,
-            (std::vector<std::size_t>{WebSocketFilter::kFrameBytesMax, WebSocketFilter::kFrameBytesMax, 5}));
+  EXPECT_TRUE(wire.empty());
+  return payloads;
+}
+
+TEST_F(WebSocketFilterTest, EachPacketIsAFrame) {
+  const std::vector<std::string> packets{packet(0x20, 2),      packet('\xD0', 0),    packet(0x30, 122),
+                                         packet(0x30, 123),    packet(0x30, 127),    packet(0x30, 128),
+                                         packet(0x30, 16'383), packet(0x30, 16'384), packet('\xE0', 0)};
+  std::string all;
+  for (const std::string& one : packets) all += one;
+  filter.send(as_bytes(all));
+  EXPECT_EQ(payloads_of(filter.wire().view()), packets);
+}
+
+RC_GTEST_PROP(WebSocketFilterProperty, EachPacketOfALongTurnIsAFrame, ()) {
+  // Short ones for the most part, with runs of those that are as long as a short one can be.
+  const auto sizes = *rc::gen::container<std::vector<std::size_t>>(
+      400, rc::gen::weightedOneOf<std::size_t>({{20, rc::gen::inRange<std::size_t>(0, 130)},
+                                                {5, rc::gen::inRange<std::size_t>(120, 124)},
+                                                {1, rc::gen::inRange<std::size_t>(0, 20'000)}}));
+  std::vector<std::string> packets;
+  std::string all;
+  for (const std::size_t size : sizes) {
+    packets.push_back(packet(static_cast<char>(size), size));
+    all += packets.back();
+  }
+  Talk talk;
+  talk.open();
+  talk.filter.send(as_bytes(all));
+  RC_ASSERT(payloads_of(talk.filter.wire().view()) == packets);
+}
+
+TEST_F(WebSocketFilterTest, ALongPacketComesInSeveralFramesAndTheNextInItsOwn) {
+  const std::string text = packet(0x30, 2 * WebSocketFilter::kFrameBytesMax + 1);
+  ASSERT_EQ(text.size(), 2 * WebSocketFilter::kFrameBytesMax + 5);
+  filter.send(as_bytes(text + packet(0x40, 2)));
+  const std::vector<std::string> payloads = payloads_of(filter.wire().view());
+  EXPECT_THAT(payloads, testing::ElementsAre(testing::SizeIs(WebSocketFilter::kFrameBytesMax),
+                                             testing::SizeIs(WebSocketFilter::kFrameBytesMax),
+                                             testing::SizeIs(5), packet(0x40, 2)));
+  EXPECT_EQ(payloads[0] + payloads[1] + payloads[2], text);
+}
+
+TEST_F(WebSocketFilterTest, WhatIsNoWholePacketIsSentAllTheSame) {
+  const std::string malformed(5, '\xFF');
+  for (const std::string& part :
+       {std::string("\x30"), std::string("\x30\x80"), std::string("\x30\x7F..."), malformed}) {
+    filter.send(as_bytes(packet(0x40, 2) + part));
+    EXPECT_EQ(payloads_of(filter.wire().view()), (std::vector<std::string>{packet(0x40, 2), part}));
+    filter.wire().clear();
+  }
 }
 
 TEST_F(WebSocketFilterTest, PongsThatNobodyReadsAreBounded) {

@@ -1,6 +1,5 @@
 """Starts and stops the broker under test on a free loopback port."""
 
-import os
 import pathlib
 import shutil
 import signal
@@ -10,14 +9,10 @@ import tempfile
 import time
 
 from conformance import transport
+from conformance.transport import binary
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 30.0  # generous: sanitizer builds on a busy machine start slowly
 STOP_TIMEOUT_S = 30.0
-
-
-def binary():
-    return os.environ.get("NIGHTJAR_BIN", str(REPOSITORY / "build" / "release" / "nightjar"))
 
 
 def free_port():

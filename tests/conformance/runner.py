@@ -5,7 +5,8 @@
     runner.py -k PATTERN          tests whose name or statement id contains PATTERN
     runner.py --statement "5.0 MQTT-3.1.2-5"  tests of exactly this statement; may be given several times
     runner.py -j 8                at most 8 tests at a time
-    runner.py --transport ws      over WebSocket instead of TCP; or unix, or auto: both on one port
+    runner.py --transport ws      over WebSocket instead of TCP; or tls, wss, unix, or auto: TCP, WebSocket and both in
+                                  TLS in turn, on one port
     runner.py --report docs/conformance.md    everything, and writes the table of statements
 
 The last line is `N passed, N failed`. The exit code is 0 only when nothing failed and, with --report, every server-side
@@ -24,7 +25,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from conformance import report, suite, transport  # noqa: E402
-from conformance.broker import REPOSITORY, Broker  # noqa: E402
+from conformance.broker import Broker  # noqa: E402
+from conformance.transport import REPOSITORY  # noqa: E402
 
 TRACE_LINES_MAX = 40  # of a failing test; its end is what matters
 

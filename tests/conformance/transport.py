@@ -1,20 +1,31 @@
-"""How a test's bytes reach the broker: TCP, a Unix socket or WebSocket. What comes out behaves like a socket.
+"""How a test's bytes reach the broker: TCP, a Unix socket, WebSocket, or TCP and WebSocket in TLS. What comes out
+behaves like a socket.
 
 The WebSocket client is written from RFC 6455 alone. It is unkind on purpose: it cuts what it sends into frames and
 fragments of its own choosing, with pings in between, so that every test crosses the borders of packets and frames.
 """
 
+import atexit
 import base64
+import functools
 import hashlib
 import itertools
 import os
+import pathlib
 import random
 import re
+import shutil
 import socket
+import ssl
 import struct
+import subprocess
+import tempfile
 
-# tcp, unix, ws: every client; auto: a listener that finds out, and clients of both kinds in turn.
-TRANSPORTS = ("tcp", "ws", "unix", "auto")
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+# auto: a listener that finds out, and clients of the four kinds that it knows in turn. Else all are of one kind.
+TRANSPORTS = ("tcp", "ws", "tls", "wss", "unix", "auto")
+OF_AUTO = ("tcp", "ws", "tls", "wss")
+PROTOCOLS = {"tls": "mqtt", "ws": "websocket", "wss": "websocket", "auto": "auto"}
 chosen = "tcp"
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -33,7 +44,30 @@ def configuration(text, unix_path):
     if chosen == "unix":
         text = re.sub(r"(?m)^(address|port) = .*\n", "", text)
         return text.replace("[[listener]]", '[[listener]]\npath = "%s"' % unix_path)
-    return text.replace("[[listener]]", '[[listener]]\nprotocol = "%s"' % {"ws": "websocket"}.get(chosen, chosen))
+    keys = 'protocol = "%s"' % PROTOCOLS[chosen]
+    if chosen != "ws":
+        keys += '\ntls.certificate = "{0}/server.pem"\ntls.key = "{0}/server.key"'.format(authority())
+    return text.replace("[[listener]]", "[[listener]]\n" + keys)
+
+
+def binary():
+    return os.environ.get("NIGHTJAR_BIN", str(REPOSITORY / "build" / "release" / "nightjar"))
+
+
+@functools.lru_cache(maxsize=None)
+def authority():
+    """The directory of the authority of this run. First asked for by the first broker, before there are threads."""
+    directory = tempfile.mkdtemp(prefix="conformance-tls-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    made = os.path.join(directory, "pki")
+    subprocess.run([binary(), "tls", "init", made, "--name", "localhost", "--ip", "127.0.0.1"], check=True,
+                   stdout=subprocess.DEVNULL)
+    return made
+
+
+@functools.lru_cache(maxsize=None)
+def client_context():
+    return ssl.create_default_context(cafile=os.path.join(authority(), "ca.pem"))
 
 
 def dial(address, timeout):
@@ -45,14 +79,15 @@ def dial(address, timeout):
         return connection
     connection = socket.create_connection(address, timeout=timeout)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if chosen == "ws" or (chosen == "auto" and next(_turns) % 2):
-        return WebSocket(connection)
-    return connection
+    kind = OF_AUTO[next(_turns) % len(OF_AUTO)] if chosen == "auto" else chosen
+    if kind in ("tls", "wss"):
+        connection = Tls(connection)
+    return WebSocket(connection) if kind in ("ws", "wss") else connection
 
 
 def has_bytes(ready):
     """Whether something for MQTT, or the end, has come to a connection that select() found ready."""
-    return not isinstance(ready, WebSocket) or ready.take_in()
+    return not isinstance(ready, (WebSocket, Tls)) or ready.take_in()
 
 
 def frame(opcode, payload=b"", flags=FIN, masked=True):
@@ -83,6 +118,52 @@ class Refused(AssertionError):
         super().__init__("the handshake was refused: %r" % answer)
         words = answer.split(b" ", 2)
         self.answer, self.status = answer, int(words[1]) if len(words) > 2 else 0
+
+
+class Tls:
+    """A TLS connection as if it were a plain socket. The broker's certificate is checked."""
+
+    # Asked for this much, OpenSSL gives all of a record and keeps nothing back that select() would not see.
+    RECORD_BYTES_MAX = 1 << 14
+
+    def __init__(self, connection):
+        self._socket = client_context().wrap_socket(connection, server_hostname="127.0.0.1")
+        self._found = None  # what take_in() read, for who asks next; b"" is the end
+
+    def fileno(self):
+        return self._socket.fileno()
+
+    def settimeout(self, timeout):
+        self._socket.settimeout(timeout)
+
+    def close(self):
+        self._socket.close()
+
+    def sendall(self, data):
+        self._socket.sendall(data)
+
+    def recv(self, size):
+        assert size >= self.RECORD_BYTES_MAX
+        if self._found is None:
+            return self._socket.recv(size)
+        found, self._found = self._found, None
+        return found
+
+    def take_in(self):
+        """Reads what has come; whether recv() would return at once now. A session ticket is nothing to return."""
+        if self._found is not None:
+            return True
+        timeout = self._socket.gettimeout()
+        self._socket.setblocking(False)
+        try:
+            self._found = self._socket.recv(self.RECORD_BYTES_MAX)
+        except ssl.SSLWantReadError:
+            return False
+        except ConnectionError:
+            self._found = b""
+        finally:
+            self._socket.settimeout(timeout)
+        return True
 
 
 class WebSocket:

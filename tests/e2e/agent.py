@@ -128,7 +128,8 @@ class Agents:
     """Idle agents are used again: starting an interpreter costs more than most cases."""
 
     def __init__(self):
-        self._idle = {kind: [] for kind in COMMANDS}
+        self._commands = {**COMMANDS, **SECURE_COMMANDS}
+        self._idle = {kind: [] for kind in self._commands}
         self._made = {}
         self._lock = threading.Lock()
 
@@ -137,7 +138,7 @@ class Agents:
             if self._idle[kind]:
                 return self._idle[kind].pop()
             if kind not in self._made:
-                self._made[kind] = COMMANDS[kind]()
+                self._made[kind] = self._commands[kind]()
         return Agent(kind, self._made[kind])
 
     def give_back(self, agent, reusable):
@@ -160,7 +161,7 @@ class Agents:
 
 def compile_paho_c(source, library):
     def command():
-        target = BUILT / source
+        target = BUILT / library
         target.parent.mkdir(parents=True, exist_ok=True)
         sources = [AGENTS / f"{source}.c", AGENTS / "paho_c.h"]
         if not target.exists() or any(s.stat().st_mtime > target.stat().st_mtime for s in sources):
@@ -181,10 +182,21 @@ def over_websocket(make):
     return lambda: ["env", "AGENT_TRANSPORT=ws", *make()]
 
 
+def over_tls(make, transport):
+    """The same agent, which connects with TLS, or with wss://, and trusts the authority of the shared broker only."""
+    return lambda: ["env", f"AGENT_TRANSPORT={transport}", f"AGENT_CA={harness.shared_authority()}", *make()]
+
+
 COMMANDS = {
     "paho_c_sync": compile_paho_c("paho_c_sync", "paho-mqtt3c"),
     "paho_c_async": compile_paho_c("paho_c_async", "paho-mqtt3a"),
     "paho_python": lambda: [sys.executable, "-u", AGENTS / "paho_python.py"],
     "mqttjs": mqttjs,
 }
-COMMANDS.update({f"{kind}_ws": over_websocket(COMMANDS[kind]) for kind in ("paho_python", "mqttjs")})
+COMMANDS.update({f"{kind}_ws": over_websocket(COMMANDS[kind]) for kind in tuple(COMMANDS)})
+
+# Paho C has libraries of its own for TLS.
+_WITH_TLS = {**COMMANDS, "paho_c_sync": compile_paho_c("paho_c_sync", "paho-mqtt3cs"),
+             "paho_c_async": compile_paho_c("paho_c_async", "paho-mqtt3as")}
+SECURE_COMMANDS = {f"{kind}_{transport}": over_tls(_WITH_TLS[kind], transport)
+                   for kind in ("paho_c_sync", "paho_c_async", "paho_python", "mqttjs") for transport in ("tls", "wss")}

@@ -9,12 +9,17 @@ from harness import case, expect_equal, wait_until
 
 VERSIONS = {"3.1": 3, "3.1.1": 4, "5.0": 5}
 EXPIRY_S = 300
+# What the clients in TLS are asked: each direction, sizes beyond a record, the ends of connections.
+SECURE_STORIES = {"qos0", "qos1", "qos2", "large_payload", "session_qos2_vanished", "session_qos1_disconnected", "takeover",
+                  "will_qos1", "will_retained", "idle_connection_is_kept_by_pings"}
 
 
 def for_each_client(name):
     """Registers the story once per library and version, as LIBRARY/VERSION/name."""
+    kinds = [*agent.COMMANDS, *(agent.SECURE_COMMANDS if name in SECURE_STORIES else ())]
+
     def register(story):
-        for kind, (version, level) in itertools.product(agent.COMMANDS, VERSIONS.items()):
+        for kind, (version, level) in itertools.product(kinds, VERSIONS.items()):
             def run(case, kind=kind, level=level):
                 story(case, Party(case, kind, level))
             case(f"{kind}/{version}/{name}")(run)

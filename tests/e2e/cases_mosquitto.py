@@ -1,7 +1,7 @@
 """mosquitto_pub, mosquitto_sub and mosquitto_rr, each version of the protocol."""
 import itertools
 
-from harness import HOST, case, expect, expect_equal, wait_until
+from harness import HOST, case, expect, expect_equal, shared_authority, wait_until
 
 VERSIONS = {"3.1": "mqttv31", "3.1.1": "mqttv311", "5.0": "mqttv5"}
 EXPIRY_S = "300"
@@ -12,14 +12,16 @@ def for_each_version(name):
     def register(story):
         for version in VERSIONS:
             case(f"mosquitto/{version}/{name}")(lambda case, version=version: story(case, Clients(case, version)))
+            case(f"mosquitto_tls/{version}/{name}")(
+                lambda case, version=version: story(case, Clients(case, version, "--cafile", shared_authority())))
         return story
     return register
 
 
 class Clients:
-    def __init__(self, case, version):
+    def __init__(self, case, version, *options):
         self.case, self.version = case, version
-        self._common = ["-h", HOST, "-p", case.port, "-V", VERSIONS[version]]
+        self._common = ["-h", HOST, "-p", case.port, "-V", VERSIONS[version], *options]
 
     def publish(self, topic, payload, *options):
         self.case.run(["mosquitto_pub", *self._common, "-t", topic, "-m", payload, *options])

@@ -208,6 +208,33 @@ class Broker(Process):
             self._own_data.cleanup()
 
 
+_authority = None
+
+
+def shared_authority():
+    """The authority that issued the certificate of the shared broker, as a PEM file."""
+    return _authority
+
+
+class SharedBroker(Broker):
+    """The broker of all cases that need none of their own: TCP, WebSocket, and both in TLS, on one port."""
+
+    def __init__(self):
+        global _authority
+        self._directory = tempfile.TemporaryDirectory(prefix="nightjar-e2e-")
+        pki = pathlib.Path(self._directory.name) / "pki"
+        subprocess.run([BINARY, "tls", "init", pki, "--name", "localhost", "--ip", HOST], check=True,
+                       stdout=subprocess.DEVNULL)
+        _authority = str(pki / "ca.pem")
+        config = pathlib.Path(self._directory.name) / "nightjar.toml"
+        config.write_text((HERE / "every_transport.toml").read_text().replace("{pki}", str(pki)))
+        super().__init__(["-c", str(config)])
+
+    def dispose(self):
+        super().dispose()
+        self._directory.cleanup()
+
+
 class Case:
     """One run of one case: names of its own, and every process it started, for the report and the end."""
 

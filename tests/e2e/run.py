@@ -55,7 +55,7 @@ def run_case(name, function, broker, agents):
 def run_cases(names, jobs, verbose):
     """How many cases came to what, and whether the broker they shared ended in good order. Cases that must be alone
     come last, one by one."""
-    broker = harness.Broker(["-c", str(harness.HERE / "every_transport.toml")])
+    broker = harness.SharedBroker()
     agents = Agents()
     counts = collections.Counter()
 

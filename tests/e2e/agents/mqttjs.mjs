@@ -1,7 +1,10 @@
 // The agent for MQTT.js. The lines it understands and writes: ../agent.py.
+import { readFileSync } from 'node:fs'
 import readline from 'node:readline'
 import mqtt from 'mqtt'
 
+const transport = process.env.AGENT_TRANSPORT
+const ca = process.env.AGENT_CA
 const letters = 'abcdefghijklmnopqrstuvwxyz'
 const say = (...words) => process.stdout.write(words.join(' ') + '\n')
 const pattern = (length) => Buffer.alloc(length, letters)
@@ -31,7 +34,7 @@ const commands = {
     level = Number(protocolLevel)
     leaving = false
     const options = {
-      protocol: process.env.AGENT_TRANSPORT === 'ws' ? 'ws' : 'mqtt',
+      protocol: { ws: 'ws', tls: 'mqtts', wss: 'wss' }[transport] ?? 'mqtt',
       host: '127.0.0.1',
       port: Number(port),
       protocolId: level === 3 ? 'MQIsdp' : 'MQTT',
@@ -41,6 +44,7 @@ const commands = {
       keepalive: Number(keepAliveS),
       reconnectPeriod: 0
     }
+    if (ca) options.ca = readFileSync(ca)
     if (level === 5) options.properties = { sessionExpiryInterval: Number(expiryS) }
     if (will.length > 0) {
       options.will = { topic: will[0], qos: Number(will[1]), retain: will[2] === '1', payload: payloadOf(will[3]) }

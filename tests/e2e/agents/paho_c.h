@@ -122,7 +122,9 @@ static inline struct ConnectWords connect_words(char** words, int count) {
                               .keep_alive_s = atoi(words[6]),
                               .properties = MQTTProperties_initializer};
   const char* const transport = getenv("AGENT_TRANSPORT");
-  snprintf(said.uri, sizeof said.uri, "%s://127.0.0.1:%s", transport ? transport : "tcp", words[1]);
+  const char* scheme = transport ? transport : "tcp";
+  if (strcmp(scheme, "tls") == 0) scheme = "ssl";
+  snprintf(said.uri, sizeof said.uri, "%s://127.0.0.1:%s", scheme, words[1]);
   level = atoi(words[2]);
   atomic_store(&end_is_told, false);
   if (level == 5) add_session_expiry(&said.properties, words[5]);

@@ -114,6 +114,10 @@ static int do_connect(char** words, int count) {
   }
   options.MQTTVersion = level;
   options.keepAliveInterval = said.keep_alive_s;
+  MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
+  tls.trustStore = getenv("AGENT_CA");
+  tls.verify = 1;
+  if (tls.trustStore) options.ssl = &tls;
   MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
   if (said.will_topic) {
     FILL_WILL(will, said);

@@ -32,6 +32,10 @@ static int do_connect(char** words, int count) {
   options.MQTTVersion = level;
   options.keepAliveInterval = said.keep_alive_s;
   options.reliable = 0;
+  MQTTClient_SSLOptions tls = MQTTClient_SSLOptions_initializer;
+  tls.trustStore = getenv("AGENT_CA");
+  tls.verify = 1;
+  if (tls.trustStore) options.ssl = &tls;
   MQTTClient_willOptions will = MQTTClient_willOptions_initializer;
   if (said.will_topic) {
     FILL_WILL(will, said);

@@ -46,9 +46,12 @@ class Agent:
         options = {"protocol": self.level, "reconnect_on_failure": False}
         if self.level < 5:
             options["clean_session"] = clean == "1"
-        if os.environ.get("AGENT_TRANSPORT") == "ws":
+        transport = os.environ.get("AGENT_TRANSPORT")
+        if transport in ("ws", "wss"):
             options["transport"] = "websockets"
         client = self.client = mqtt.Client(client_id, **options)
+        if transport in ("tls", "wss"):
+            client.tls_set(ca_certs=os.environ["AGENT_CA"])
         client.max_inflight_messages_set(0)
         client.on_connect = self.on_connect
         client.on_disconnect = self.on_disconnect
