@@ -19,8 +19,8 @@ net::ListenerProtocols protocols_of(const config::ListenerConfig& listener, TlsL
     protocols.proxy = net::ProxyRules{
         .requires_tls = listener.proxy.requires_tls,
         // Whoever ends TLS sees the certificate.
-        .requires_certificate = !listener.tls.is_on() &&
-                                listener.tls.client_certificate == config::ClientCertificate::kRequired};
+        .requires_certificate =
+            !listener.tls.is_on() && listener.tls.client_certificate == config::ClientCertificate::kRequired};
     for (const std::string& network : listener.proxy.trusted) {
       protocols.proxy->trusted.push_back(net::Network::parse(network).value());
     }
