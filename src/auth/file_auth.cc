@@ -19,7 +19,12 @@ AuthVerdict allow(std::string_view user) {
   return {.kind = AuthVerdict::Kind::kAllow, .user_name = std::string(user)};
 }
 
-AuthVerdict judge_password(std::string_view user, LoginAnswer answer) {
+// 3.1.1 has two codes, and Mosquitto's clients know "not authorized" for this.
+ReasonCode code_of_wrong_login(const AccessSettings& settings) {
+  return settings.is_mosquitto ? ReasonCode::kNotAuthorized : ReasonCode::kBadUserNameOrPassword;
+}
+
+AuthVerdict judge_password(std::string_view user, LoginAnswer answer, ReasonCode wrong) {
   switch (answer) {
     case LoginAnswer::kRight:
       return allow(user);
@@ -31,7 +36,7 @@ AuthVerdict judge_password(std::string_view user, LoginAnswer answer) {
     case LoginAnswer::kBusy:
       return refuse(ReasonCode::kServerBusy, "too many logins wait; try again in some seconds");
   }
-  return refuse(ReasonCode::kBadUserNameOrPassword, "wrong user name or password");
+  return refuse(wrong, "wrong user name or password");
 }
 
 // Without a certificate, and without a password that could be looked at.
@@ -39,10 +44,15 @@ AuthVerdict judge_anonymous(const ListenerAccess& access, const broker::AuthRequ
   if (!request.listener_allows_anonymous) {
     if (!request.has_user_name)
       return refuse(ReasonCode::kNotAuthorized, "this listener does not allow anonymous clients");
-    return refuse(ReasonCode::kBadUserNameOrPassword, "no users are configured");
+    return refuse(code_of_wrong_login(access.settings), "no users are configured");
   }
   // A name that nobody proved stands for nothing, but Mosquitto takes it.
   return allow(access.settings.is_mosquitto ? request.user_name : std::string_view{});
+}
+
+// With Mosquitto nothing else lets a client in where the certificate says who it is.
+bool needs_certified_user(const AccessSettings& settings) {
+  return settings.is_mosquitto && settings.user_from != UserFrom::kNone;
 }
 
 class FileExchange final : public broker::AuthExchange {
@@ -58,6 +68,10 @@ class FileExchange final : public broker::AuthExchange {
                                "the certificate does not have the name that this listener takes for the user")
                       : allow(certified.name));
     }
+    if (needs_certified_user(access.settings)) {
+      return done(refuse(ReasonCode::kBadUserNameOrPassword,
+                         "this listener takes the user from a certificate or key, and the client has none"));
+    }
     if (!access.passwords || !request.has_user_name) return done(judge_anonymous(access, request));
     ask_desk(access, request, done);
   }
@@ -66,17 +80,18 @@ class FileExchange final : public broker::AuthExchange {
 
  private:
   void ask_desk(const ListenerAccess& access, const broker::AuthRequest& request, const Done& done) {
+    const ReasonCode wrong = code_of_wrong_login(access.settings);
     const auto answer = desk_.ask(
         {.table = access.passwords,
          .user = request.user_name,
          .password = request.has_password ? request.password : ByteView{},
          .peer = request.peer,
          .worker = request.worker},
-        [user = std::string(request.user_name), done](LoginAnswer later) {
-          done(judge_password(user, later));
+        [user = std::string(request.user_name), done, wrong](LoginAnswer later) {
+          done(judge_password(user, later, wrong));
         },
         ticket_);
-    if (answer) done(judge_password(request.user_name, *answer));
+    if (answer) done(judge_password(request.user_name, *answer, wrong));
   }
 
   const AccessInForce& access_;

@@ -107,6 +107,29 @@ TEST(FileAuth, MosquittoTakesANameThatNobodyProved) {
   EXPECT_EQ(door.login("ann", "whatever", true).user_name, "ann");
 }
 
+TEST(FileAuth, MosquittoCallsAWrongLoginNotAuthorized) {
+  const Folder folder;
+  Door door{
+      AccessSettings{.password_file = folder.file("passwords", line("ann", "secret")), .is_mosquitto = true}};
+  EXPECT_EQ(door.login("ann", "wrong").code, ReasonCode::kNotAuthorized);
+  EXPECT_EQ(door.login("nobody", "secret").code, ReasonCode::kNotAuthorized);
+  Door without{AccessSettings{.is_mosquitto = true}};
+  EXPECT_EQ(without.login("ann", "secret").code, ReasonCode::kNotAuthorized);
+}
+
+TEST(FileAuth, MosquittoTakesNothingInPlaceOfTheCertificateThatNamesTheUser) {
+  const Folder folder;
+  Door door{AccessSettings{.password_file = folder.file("passwords", line("ann", "secret")),
+                           .is_mosquitto = true,
+                           .user_from = UserFrom::kCommonName}};
+  const broker::PeerProof nothing;
+  EXPECT_EQ(door.enter({.proof = &nothing, .listener_allows_anonymous = true}).code,
+            ReasonCode::kBadUserNameOrPassword);
+  EXPECT_EQ(door.login("ann", "secret", true).code, ReasonCode::kBadUserNameOrPassword);
+  const broker::PeerProof proof{.has_certificate = true, .common_name = "pump"};
+  EXPECT_EQ(door.enter({.proof = &proof}).user_name, "pump");
+}
+
 // ---- passwords ----
 
 TEST(FileAuth, APasswordFileDecides) {

@@ -14,6 +14,8 @@ namespace nightjar::cli {
 namespace {
 
 constexpr int kUsageError = 1;
+// As for a wrong file, and as Mosquitto ends.
+constexpr int kWrongConfiguration = 3;
 // More than one address of a machine has in ports and addresses of clients that anybody has tried.
 constexpr int kConnectionsMax = 100'000'000;
 
@@ -27,7 +29,7 @@ constexpr const char* kServeExamples =
     "  nightjar serve --explain max_packet_size       what one key of the file is\n"
     "  nightjar serve --print-config-reference        every key of the file, with defaults\n\n"
     "SIGTERM and SIGINT end it in good order within 10 seconds; a second one ends it at once.\n"
-    "Exit status: 0 ended in good order, 1 could not start, 3 the configuration is wrong.\n\n";
+    "Exit status: 0 ended in good order, 1 could not start, 3 the configuration or an option is wrong.\n\n";
 
 constexpr const char* kCheckExamples =
     "\nExamples:\n"
@@ -139,7 +141,10 @@ Result<ServeOptions, int> parse_serve(int argc, const char* const* argv) {
                "Print the reference of the file and end");
   app.add_option("--explain", options.explained_key, "Print what a key of the file is, and end")
       ->type_name("KEY");
-  return parse(app, argc, argv, options);
+  auto parsed = parse(app, argc, argv, options);
+  // What the broker shall do can be wrong here as well as in the file.
+  if (!parsed && parsed.error() != 0) return tl::make_unexpected(kWrongConfiguration);
+  return parsed;
 }
 
 Result<ServeOptions, int> parse_check(int argc, const char* const* argv) {

@@ -49,18 +49,18 @@ TEST(ServeOptions, AreTaken) {
 
 TEST(ServeOptions, HelpIsNoErrorAndNonsenseIs) {
   EXPECT_EQ(serve({"--help"}).error(), 0);
-  EXPECT_EQ(serve({"--prot", "1"}).error(), 1);
-  EXPECT_EQ(serve({"-p", "0"}).error(), 1);
-  EXPECT_EQ(serve({"-p", "65536"}).error(), 1);
-  EXPECT_EQ(serve({"--workers", "65"}).error(), 1);
-  EXPECT_EQ(serve({"stray"}).error(), 1);
+  EXPECT_EQ(serve({"--prot", "1"}).error(), 3);
+  EXPECT_EQ(serve({"-p", "0"}).error(), 3);
+  EXPECT_EQ(serve({"-p", "65536"}).error(), 3);
+  EXPECT_EQ(serve({"--workers", "65"}).error(), 3);
+  EXPECT_EQ(serve({"stray"}).error(), 3);
 }
 
 // What the user reads about a mistake.
 template <typename Parse>
 std::string complaint(Parse parse, const std::vector<const char*>& arguments) {
   testing::internal::CaptureStderr();
-  EXPECT_EQ(parse(arguments).error(), 1);
+  EXPECT_NE(parse(arguments).error(), 0);
   return testing::internal::GetCapturedStderr();
 }
 

@@ -16,7 +16,11 @@ net::ListenerProtocols protocols_of(const config::ListenerConfig& listener, TlsL
                                               .head_bytes_max = listener.websocket.headers_bytes_max};
   }
   if (listener.proxy.is_on) {
-    protocols.proxy = net::ProxyRules{.requires_tls = listener.proxy.requires_tls};
+    protocols.proxy = net::ProxyRules{
+        .requires_tls = listener.proxy.requires_tls,
+        // Whoever ends TLS sees the certificate.
+        .requires_certificate =
+            !listener.tls.is_on() && listener.tls.client_certificate == config::ClientCertificate::kRequired};
     for (const std::string& network : listener.proxy.trusted) {
       protocols.proxy->trusted.push_back(net::Network::parse(network).value());
     }

@@ -9,6 +9,7 @@
 #include "auth/access.h"
 #include "broker/ids.h"
 #include "cli/access_settings.h"
+#include "cli/tls_listeners.h"
 #include "config/difference.h"
 #include "config/mosquitto/load.h"
 #include "net/address.h"
@@ -38,6 +39,11 @@ Result<std::vector<net::Address>> all_addresses_of(const config::ListenerConfig&
 config::Problems check_access(const config::Config& config) {
   const auto access = auth::Access::load(access_settings(config));
   return access ? config::Problems{} : config::Problems{access.error().message};
+}
+
+config::Problems check_tls(const config::Config& config) {
+  const auto tls = TlsListeners::open(config, {});
+  return tls ? config::Problems{} : config::Problems{tls.error().message};
 }
 
 config::Problems check_addresses(const config::Config& config) {
@@ -88,6 +94,9 @@ Result<config::Config, config::Problems> with_options(config::Config config, con
     return tl::make_unexpected(std::move(wrong));
   }
   if (config::Problems wrong = check_access(config); !wrong.empty()) {
+    return tl::make_unexpected(std::move(wrong));
+  }
+  if (config::Problems wrong = check_tls(config); !wrong.empty()) {
     return tl::make_unexpected(std::move(wrong));
   }
   return config;

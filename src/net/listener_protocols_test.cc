@@ -232,6 +232,26 @@ TEST_F(ListenerProtocolsTest, OnlyTrustedProxiesAreHeard) {
               ElementsAre(AllOf(StartsWith("192.0.2.1:4711 "), HasSubstr("trusted in [listener.proxy]"))));
 }
 
+TEST_F(ListenerProtocolsTest, AProxyAnswersForTheCertificateOfItsClient) {
+  // Version 2, TCP over IPv4, with the TLV of TLS: the flags, what the verification said, the common name.
+  const auto header = [](char flags, char verified) {
+    const std::string name("\x22\x00\x04pump", 7);
+    const std::string tls = std::string("\x20\x00\x0c", 3) + flags + std::string(3, '\0') + verified + name;
+    const std::string addresses("\xc0\x00\x02\x07\xc0\x00\x02\x01\xc8\x22\x07\x5b", 12);
+    const std::string body = addresses + tls;
+    return std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0", 15) + static_cast<char>(body.size()) + body;
+  };
+  constexpr char kTls = 1;
+  constexpr char kTlsAndCertificate = 7;
+  const FilterFactory factory = proxied({.requires_certificate = true});
+  Visit shown{factory};
+  EXPECT_TRUE(shown.say(header(kTlsAndCertificate, 0) + kConnect));
+  EXPECT_EQ(shown.plain, kConnect);
+  EXPECT_FALSE(Visit{factory}.say(header(kTls, 0) + kConnect));
+  EXPECT_FALSE(Visit{factory}.say(header(kTlsAndCertificate, 1) + kConnect)) << "not in order";
+  EXPECT_FALSE(Visit{factory}.say(kProxy + kConnect)) << "version 1 knows of no certificate";
+}
+
 TEST_F(ListenerProtocolsTest, WithoutAHeaderAProxysConnectionIsClosed) {
   Visit visit{proxied({})};
   EXPECT_FALSE(visit.say(kConnect));

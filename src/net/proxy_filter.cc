@@ -36,6 +36,9 @@ bool ProxyFilter::receive(ByteView wire) {
   if (shared_->rules.requires_tls && !header.has_tls && !header.is_local) {
     return refuse("its client did not come by TLS, which require_tls asks for");
   }
+  if (shared_->rules.requires_certificate && !header.has_certificate && !header.is_local) {
+    return refuse("its client showed no valid certificate, which require_certificate asks for");
+  }
   return accept(header);
 }
 

@@ -18,8 +18,9 @@ namespace nightjar::net {
 
 // What all connections of a listener share. Any thread.
 struct ProxyRules {
-  std::vector<Network> trusted{};  // empty: every peer
-  bool requires_tls = false;       // the client must have come to the balancer by TLS
+  std::vector<Network> trusted{};     // empty: every peer
+  bool requires_tls = false;          // the client must have come to the balancer by TLS
+  bool requires_certificate = false;  // and have shown it a certificate that is in order
 
   // Peers of Unix sockets have no address; the mode of the socket says who they are.
   [[nodiscard]] bool trusts(const Address& peer) const;

@@ -22,6 +22,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import tomllib
 
@@ -463,4 +464,53 @@ def connections_beyond_the_limit_are_closed(case):
         return connack is not None and connack.code == 0
 
     wait_until(enters, "room for another one")
+    stopped(process)
+
+
+@case("mosquitto_conf/codes_of_refusals")
+def clients_are_refused_with_mosquittos_codes(case):
+    port = free_port()
+    passwords = case.file("passwords", "")
+    conf = case.file("m.conf", f"listener {port} 127.0.0.1\npassword_file {passwords}\nmessage_size_limit 2\n")
+    process = case.spawn([BINARY, "-c", str(conf)], "broker")
+    process.wait_line(rf"listening on 127\.0\.0\.1:{port}")
+    for version, expected in ((wire.V311, 5), (wire.V5, 0x87)):
+        for user in ({}, {"username": "ann", "password": "secret"}):
+            connack = Link(dial(case, port), version).connect("c", **user)
+            expect_equal(connack.code, expected, f"CONNACK of {user} of version {version}")
+    stopped(process)
+
+
+@case("mosquitto_conf/wrong_certificate_files")
+def wrong_files_of_tls_are_a_wrong_configuration(case):
+    nothing = case.directory() / "none.pem"
+    conf = case.file("m.conf", f"listener {free_port()} 127.0.0.1\ncertfile {nothing}\nkeyfile {nothing}\n")
+    process = case.spawn([BINARY, "-c", str(conf)], "broker")
+    expect_equal(process.finish(), 3, "exit status")
+    expect_equal([f"{nothing}: No such file" in line for line in process.lines()], [True], "one line that says why")
+
+
+@case("mosquitto_conf/certificates_behind_a_proxy")
+def a_proxy_is_asked_for_the_certificate(case):
+    port = free_port()
+    conf = case.file("m.conf", f"listener {port} 127.0.0.1\nenable_proxy_protocol 2\nrequire_certificate true\n"
+                               "use_identity_as_username true\n")
+    process = case.spawn([BINARY, "-c", str(conf)], "broker")
+    process.wait_line(rf"listening on 127\.0\.0\.1:{port}")
+
+    def enters(tls):
+        body = socket.inet_aton("192.0.2.5") + socket.inet_aton("192.0.2.6") + struct.pack("!HH", 5555, 1883)
+        tlv = b"\x20" + struct.pack("!H", len(tls)) + tls
+        stream = dial(case, port)
+        stream.sendall(b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack("!H", len(body + tlv)) + body + tlv)
+        try:
+            connack = Link(stream).connect("c")
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+        return connack is not None and connack.code == 0
+
+    name = b"\x22" + struct.pack("!H", 4) + b"pump"
+    expect(enters(b"\x07" + struct.pack("!I", 0) + name), "a client with a certificate enters")
+    expect(not enters(b"\x01" + struct.pack("!I", 0)), "one without does not")
+    expect(not enters(b"\x07" + struct.pack("!I", 1) + name), "nor one whose certificate was not in order")
     stopped(process)

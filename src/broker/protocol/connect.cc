@@ -49,6 +49,10 @@ Outcome check_will(const mqtt::Connect& packet, const ListenerPolicy& policy) {
     return mqtt::Violation{ReasonCode::kRetainNotSupported,
                            "retained will where retain is off [MQTT-3.2.2-13]"};
   }
+  if (policy.payload_bytes_max != 0 && packet.will.payload.size() > policy.payload_bytes_max) {
+    return mqtt::Violation{ReasonCode::kPacketTooLarge,
+                           "will payload larger than the listener takes (max_payload_size)"};
+  }
   if (packet.will.topic.starts_with("$SYS/") ||
       policy.mount_point.size() + packet.will.topic.size() > kTopicBytesMax ||
       mqtt::level_count(packet.will.topic) > policy.topic_levels_max) {

@@ -95,6 +95,7 @@ TEST(WillRefused, AgainstThePolicy) {
        {.topic = "w", .qos = Qos::kAtLeastOnce},
        ReasonCode::kQosNotSupported},
       {{.retain_available = false}, {.topic = "w", .retain = true}, ReasonCode::kRetainNotSupported},
+      {{.payload_bytes_max = 2}, {.topic = "w", .payload = "bye"}, ReasonCode::kPacketTooLarge},
       {{.topic_levels_max = 2}, {.topic = "1/2/3"}, ReasonCode::kTopicNameInvalid},
       {{}, {.topic = "$SYS/broker/uptime"}, ReasonCode::kTopicNameInvalid}};
   for (const Refusal& refusal : refusals) {

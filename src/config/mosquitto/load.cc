@@ -196,12 +196,15 @@ class Assembly {
       if (tls.psk_file.empty()) add(place, "psk_hint needs a psk_file");
     }
     if (draft.requires_certificate) tls.client_certificate = ClientCertificate::kRequired;
+    // Where nobody can show a certificate, its name is not asked for.
+    if (!tls.is_on() && !draft.config.proxy.is_on) return;
     if (draft.user_is_subject) tls.user_from = CertificateUser::kSubject;
     if (draft.user_is_common_name) tls.user_from = CertificateUser::kCommonName;
   }
 
+  // Behind a proxy that ends TLS the certificate is the proxy's to ask for.
   static bool wants_tls(const ListenerDraft& draft) {
-    return draft.requires_certificate || !draft.config.tls.client_ca.empty() ||
+    return (draft.requires_certificate && !draft.config.proxy.is_on) || !draft.config.tls.client_ca.empty() ||
            !draft.config.tls.client_ca_dir.empty();
   }
 

@@ -489,6 +489,18 @@ TEST(MosquittoListener, IsNeverOpenWhereTlsWasMeant) {
   EXPECT_THAT(problems("listener 1\npsk_hint a\n"), ElementsAre(HasSubstr("needs a psk_file")));
 }
 
+TEST(MosquittoListener, BehindAProxyAsksTheProxyForTheCertificate) {
+  const Config proxied =
+      good("listener 1\nenable_proxy_protocol 2\nrequire_certificate true\nuse_identity_as_username true\n");
+  EXPECT_EQ(first(proxied).tls.client_certificate, ClientCertificate::kRequired);
+  EXPECT_EQ(first(proxied).tls.user_from, CertificateUser::kCommonName);
+}
+
+TEST(MosquittoListener, WithoutTlsTakesNoNameFromCertificates) {
+  const Config plain = good("listener 1\nuse_identity_as_username true\n");
+  EXPECT_EQ(first(plain).tls.user_from, CertificateUser::kNone);
+}
+
 // ---- bridges ----
 
 constexpr const char* kBridge =
