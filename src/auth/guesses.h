@@ -24,8 +24,8 @@ class Guesses {
   bool is_suspect(std::string_view user, std::string_view peer, MonoTime now);
 
   // Typing errors of a person, and a device that was given a new password a little later.
-  static constexpr double kAttempts = 5;
-  static constexpr Duration kNextAttempt = Duration::seconds(5);
+  static constexpr double kAttempts = 20;
+  static constexpr Duration kNextAttempt = Duration::seconds(2);
   // Of all users at one address: many devices behind one router may be wrong for a while.
   static constexpr double kAttemptsOfAddress = 50;
   static constexpr Duration kNextAttemptOfAddress{100};
