@@ -47,10 +47,11 @@ class NoEcho {
 };
 
 Result<std::string> ask(std::string_view prompt) {
-  fmt::print(stderr, "{}", prompt);
   std::string line;
   {
+    // First, as it drops what was typed so far: whoever has seen the prompt may type.
     const NoEcho quiet;
+    fmt::print(stderr, "{}", prompt);
     if (!std::getline(std::cin, line)) return fail("no password was given");
   }
   fmt::print(stderr, "\n");

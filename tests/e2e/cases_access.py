@@ -1,13 +1,14 @@
 """Who may enter and what he may do there: password files, rules, and their reload under live clients."""
 import os
 import pty
+import select
 import shutil
 import signal
 import subprocess
 import threading
 import time
 
-from harness import BINARY, HOST, Skipped, case, expect, expect_equal, free_port, wait_until
+from harness import BINARY, HANG_S, HOST, Skipped, case, expect, expect_equal, free_port, wait_until
 from sockets import connected, is_ended, raw, wire
 
 NOT_AUTHORIZED, BAD_PASSWORD, TOO_MANY = 0x87, 0x86, 0x9F
@@ -314,6 +315,7 @@ def passwd_asks_twice_and_shows_nothing(case):
     def read_until(words):
         nonlocal shown
         while words not in shown:
+            expect(select.select([leader], [], [], HANG_S)[0], f"{words} on the terminal; it shows {shown}")
             shown += os.read(leader, 4096)
     try:
         read_until(b"Password for ann: ")

@@ -1,5 +1,7 @@
 #include "broker/protocol/authenticate.h"
 
+#include <utility>
+
 #include "base/log.h"
 #include "broker/connections.h"
 #include "broker/mail.h"
@@ -107,8 +109,8 @@ void on_verdict(Connection& connection, AuthVerdict verdict) {
   connection.is_awaiting_auth = false;
   // Who may enter without proof is called what it says.
   const std::string name = verdict.user_name.empty() ? request.user_name : verdict.user_name;
-  request.user_name = verdict.user_name;
-  request.auth_data = verdict.data;
+  request.user_name = std::move(verdict.user_name);
+  request.auth_data = std::move(verdict.data);
   if (!verdict.client_id.empty() && verdict.client_id != request.client_id) {
     request.client_id = verdict.client_id;
     request.is_id_assigned = true;
