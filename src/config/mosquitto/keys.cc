@@ -67,6 +67,13 @@ broker::ListenerPolicy& limits(Target& t) { return t.draft.config.limits; }
 broker::ListenerPolicy& policy(Target& t) { return t.listener.config.policy; }
 TlsConfig& tls(Target& t) { return t.listener.config.tls; }
 
+std::string add_bridge_addresses(Target& t, const Value& value) {
+  const auto addresses = read_bridge_addresses(value.text);
+  if (!addresses) return ": " + addresses.error().message;
+  t.bridge->addresses.insert(t.bridge->addresses.end(), addresses->begin(), addresses->end());
+  return {};
+}
+
 std::string accept_versions(Target& t, const Value& value) {
   broker::ListenerPolicy& p = policy(t);
   p.accepts_v31 = p.accepts_v311 = p.accepts_v5 = false;
@@ -244,22 +251,8 @@ constexpr auto kSecurity = Scope::kSecurity;
 constexpr std::array kKeys {
   repeated_text("accept_protocol_versions", kNamedListener, accept_versions),
       text("acl_file", kSecurity, NJ_SET(t.security.acl_file = value.text)),
-      repeated_text("address", Scope::kBridge,
-                    [](Target& t, const Value& value) {
-                      auto addresses = read_bridge_addresses(value.text);
-                      if (!addresses) return ": " + addresses.error().message;
-                      t.bridge->addresses.insert(t.bridge->addresses.end(), addresses->begin(),
-                                                 addresses->end());
-                      return std::string{};
-                    }),
-      repeated_text("addresses", Scope::kBridge,
-                    [](Target& t, const Value& value) {
-                      auto addresses = read_bridge_addresses(value.text);
-                      if (!addresses) return ": " + addresses.error().message;
-                      t.bridge->addresses.insert(t.bridge->addresses.end(), addresses->begin(),
-                                                 addresses->end());
-                      return std::string{};
-                    }),
+      repeated_text("address", Scope::kBridge, add_bridge_addresses),
+      repeated_text("addresses", Scope::kBridge, add_bridge_addresses),
       flag("allow_anonymous", kSecurity, NJ_SET(t.security.allow_anonymous = value.flag)),
       without_meaning("allow_duplicate_messages", kGlobal, ValueKind::kFlag,
                       "a client with overlapping subscriptions gets a message once"),
