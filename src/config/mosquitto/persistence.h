@@ -72,7 +72,8 @@ struct Persistence {
   std::vector<std::uint64_t> retained;  // ids of messages
 };
 
-// `name` stands for the file in the error.
+// What is found points into `bytes`, so that no temporary can be read. `name` stands for the file in the error.
 Result<Persistence> read_persistence(std::string_view bytes, std::string_view name);
+Result<Persistence> read_persistence(std::string&& bytes, std::string_view name) = delete;
 
 }  // namespace nightjar::config::mosquitto

@@ -77,8 +77,8 @@ TEST(MosquittoPersistence, ReadsEachKindOfChunk) {
 }
 
 TEST(MosquittoPersistence, ClientsOfFormat5HaveNoUserName) {
-  const auto read =
-      read_persistence(header(5) + chunk(6, low(0) + high(60, 4) + high(9, 2) + high(2, 2) + "c1"), "m.db");
+  const std::string file = header(5) + chunk(6, low(0) + high(60, 4) + high(9, 2) + high(2, 2) + "c1");
+  const auto read = read_persistence(file, "m.db");
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->clients.at(0).id, "c1");
   EXPECT_EQ(read->clients.at(0).expiry_interval_s, 60U);
@@ -98,7 +98,7 @@ TEST(MosquittoPersistence, EveryCutIsNoticed) {
   const std::string file = header(6) + first + kSession;
   for (std::size_t size = 0; size < file.size(); ++size) {
     const bool is_whole = size == header(6).size() || size == header(6).size() + first.size();
-    EXPECT_EQ(read_persistence(file.substr(0, size), "m.db").has_value(), is_whole) << size;
+    EXPECT_EQ(read_persistence(std::string_view(file).substr(0, size), "m.db").has_value(), is_whole) << size;
   }
 }
 
