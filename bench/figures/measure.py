@@ -16,6 +16,7 @@ from figures import parts, peers
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("NIGHTJAR_BIN", str(ROOT / "build/release/nightjar"))
+IN_MEMORY_CONFIG = ROOT / "bench/figures/in_memory.toml"
 # For one load in one round on all its brokers. The longest takes a minute on two shared cores.
 PATIENCE_S = 300
 START_PATIENCE_S = 10
@@ -43,6 +44,7 @@ def commands():
     serve = f"{binary} serve -p {{port}} --data {{dir}}"
     peer = f"{shlex.quote(sys.executable)} {shlex.quote(peers.__file__)}"
     return {"nightjar": serve,
+            parts.IN_MEMORY: f"{serve} -c {shlex.quote(str(IN_MEMORY_CONFIG))}",
             "relay": f"{binary} bench relay -p {{port}}",
             "one worker": f"{serve} --workers 1",
             "two workers": f"{serve} --workers 2 --placement spread",

@@ -17,6 +17,9 @@ FILTERS = (1_000, 100_000, 1_000_000)
 SIZES = (64, 1024, 16 * 1024, 1024 * 1024)
 SUBSCRIBERS = (1, 10, 100, 1000)
 PAIRS = (10, 100, 1000)
+# Acknowledges without the disk, as mosquitto does.
+IN_MEMORY = "nightjar-memory"
+STORING = ("nightjar", IN_MEMORY, *PEERS)
 CONFIGURATIONS = ("one worker", "two workers", "two, adaptive")
 IDLE_POINTS = (5_000, 15_000)
 # It needs a fifth of a MiB and a millisecond for each connection.
@@ -75,7 +78,7 @@ def conn():
 
 
 def stored():
-    return [Load("retained", without(SPEAKING, "rabbitmq")), Load("offline", SPEAKING)]
+    return [Load("retained", without(STORING, "rabbitmq")), Load("offline", STORING)]
 
 
 def paced():

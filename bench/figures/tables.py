@@ -143,9 +143,9 @@ def conn(results, words):
 def stored(results, words):
     rows = []
     for line, phase in (("retained", "store"), ("retained", "deliver"), ("offline", "in"), ("offline", "out")):
-        row = next(by_broker(results, [line], phase, CPU_MESSAGE, parts.SPEAKING))
+        row = next(by_broker(results, [line], phase, CPU_MESSAGE, parts.STORING))
         rows.append([code(f"{line}: {phase}"), *row[1:]])
-    return table([words["load"], *parts.SPEAKING], rows)
+    return table([words["load"], *parts.STORING], rows)
 
 
 def paced(results, words):
