@@ -12,7 +12,8 @@ std::size_t Route::bytes() const {
 }
 
 Route* RouteCache::find(std::string_view topic) {
-  if (const auto found = young_.find(topic); found != young_.end()) return found->second.get();
+  if (last_ != nullptr && last_->topic == topic) return last_;
+  if (const auto found = young_.find(topic); found != young_.end()) return last_ = found->second.get();
   if (old_.empty()) return nullptr;
   const auto found = old_.find(topic);
   if (found == old_.end()) return nullptr;
@@ -21,7 +22,7 @@ Route* RouteCache::find(std::string_view topic) {
   Route& route = *used;
   young_bytes_ += route.bytes();
   young_.emplace(route.topic, std::move(used));
-  return &route;
+  return last_ = &route;
 }
 
 Route& RouteCache::insert(std::string_view topic) {
@@ -30,6 +31,7 @@ Route& RouteCache::insert(std::string_view topic) {
   made->topic = topic;
   Route& route = *made;
   young_.emplace(route.topic, std::move(made));
+  last_ = &route;
   return route;
 }
 
@@ -42,6 +44,7 @@ void RouteCache::age() {
   old_ = std::move(young_);
   young_ = Half{0, old_.hash_function()};
   young_bytes_ = 0;
+  last_ = nullptr;
 }
 
 }  // namespace nightjar::broker

@@ -69,6 +69,7 @@ class RouteCache {
   Half young_{0, KeyedHash{reinterpret_cast<std::uintptr_t>(this)}};
   Half old_{0, KeyedHash{reinterpret_cast<std::uintptr_t>(this)}};
   std::size_t young_bytes_ = 0;
+  Route* last_ = nullptr;  // what find() or insert() gave last: packets of one topic come many together
 };
 
 }  // namespace nightjar::broker

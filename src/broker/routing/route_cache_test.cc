@@ -41,6 +41,18 @@ TEST(RouteCache, HoldsABoundedNumberOfBytes) {
   EXPECT_LE(cache.size() * kFilters * sizeof(FilterId), 2 * RouteCache::kBytesMax + 100'000);
 }
 
+TEST(RouteCache, TheLastOneAgesLikeTheOthers) {
+  RouteCache cache;
+  Route& last = add(cache, "last");
+  EXPECT_EQ(cache.find("last"), &last);
+  for (std::size_t i = 0; i < RouteCache::kEntriesMax - 1; ++i) cache.insert(std::to_string(i));
+  EXPECT_EQ(cache.find("last"), &last);
+  cache.insert("one too many");  // ages
+  EXPECT_EQ(cache.find("last"), &last);
+  for (std::size_t i = 0; i < 2 * RouteCache::kEntriesMax; ++i) cache.insert("more" + std::to_string(i));
+  EXPECT_EQ(cache.find("last"), nullptr);
+}
+
 TEST(RouteCache, ForgetsEverythingWhenAsked) {
   RouteCache cache;
   add(cache, "a");
