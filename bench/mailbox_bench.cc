@@ -32,7 +32,8 @@ class Way final : public broker::Peers {
 
 std::uint64_t bytes_in(const broker::MailBatch& batch) {
   std::uint64_t sum = 0;
-  for (const broker::SmallDelivery& each : batch.small) sum += each.topic_bytes + each.payload_bytes;
+  for (const broker::SmallDelivery& each : batch.small)
+    sum += each.message.topic_bytes + each.message.payload_bytes;
   return sum;
 }
 

@@ -71,20 +71,75 @@ struct SmallRun {
   std::uint32_t count = 0;
 };
 
-// A small message for the local subscribers of some filters, as bytes of the batch: it is allocated, if at
-// all, by the worker that keeps and frees it. Nobody waits for a report of it, and it was not stored as
-// retained.
-struct SmallDelivery {
+// What is small is copied into the mail: a reference that two workers count costs more.
+inline constexpr std::size_t kSmallBytesMax = 1024;
+
+// A small message as bytes of the batch: it is allocated, if at all, by the worker that keeps and frees it.
+struct SmallMessage {
   std::uint32_t bytes_at = 0;  // in MailBatch::bytes: topic, properties, payload
   std::uint32_t payload_bytes = 0;
   std::uint32_t properties_bytes = 0;
   std::uint16_t topic_bytes = 0;
   mqtt::Qos qos = mqtt::Qos::kAtMostOnce;
+  bool retain = false;
   MonoTime expires = kNever;
   std::uint64_t origin = 0;
+};
+
+// A small message for the local subscribers of some filters. Nobody waits for a report of it, and it was not
+// stored as retained.
+struct SmallDelivery {
+  SmallMessage message;
   RouteVersion version = 0;
   std::uint32_t first_filter = 0;  // in MailBatch::filters
   std::uint32_t filter_count = 0;
+};
+
+// A member of a shared group, as a call names it: counts no reference.
+struct MemberName {
+  const GroupKeyRef& group;
+  const ClientIdRef& client_id;
+  SessionSerial member;
+  ShardId shard;                 // of the client id
+  std::uint32_t membership = 0;  // of what is assigned
+};
+
+// The same for all that a batch says about it.
+struct GroupMember {
+  GroupKeyRef group;
+  ClientIdRef client_id;
+  SessionSerial member;
+  ShardId shard;
+  std::uint32_t membership = 0;
+
+  [[nodiscard]] bool is(const MemberName& name) const {
+    return group == name.group && client_id == name.client_id && member == name.member &&
+           shard == name.shard && membership == name.membership;
+  }
+};
+
+// Small messages that groups assign to members, one behind the other in MailBatch::assigned.
+struct AssignedRun {
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
+
+// As SmallDelivery; a message that the group keeps, if anybody does.
+struct SmallAssignment {
+  SmallMessage message;
+  std::uint32_t member = 0;    // in MailBatch::members
+  std::uint64_t sequence = 0;  // 0 at QoS 0
+};
+
+// Messages that members are done with, one behind the other in MailBatch::settled.
+struct SettledRun {
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
+
+struct SettledMessage {
+  std::uint32_t member = 0;  // in MailBatch::members
+  std::uint64_t sequence = 0;
 };
 
 // A target settled a message whose publisher waits for it.
@@ -170,8 +225,8 @@ struct AddressedMail {
   std::variant<ConnectionMail, GroupMail, MemberMail> content;
 };
 
-using Mail =
-    std::variant<SmallRun, DeliverMail, ReportMail, AddressedMail, ShardMail, CommittedMail, TaskMail>;
+using Mail = std::variant<SmallRun, DeliverMail, ReportMail, AddressedMail, AssignedRun, SettledRun,
+                          ShardMail, CommittedMail, TaskMail>;
 
 struct MailBatch {
   MailBatch();
@@ -181,12 +236,21 @@ struct MailBatch {
 
   // Empties it for another use of its memory.
   void clear();
+  // Copies what the parts show.
+  SmallMessage add(const Message::Parts& parts);
+  // Valid until the batch changes.
+  [[nodiscard]] Message::Parts parts_of(const SmallMessage& message) const;
+  // The place of a member, which is added if it was not among the last ones.
+  std::uint32_t place_of(const MemberName& member);
   [[nodiscard]] std::size_t memory_bytes() const;
 
   WorkerIndex from;
   std::vector<FilterId> filters;
   std::vector<Mail> mail;  // in the order in which it was posted
   std::vector<SmallDelivery> small;
+  std::vector<GroupMember> members;
+  std::vector<SmallAssignment> assigned;
+  std::vector<SettledMessage> settled;
   ByteBuffer bytes;
   // What messages in here cause to be stored becomes durable with what their worker stored in its turn, or
   // nullptr.

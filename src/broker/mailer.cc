@@ -3,6 +3,18 @@
 #include <utility>
 
 namespace nightjar::broker {
+namespace {
+
+// The run that the batch ends with has one more, which lies at `place`; or a run begins with it.
+template <typename Run>
+void prolong(MailBatch& batch, std::size_t place) {
+  Run* run = batch.mail.empty() ? nullptr : std::get_if<Run>(&batch.mail.back());
+  if (run == nullptr)
+    run = &std::get<Run>(batch.mail.emplace_back(Run{.first = static_cast<std::uint32_t>(place)}));
+  ++run->count;
+}
+
+}  // namespace
 
 MailBatch& Mailer::batch(WorkerIndex to, const std::shared_ptr<Commit>& commit) {
   std::unique_ptr<MailBatch>& slot = outgoing_[to.value];
@@ -38,26 +50,26 @@ void Mailer::recycle(std::unique_ptr<MailBatch> emptied) {
 void Mailer::deliver_small(WorkerIndex to, const Message::Parts& parts, RouteVersion version,
                            std::span<const FilterId> filters, const std::shared_ptr<Commit>& commit) {
   MailBatch& target = batch(to, commit);
-  const auto count = [](std::size_t n) { return static_cast<std::uint32_t>(n); };
-  target.small.push_back({.bytes_at = count(target.bytes.size()),
-                          .payload_bytes = count(parts.payload.size()),
-                          .properties_bytes = count(parts.properties.size()),
-                          .topic_bytes = static_cast<std::uint16_t>(parts.topic.size()),
-                          .qos = parts.qos,
-                          .expires = parts.expires,
-                          .origin = parts.origin,
+  target.small.push_back({.message = target.add(parts),
                           .version = version,
-                          .first_filter = count(target.filters.size()),
-                          .filter_count = count(filters.size())});
-  target.bytes.append(parts.topic);
-  target.bytes.append(parts.properties);
-  target.bytes.append(parts.payload);
+                          .first_filter = static_cast<std::uint32_t>(target.filters.size()),
+                          .filter_count = static_cast<std::uint32_t>(filters.size())});
   target.filters.insert(target.filters.end(), filters.begin(), filters.end());
-  SmallRun* run = target.mail.empty() ? nullptr : std::get_if<SmallRun>(&target.mail.back());
-  if (run == nullptr) {
-    run = &std::get<SmallRun>(target.mail.emplace_back(SmallRun{.first = count(target.small.size() - 1)}));
-  }
-  ++run->count;
+  prolong<SmallRun>(target, target.small.size() - 1);
+}
+
+void Mailer::assign_small(WorkerIndex to, const MemberName& member, const Message::Parts& parts,
+                          std::uint64_t sequence) {
+  MailBatch& target = batch(to, nullptr);
+  target.assigned.push_back(
+      {.message = target.add(parts), .member = target.place_of(member), .sequence = sequence});
+  prolong<AssignedRun>(target, target.assigned.size() - 1);
+}
+
+void Mailer::settle(WorkerIndex to, const MemberName& member, std::uint64_t sequence) {
+  MailBatch& target = batch(to, nullptr);
+  target.settled.push_back({.member = target.place_of(member), .sequence = sequence});
+  prolong<SettledRun>(target, target.settled.size() - 1);
 }
 
 }  // namespace nightjar::broker

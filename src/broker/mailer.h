@@ -37,6 +37,11 @@ class Mailer {
   // The same for a message of little size, not retained, that nobody waits for.
   void deliver_small(WorkerIndex to, const Message::Parts& parts, RouteVersion version,
                      std::span<const FilterId> filters, const std::shared_ptr<Commit>& commit = nullptr);
+  // A message of little size that a group assigns to a member, and that goes on being the group's.
+  void assign_small(WorkerIndex to, const MemberName& member, const Message::Parts& parts,
+                    std::uint64_t sequence);
+  // A member is done with a message of its group.
+  void settle(WorkerIndex to, const MemberName& member, std::uint64_t sequence);
   // A batch that was received: its memory serves the next one.
   void recycle(std::unique_ptr<MailBatch> emptied);
   // nullptr if there is none.

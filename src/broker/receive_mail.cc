@@ -26,16 +26,48 @@ void welcome(WorkerState& worker, std::unique_ptr<Connection> arriving) {
 }
 
 void deliver_small(WorkerState& worker, const MailBatch& batch, const SmallDelivery& small) {
-  const ByteView bytes = batch.bytes.view().subspan(small.bytes_at);
-  Publication publication{
-      {.topic = as_text(bytes.first(small.topic_bytes)),
-       .payload = bytes.subspan(std::size_t{small.topic_bytes} + small.properties_bytes, small.payload_bytes),
-       .properties = bytes.subspan(small.topic_bytes, small.properties_bytes),
-       .qos = small.qos,
-       .expires = small.expires,
-       .origin = small.origin}};
+  Publication publication{batch.parts_of(small.message)};
   const std::span<const FilterId> filters{batch.filters.data() + small.first_filter, small.filter_count};
   deliver_local(worker, publication, small.version, filters);
+}
+
+bool is_here(const WorkerState& worker, ShardId shard) {
+  return worker.node.owner_of(shard) == worker.index && worker.moves.is_ready(shard);
+}
+
+void take_assigned(WorkerState& worker, const MailBatch& batch, const SmallAssignment& assigned) {
+  const GroupMember& member = batch.members[assigned.member];
+  Publication publication{batch.parts_of(assigned.message)};
+  if (is_here(worker, member.shard)) {
+    ++worker.ledger().taken_over;
+    const Assignment assignment{member.group,  member.client_id,  member.shard,
+                                member.member, member.membership, assigned.sequence};
+    return take_assigned(worker, assignment, publication, true);
+  }
+  // Its shard moves: one by one, as what is held or sent on must be.
+  receive_addressed(worker, {.shard = member.shard,
+                             .content = MemberMail{.kind = MemberMail::Kind::kAssigned,
+                                                   .group = member.group,
+                                                   .client_id = member.client_id,
+                                                   .member = member.member,
+                                                   .membership = member.membership,
+                                                   .message = publication.take_message(),
+                                                   .sequence = assigned.sequence}});
+}
+
+void take_settled(WorkerState& worker, const MailBatch& batch, const SettledMessage& settled) {
+  const GroupMember& member = batch.members[settled.member];
+  const ShardId shard = member.group->shard;
+  if (is_here(worker, shard)) {
+    return worker.groups.settle(worker, *member.group, {*member.client_id, member.member, settled.sequence});
+  }
+  receive_addressed(worker, {.shard = shard,
+                             .content = GroupMail{.kind = GroupMail::Kind::kSettled,
+                                                  .group = member.group,
+                                                  .client_id = member.client_id,
+                                                  .member = member.member,
+                                                  .member_shard = member.shard,
+                                                  .sequence = settled.sequence}});
 }
 
 struct Receive {
@@ -49,6 +81,12 @@ struct Receive {
     const std::span<const FilterId> filters{batch.filters.data() + mail.first_filter, mail.filter_count};
     const mqtt::ReasonCode code = deliver_local(worker, mail, filters);
     if (mail.report.connection != 0) worker.mailer.post(mail.report.worker, ReportMail{mail.report, code});
+  }
+  void operator()(const AssignedRun& run) const {
+    for (std::uint32_t i = 0; i < run.count; ++i) take_assigned(worker, batch, batch.assigned[run.first + i]);
+  }
+  void operator()(const SettledRun& run) const {
+    for (std::uint32_t i = 0; i < run.count; ++i) take_settled(worker, batch, batch.settled[run.first + i]);
   }
   void operator()(ReportMail& mail) const { protocol::on_report(worker, mail); }
   void operator()(AddressedMail& mail) const { receive_addressed(worker, std::move(mail)); }

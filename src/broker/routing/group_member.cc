@@ -93,9 +93,12 @@ void settle(WorkerState& worker, Session& session, const GroupKeyRef& group, std
   if (worker.is_at_hand(group->shard)) {
     worker.groups.settle(worker, *group, {session.client_id, session.serial, sequence});
   } else {
-    GroupMail mail = mail_from(session, GroupMail::Kind::kSettled, group);
-    mail.sequence = sequence;
-    post(worker, std::move(mail));
+    worker.mailer.settle(worker.node.owner_of(group->shard),
+                         {.group = group,
+                          .client_id = session.client_id_ref(),
+                          .member = session.serial,
+                          .shard = session.shard},
+                         sequence);
   }
 }
 

@@ -146,9 +146,6 @@ Route& route_of(WorkerState& worker, std::string_view topic, Route* known, Route
   return made;
 }
 
-// What is small is copied into the mail: a reference that two workers count costs more.
-constexpr std::size_t kSmallBytesMax = 1024;
-
 void send_to_peer(WorkerState& worker, Publication& publication, const Route::Peer& peer,
                   RouteVersion version, const ReportTo& report) {
   const bool may_be_stored = publication.qos() != mqtt::Qos::kAtMostOnce;

@@ -278,6 +278,16 @@ void SharedGroup::assign(WorkerState& worker, Member& member, Publication& publi
     return take_assigned(worker, assignment, publication, is_last);
   }
   ++worker.ledger().handed_over;
+  const WorkerIndex to = worker.node.owner_of(member.shard);
+  if (!is_given && publication.size() <= kSmallBytesMax) {
+    return worker.mailer.assign_small(to,
+                                      {.group = key_,
+                                       .client_id = member.client_id,
+                                       .member = member.serial,
+                                       .shard = member.shard,
+                                       .membership = member.membership},
+                                      publication.parts(), sequence);
+  }
   MemberMail mail{.kind = MemberMail::Kind::kAssigned,
                   .group = key_,
                   .client_id = member.client_id,
@@ -286,7 +296,6 @@ void SharedGroup::assign(WorkerState& worker, Member& member, Publication& publi
                   .message = publication.message(),
                   .sequence = sequence,
                   .is_given = is_given};
-  const WorkerIndex to = worker.node.owner_of(member.shard);
   worker.mailer.post(to, AddressedMail{.shard = member.shard, .content = std::move(mail)},
                      is_given ? worker.journal.join(to) : nullptr);
 }
