@@ -133,6 +133,7 @@ class Connection {
   bool is_awaiting_auth = false;          // kAuthenticating, and the client's AUTH is expected
   bool is_authenticating_again = false;
   bool is_answer_pending = false;  // of a re-authentication
+  bool is_session_present = false;
   std::uint16_t keep_alive_s = 0;
   std::uint16_t receive_maximum = mqtt::kReceiveMaximumDefault;  // the client's
   std::uint32_t packet_bytes_max = 0;                            // the client's; 0: none
@@ -151,24 +152,23 @@ class Connection {
   ByteBuffer unread;  // received, not yet a whole packet
   std::unique_ptr<PendingConnect> connect;
   std::unique_ptr<AuthExchange> exchange;
-  CompactText auth_method;                    // of CONNECT, for re-authentication
-  std::vector<std::string> incoming_aliases;  // topic of alias n at n - 1
+  CompactText auth_method;                                     // of CONNECT, for re-authentication
+  std::unique_ptr<std::vector<std::string>> incoming_aliases;  // topic of alias n at n - 1; none was set yet
   // QoS 2 packet ids of the session that came on earlier connections: they take no room of this one's Receive
   // Maximum [section 4.9].
   PacketIdSet earlier_ids;
   std::unique_ptr<OutgoingAliases> outgoing_aliases;
   std::unique_ptr<PendingAcks> pending_acks;
-  std::uint32_t pending_pubacks = 0;  // among them
   std::uint64_t next_ack_place = 1;
+  std::uint32_t pending_pubacks = 0;  // among the pending acknowledgements
+  std::uint32_t waits = 0;            // in the list of Journal
   std::unique_ptr<std::vector<PendingSuback>> pending_subacks;
-  std::uint32_t waits = 0;         // in the list of Journal
   CommitNumber waits_until = 0;    // the last one it waits for
   std::unique_ptr<Close> leaving;  // DISCONNECT has come, and acknowledgements are still to leave
   CommitNumber opening = 0;        // kOpening: CONNACK waits for it
-  bool is_session_present = false;
   std::unique_ptr<protocol::FilterWork> filter_work;  // nothing is read until it is done
   std::uint32_t last_operation = 0;                   // PendingSuback::operation
-  std::size_t index = 0;                              // in WorkerState::connections
+  std::uint32_t index = 0;                            // in WorkerState::connections
   Timer timer;                                        // CONNECT timeout, then keep alive
 
  private:

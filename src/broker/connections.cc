@@ -42,7 +42,7 @@ void log_end(WorkerState& worker, const Connection& connection, const Close& clo
 // Takes the connection out of the worker's list; it stays alive in what is returned.
 std::unique_ptr<Connection> unlist(WorkerState& worker, Connection& connection) {
   worker.connections_by_serial.erase(connection.serial);
-  const std::size_t at = connection.index;
+  const std::uint32_t at = connection.index;
   std::unique_ptr<Connection> taken = std::move(worker.connections[at]);
   if (at + 1 != worker.connections.size()) {
     worker.connections[at] = std::move(worker.connections.back());
@@ -56,7 +56,7 @@ std::unique_ptr<Connection> unlist(WorkerState& worker, Connection& connection) 
 }  // namespace
 
 Connection& adopt_connection(WorkerState& worker, std::unique_ptr<Connection> connection) {
-  connection->index = worker.connections.size();
+  connection->index = static_cast<std::uint32_t>(worker.connections.size());
   connection->worker = &worker;
   worker.connections.push_back(std::move(connection));
   ++worker.counters.connections;
@@ -113,9 +113,8 @@ void close_connection(WorkerState& worker, Connection& connection, const Close& 
   if (session == nullptr) return;
   --worker.counters.clients_connected;
   session->connection = nullptr;
-  session->resend = {};
+  session->resend.reset();
   if (session->stored) session->stored->unsent.reset();
-  session->next_resend = 0;
   if (close.discards_will) session->will.reset();
   groups_offline(worker, *session);
   connection_ended(worker, *session);

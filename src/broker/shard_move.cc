@@ -60,7 +60,9 @@ void close_unanswered(WorkerState& worker, ShardId shard) {
 
 template <typename Change>
 void for_each_unsent(Session& session, Change change) {
-  for (Unsent& waiting : session.resend) change(waiting);
+  if (session.resend) {
+    for (Unsent& waiting : *session.resend) change(waiting);
+  }
   if (!session.has_unsent()) return;
   for (Unsent& waiting : *session.stored->unsent) change(waiting);
 }

@@ -322,7 +322,8 @@ void complete_connect(WorkerState& worker, Connection& connection) {
   connection.opening = worker.journal.turn();
   connection.transport().pause_reading();
   worker.timers.arm(connection.timer, worker.now + connection.policy->connect_timeout);
-  session.resend.push_back({});  // so that nothing is sent in front of CONNACK
+  // So that nothing is sent in front of CONNACK.
+  session.resend = std::make_unique<boost::container::deque<Unsent>>();
   worker.journal.wait(connection, connection.opening);
 }
 

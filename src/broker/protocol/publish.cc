@@ -26,7 +26,9 @@ Outcome resolve_alias(Connection& connection, mqtt::Publish& packet) {
     return mqtt::Violation{ReasonCode::kTopicAliasInvalid,
                            "Topic Alias 0 or above the maximum [MQTT-3.3.2-9]"};
   }
-  auto& aliases = connection.incoming_aliases;
+  if (!connection.incoming_aliases)
+    connection.incoming_aliases = std::make_unique<std::vector<std::string>>();
+  auto& aliases = *connection.incoming_aliases;
   if (!packet.topic.empty()) {
     if (aliases.size() < alias) aliases.resize(alias);
     aliases[alias - 1U] = packet.topic;

@@ -313,14 +313,12 @@ void send_entry(WorkerState& worker, Session& session, InFlight::Entry& entry) {
 // False if the pump has to stop.
 bool pump_resend(WorkerState& worker, Session& session) {
   Connection& connection = *session.connection;
-  while (session.next_resend < session.resend.size()) {
-    const Unsent& next = session.resend[session.next_resend];
+  if (!session.resend) return true;
+  for (; !session.resend->empty(); session.resend->pop_front()) {
+    const Unsent& next = session.resend->front();
     if (!is_durable(worker, next)) return false;
     InFlight::Entry* entry = session.in_flight.find(next.id);
-    if (entry == nullptr) {
-      ++session.next_resend;
-      continue;
-    }
+    if (entry == nullptr) continue;
     if (!has_room(connection)) return false;
     if (entry->state == InFlight::State::kReleased) {
       ByteBuffer& output = connection.transport().output();
@@ -334,10 +332,8 @@ bool pump_resend(WorkerState& worker, Session& session) {
       occupy_window(connection, *entry);
       send_entry(worker, session, *entry);
     }
-    ++session.next_resend;
   }
-  session.resend = {};
-  session.next_resend = 0;
+  session.resend.reset();
   return true;
 }
 
@@ -638,8 +634,7 @@ void finish(WorkerState& worker, Session& session, InFlight::Entry& entry) {
 }
 
 void begin_resend(WorkerState& worker, Session& session) {
-  session.resend.clear();
-  session.next_resend = 0;
+  session.resend.reset();
   if (session.stored) session.stored->unsent.reset();
   const bool is_arriving = !worker.moves.is_ready(session.shard);
   for (InFlight::Entry* entry : session.in_flight.in_order()) {
@@ -652,7 +647,8 @@ void begin_resend(WorkerState& worker, Session& session) {
       again.message = worker.journal.point_of(entry->delivery);
       worker.journal.wait(session, again.message);
     }
-    session.resend.push_back(again);
+    if (!session.resend) session.resend = std::make_unique<boost::container::deque<Unsent>>();
+    session.resend->push_back(again);
   }
   if (!session.is_caught_up()) worker.pump_later(session);
 }

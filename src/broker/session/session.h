@@ -82,9 +82,7 @@ class Session {
   [[nodiscard]] bool is_caught_up() const { return !has_unsent() && has_sent_all_else(); }
   // Messages wait for the store before they are sent.
   [[nodiscard]] bool has_unsent() const { return stored && stored->unsent != nullptr; }
-  [[nodiscard]] bool has_sent_all_else() const {
-    return outbox.empty() && replays.empty() && next_resend == resend.size();
-  }
+  [[nodiscard]] bool has_sent_all_else() const { return outbox.empty() && replays.empty() && !resend; }
   // Counts a drop for this client and says so in the log, at most once a minute.
   void count_drop(DropReason reason);
 
@@ -111,10 +109,9 @@ class Session {
   SubscriptionSet subscriptions;
   Outbox outbox;
   InFlight in_flight;
-  // What the present connection has to get again before anything else, in order, from `next_resend` on
-  // [MQTT-4.4.0-1].
-  std::vector<Unsent> resend;
-  std::size_t next_resend = 0;
+  // What the present connection has to get again before anything else, in order [MQTT-4.4.0-1]. None when
+  // there is nothing left of it.
+  std::unique_ptr<boost::container::deque<Unsent>> resend;
   ReplayQueue replays;
   // Packet ids of QoS 2 PUBLISH packets received and not yet released [MQTT-4.3.3-10].
   PacketIdSet incoming_ids;
