@@ -27,7 +27,8 @@ constexpr const char* kServeExamples =
     "  nightjar serve -c nightjar.toml                listeners, limits and log as the file says\n"
     "  nightjar -c mosquitto.conf -d                  as Mosquitto would, in the background\n"
     "  nightjar serve --explain max_packet_size       what one key of the file is\n"
-    "  nightjar serve --print-config-reference        every key of the file, with defaults\n\n"
+    "  nightjar serve --print-config-reference        every key of the file, with defaults\n"
+    "  nightjar serve --explain max_age --language zh in Chinese\n\n"
     "SIGTERM and SIGINT end it in good order within 10 seconds; a second one ends it at once.\n"
     "Exit status: 0 ended in good order, 1 could not start, 3 the configuration or an option is wrong.\n\n";
 
@@ -141,6 +142,9 @@ Result<ServeOptions, int> parse_serve(int argc, const char* const* argv) {
                "Print the reference of the file and end");
   app.add_option("--explain", options.explained_key, "Print what a key of the file is, and end")
       ->type_name("KEY");
+  app.add_option("--language", options.language, "Of these two: en or zh (default: that of the terminal)")
+      ->type_name("LANGUAGE")
+      ->check(CLI::IsMember({"en", "zh"}));
   auto parsed = parse(app, argc, argv, options);
   // What the broker shall do can be wrong here as well as in the file.
   if (!parsed && parsed.error() != 0) return tl::make_unexpected(kWrongConfiguration);

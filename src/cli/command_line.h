@@ -22,7 +22,8 @@ struct ServeOptions {
   bool is_daemon = false;                // in the background
   bool is_without_bridges = false;       // of a mosquitto.conf
   bool prints_reference = false;
-  std::string explained_key;  // print what it is, and end
+  std::string explained_key;            // print what it is, and end
+  std::optional<std::string> language;  // of what is explained: "en" or "zh"
 };
 
 struct CtlOptions {

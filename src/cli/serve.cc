@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -108,15 +109,23 @@ Result<void> change_user(const config::Config& config, const DataDir& data) {
   return become(user, {.data_dir = data.path().string(), .log_file = is_file ? log : ""});
 }
 
+// An error about a key of [node], with the place where the file has it; the whole table is no place.
+template <typename Value>
+Result<Value> at_key(const config::Config& config, const std::string& key, Result<Value> result) {
+  if (result || !config.places.contains("node." + key)) return result;
+  return fail(config::said_at(config, "node", key) + result.error().message);
+}
+
 Result<void> serve(const config::Config& config, const ServeOptions& options) {
   std::optional<Daemon> daemon;
   if (options.is_daemon) {
     NJ_TRY(daemon, Daemon::detach());
   }
   NJ_TRY(Signals signals, Signals::catch_them());
-  NJ_TRY(const PidFile pid_file, PidFile::write(config.process.pid_file));
+  NJ_TRY(const PidFile pid_file, at_key(config, "pid_file", PidFile::write(config.process.pid_file)));
   NJ_TRY(DataDir data,
-         config.node.data_dir.empty() ? DataDir::temporary() : DataDir::open(config.node.data_dir));
+         at_key(config, "data",
+                config.node.data_dir.empty() ? DataDir::temporary() : DataDir::open(config.node.data_dir)));
   if (const auto installed = install_log(config.log); !installed) {
     return fail(config::said_at(config, "log", "destination") + installed.error().message);
   }
@@ -125,7 +134,7 @@ Result<void> serve(const config::Config& config, const ServeOptions& options) {
   keep_freed_memory();
   const std::uint64_t open_files = raise_file_limit();
   NJ_TRY(const auto broker, RunningBroker::open(config, data, [options] { return serve_config(options); }));
-  NJ_CHECK(change_user(config, data));
+  NJ_CHECK(at_key(config, "user", change_user(config, data)));
   broker->start();
   if (daemon) daemon->is_ready();
   warn_about_machine(config);
@@ -153,21 +162,33 @@ int complain(std::string_view text, int status) {
   return status;
 }
 
+// Of the option, else of the terminal.
+config::Language language_of(const ServeOptions& options) {
+  if (options.language) return config::language_of(*options.language);
+  for (const char* name : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
+    const char* const locale = std::getenv(name);
+    if (locale != nullptr && *locale != '\0') return config::language_of(locale);
+  }
+  return config::Language::kEnglish;
+}
+
+int explain(const ServeOptions& options) {
+  const auto explained = config::explain(options.explained_key, language_of(options));
+  if (!explained) return complain(explained.error().message, kCannotStart);
+  fmt::print("{}", *explained);
+  return 0;
+}
+
 }  // namespace
 
 int run_serve(int argc, char** argv) {
   const auto options = parse_serve(argc, argv);
   if (!options) return options.error();
   if (options->prints_reference) {
-    fmt::print("{}", config::reference());
+    fmt::print("{}", config::reference(language_of(*options)));
     return 0;
   }
-  if (!options->explained_key.empty()) {
-    const auto explained = config::explain(options->explained_key);
-    if (!explained) return complain(explained.error().message, kCannotStart);
-    fmt::print("{}", *explained);
-    return 0;
-  }
+  if (!options->explained_key.empty()) return explain(*options);
   const auto config = serve_config(*options);
   if (!config) {
     for (const std::string& problem : config.error()) complain(problem, 0);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string_view>
 
+#include "config/describe.h"
 #include "config/schema.h"
 
 namespace nightjar::config {

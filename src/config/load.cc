@@ -6,12 +6,14 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 #include <utility>
 
 #include "base/toml.h"
 #include "broker/ids.h"
+#include "config/describe.h"
 #include "config/schema.h"
 #include "config/suggest.h"
 #include "config/units.h"
@@ -101,6 +103,15 @@ std::optional<Value> read_value(const toml::node& node, const Shape& shape) {
   return *amount;
 }
 
+// SCHEME://HOST or SCHEME://HOST:PORT, or "null" of pages from nowhere.
+bool is_origin(std::string_view text) {
+  if (text == "null") return true;
+  const std::size_t colon = text.find("://");
+  if (colon == 0 || colon == std::string_view::npos) return false;
+  const std::string_view host = text.substr(colon + 3);
+  return !host.empty() && host.find_first_of("/?#@ *") == std::string_view::npos;
+}
+
 // ---- tables ----
 
 class Loader {
@@ -129,8 +140,14 @@ class Loader {
     problems_.emplace_back(place, fmt::format("{}:{}:{}: {}", name_, place.line, place.column, text));
   }
 
+  // Of a key whose value was read.
+  void add_about(const std::string& label, std::string_view key, std::string_view text) {
+    add(read_at_[fmt::format("{}.{}", label, key)], fmt::format("\"{}\" in [{}]{}", key, label, text));
+  }
+
   void remember(std::string what, const toml::node& node) {
     const Place place = place_of(node.source());
+    read_at_.insert_or_assign(what, place);
     config_.places.insert_or_assign(std::move(what),
                                     fmt::format("{}:{}:{}", name_, place.line, place.column));
   }
@@ -223,6 +240,7 @@ class Loader {
       remember(label, entry);
       read_section(entry, section_of(listener), label);
       if (const toml::node* tls = table == nullptr ? nullptr : table->get("tls")) check_tls(*tls, listener);
+      check_origins(listener);
       if (listener.tls.profile == TlsProfile::kPlc) serve_controllers(listener);
       if (table != nullptr) check_path(listener, *table);
       if (listener.policy.mount_point != config_.limits.mount_point)
@@ -255,10 +273,18 @@ class Loader {
 
   void check_mount_point(const std::string& label, std::string_view given) {
     if (given.find_first_of("+#") == std::string_view::npos) return;
-    const std::string place = config_.places[label + ".mount_point"];
-    problems_.emplace_back(
-        Place{},
-        fmt::format("{}: \"mount_point\" in [{}] must not contain + or #, not \"{}\"", place, label, given));
+    add_about(label, "mount_point", fmt::format(" must not contain + or #, not \"{}\"", given));
+  }
+
+  // Browsers say where a page comes from in this form, so that any other matches none.
+  void check_origins(const ListenerConfig& listener) {
+    for (const std::string& origin : listener.websocket.origins) {
+      if (is_origin(origin)) continue;
+      add_about(listener.label + ".websocket", "origins",
+                fmt::format(": \"{}\" is no origin of web pages; write it without a path, such as "
+                            "\"https://plant.example\" or \"http://plant.example:8080\"",
+                            origin));
+    }
   }
 
   void check_tls(const toml::node& node, const ListenerConfig& listener) {
@@ -326,6 +352,7 @@ class Loader {
 
   std::string name_;
   Config config_;
+  std::map<std::string, Place> read_at_;  // those of the configuration, as numbers
   std::vector<std::pair<Place, std::string>> problems_;
 };
 

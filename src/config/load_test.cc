@@ -7,7 +7,6 @@
 #include <fstream>
 #include <iterator>
 
-#include "config/reference.h"
 #include "config/schema.h"
 #include "config/suggest.h"
 #include "config/units.h"
@@ -224,6 +223,29 @@ TEST(Load, AMountPointIsNoFilter) {
       ElementsAre(HasSubstr("nightjar.toml:2:15: \"mount_point\" in [listener.1] must not contain + or #")));
 }
 
+TEST(Load, AnOriginIsWhatABrowserSends) {
+  const auto with = [](const std::string& origin) {
+    return problems("[[listener]]\n[listener.websocket]\norigins = [\"" + origin + "\"]\n");
+  };
+  for (const char* right : {"https://plant.example", "http://localhost:8080", "http://[::1]:80", "null"}) {
+    EXPECT_THAT(with(right), ElementsAre("no problem")) << right;
+  }
+  for (const char* wrong : {"", "plant.example", "https://", "://x", "https://plant.example/",
+                            "https://*.example", "https://a b", "https://ann@plant.example"}) {
+    EXPECT_THAT(with(wrong),
+                ElementsAre(AllOf(HasSubstr("nightjar.toml:3:11: \"origins\" in [listener.1.websocket]"),
+                                  HasSubstr("write it without a path"))))
+        << wrong;
+  }
+}
+
+TEST(Load, AGroupsQueueHasNoKeysAboutOneClient) {
+  EXPECT_THAT(problems("[shared.queue]\noverflow = \"conflate\"\n"),
+              ElementsAre(HasSubstr("must be one of \"drop-new\", \"drop-old\", \"reject\", not")));
+  EXPECT_THAT(problems("[shared.queue]\nqueue_qos0_offline = true\n"),
+              ElementsAre(HasSubstr("unknown key \"queue_qos0_offline\" in [shared.queue]")));
+}
+
 TEST(Load, AnUnknownKeyGetsPlaceAndSuggestion) {
   EXPECT_THAT(
       problems("[[listener]]\nname = \"plain\"\n  max_packet_sze = \"1MiB\"\n"),
@@ -322,6 +344,8 @@ TEST(Load, ASyntaxErrorGetsItsPlace) {
 TEST(Load, AllProblemsAreToldInTheOrderOfTheFile) {
   EXPECT_THAT(problems("[[listener]]\nport = 0\n[log]\nlevle = \"info\"\n[node]\nworkers = 100\n"),
               ElementsAre(HasSubstr(":2:8:"), HasSubstr(":4:1:"), HasSubstr(":6:11:")));
+  EXPECT_THAT(problems("[[listener]]\nport = 0\nmount_point = \"#\"\n"),
+              ElementsAre(HasSubstr(":2:8:"), HasSubstr(":3:15:")));
 }
 
 TEST(Load, AFileThatIsNotThereIsNamed) {
@@ -334,40 +358,6 @@ TEST(Load, ADirectoryIsNoFile) {
   const auto config = load_file(source_dir());
   ASSERT_FALSE(config.has_value());
   EXPECT_THAT(config.error().front(), HasSubstr("it is no file"));
-}
-
-// ---- the reference ----
-
-TEST(Reference, NamesEveryKeyWithItsDefault) {
-  const std::string text = reference();
-  EXPECT_THAT(text, HasSubstr("| `max_packet_size` | `\"16MiB\"` |"));
-  EXPECT_THAT(text, HasSubstr("| `max_session_expiry` | `\"7d\"` |"));
-  EXPECT_THAT(text, HasSubstr("| `overflow` | `\"drop-new\"` |"));
-  EXPECT_THAT(text, HasSubstr("| `allow_anonymous` | `false` |"));
-  EXPECT_THAT(text, HasSubstr("| `interval` | `\"10s\"` |"));
-}
-
-TEST(Reference, IsWhatTheDocumentationHolds) {
-  EXPECT_EQ(read(source_dir() + "/../../docs/configuration.md"), reference())
-      << "run: nightjar serve --print-config-reference > docs/configuration.md";
-}
-
-TEST(Reference, TheExampleInItIsAValidFile) {
-  const std::string text = reference();
-  const std::size_t begin = text.find("```toml\n") + 8;
-  EXPECT_THAT(problems(text.substr(begin, text.find("```", begin) - begin)), ElementsAre("no problem"));
-}
-
-// Whatever the reference prints as a default must be readable as that value.
-TEST(Reference, EveryDefaultReadsBack) {
-  Config config;
-  for (const Section& section : sections_of(config)) {
-    std::string text = "[" + section.name + "]\n";
-    for (const Slot& slot : section.slots) {
-      text += std::string(slot.name) + " = " + to_toml(slot.shape, slot.get()) + "\n";
-    }
-    EXPECT_THAT(problems(text), ElementsAre("no problem")) << text;
-  }
 }
 
 // ---- units and suggestions ----

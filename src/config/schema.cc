@@ -1,13 +1,11 @@
 #include "config/schema.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
+#include <cstddef>
+#include <span>
 #include <type_traits>
 #include <utility>
 
 #include "broker/ids.h"
-#include "config/units.h"
 
 namespace nightjar::config {
 namespace {
@@ -26,6 +24,7 @@ constexpr std::int64_t kPacketMax = 268'435'455 + 5;
 
 // In the order of the enumerations they name.
 constexpr std::string_view kOverflows[] = {"drop-new", "drop-old", "reject", "disconnect", "conflate"};
+constexpr std::size_t kGroupOverflows = 3;  // the first ones; the others are about one client
 constexpr std::string_view kStrategies[] = {"least-in-flight", "round-robin", "sticky", "hash-by-client",
                                             "hash-by-topic"};
 constexpr std::string_view kPlacements[] = {"spread", "adaptive"};
@@ -41,20 +40,22 @@ constexpr std::string_view kCertificateUsers[] = {"none",     "common-name", "su
                                                   "dns-name", "email",       "fingerprint"};
 
 constexpr Shape flag() { return {.kind = Kind::kBool}; }
-constexpr Shape text() { return {.kind = Kind::kText}; }
-constexpr Shape texts() { return {.kind = Kind::kTexts}; }
-constexpr Shape mode() { return {.kind = Kind::kMode}; }
-constexpr Shape number(std::int64_t min, std::int64_t max) {
-  return {.kind = Kind::kNumber, .min = min, .max = max};
+constexpr Shape text(std::string_view example) { return {.kind = Kind::kText, .example = example}; }
+constexpr Shape texts(std::string_view example) { return {.kind = Kind::kTexts, .example = example}; }
+constexpr Shape mode(std::string_view example) { return {.kind = Kind::kMode, .example = example}; }
+constexpr Shape number(std::int64_t min, std::int64_t max, std::string_view example) {
+  return {.kind = Kind::kNumber, .min = min, .max = max, .example = example};
 }
-constexpr Shape size(std::int64_t min, std::int64_t max) {
-  return {.kind = Kind::kSize, .min = min, .max = max};
+constexpr Shape size(std::int64_t min, std::int64_t max, std::string_view example) {
+  return {.kind = Kind::kSize, .min = min, .max = max, .example = example};
 }
-constexpr Shape duration(std::int64_t min, std::int64_t max) {
-  return {.kind = Kind::kDuration, .min = min, .max = max};
+constexpr Shape duration(std::int64_t min, std::int64_t max, std::string_view example) {
+  return {.kind = Kind::kDuration, .min = min, .max = max, .example = example};
 }
-constexpr Shape whole_seconds(std::int64_t min, std::int64_t max, std::int64_t never = 0) {
-  return {.kind = Kind::kDuration, .min = min, .max = max, .step = kSecond, .never = never};
+constexpr Shape whole_seconds(std::int64_t min, std::int64_t max, std::string_view example,
+                              std::int64_t never = 0) {
+  return {
+      .kind = Kind::kDuration, .min = min, .max = max, .step = kSecond, .never = never, .example = example};
 }
 constexpr Shape choice(std::span<const std::string_view> names) {
   return {.kind = Kind::kChoice, .choices = names};
@@ -97,67 +98,68 @@ Slot key(std::string_view name, Field& field, const Shape& shape, std::string_vi
 
 std::vector<Slot> node_keys(NodeConfig& node, ProcessConfig& process, NodePolicy& policy) {
   return {
-      key("data", node.data_dir, text(),
+      key("data", node.data_dir, text("/var/lib/nightjar"),
           "Directory of everything that outlives a start; one broker at a time uses it."),
       key("durability", node.durability, choice(kDurabilities),
           "What an acknowledgement promises: \"fsync\": what it confirms survives a power cut; \"os\": the "
-          "broker may "
-          "be killed; \"memory\": a restart forgets everything."),
-      key("workers", node.workers, number(0, broker::kWorkersMax),
+          "broker may be killed; \"memory\": a restart forgets everything."),
+      key("workers", node.workers, number(0, broker::kWorkersMax, "2"),
           "Threads that serve clients; 0 means one per core."),
-      key("pid_file", process.pid_file, text(), "File that holds the process id while the broker runs."),
-      key("user", process.user, text(),
+      key("pid_file", process.pid_file, text("/run/nightjar.pid"),
+          "File that holds the process id while the broker runs."),
+      key("user", process.user, text("nightjar"),
           "Who the broker becomes when root starts it, once everything is open."),
       key("placement", policy.placement, choice(kPlacements),
           "\"adaptive\": clients are served by one worker until it is busy, then by more; \"spread\": by all "
-          "workers "
-          "from the start."),
-      key("shards", policy.shards, number(1, 4096),
+          "workers from the start."),
+      key("shards", policy.shards, number(1, 4096, "128"),
           "Parts that clients are divided into; a power of two and not fewer than workers."),
-      key("max_retained_messages", policy.retained_messages_max, number(0, 1'000'000'000),
-          "Retained messages kept; a further topic is refused with 0x97."),
-      key("max_retained_bytes", policy.retained_bytes_max, size(0, 1024 * kGiB),
-          "Topics, properties and payloads of all retained messages."),
-      key("max_connections", policy.connections_max, number(0, 100'000'000),
+      key("max_retained_messages", policy.retained_messages_max, number(0, 1'000'000'000, "100000"),
+          "Most retained messages that are kept; a further topic is refused with 0x97."),
+      key("max_retained_bytes", policy.retained_bytes_max, size(0, 1024 * kGiB, "256MiB"),
+          "Most bytes of all retained messages together: topics, properties and payloads."),
+      key("max_connections", policy.connections_max, number(0, 100'000'000, "5000"),
           "Connections open at a time on all listeners together. 0: no limit."),
-      key("max_sessions", policy.sessions_max, number(0, 1'000'000'000),
+      key("max_sessions", policy.sessions_max, number(0, 1'000'000'000, "20000"),
           "Sessions, connected or kept; a client that would need one more is refused. 0: no limit."),
       key("log_connections", policy.logs_connections, flag(),
           "Whether a line is logged when a client comes and when it goes."),
-      key("max_stranger_bytes", policy.strangers_bytes_max, size(64 * kKiB, 64 * kGiB),
+      key("max_stranger_bytes", policy.strangers_bytes_max, size(64 * kKiB, 64 * kGiB, "16MiB"),
           "Bytes that connections may hold together before their CONNECT is accepted."),
-      key("max_unfinished_bytes", policy.unfinished_bytes_max, size(kMiB, 1024 * kGiB),
+      key("max_unfinished_bytes", policy.unfinished_bytes_max, size(kMiB, 1024 * kGiB, "128MiB"),
           "Bytes of larger packets that clients may hold together while parts are still to come."),
   };
 }
 
 std::vector<Slot> limits_keys(ListenerPolicy& p) {
   return {
-      key("connect_timeout", p.connect_timeout, duration(100, 300 * kSecond),
+      key("connect_timeout", p.connect_timeout, duration(100, 300 * kSecond, "10s"),
           "A connection that has not completed CONNECT by then is closed."),
-      key("max_connect_size", p.connect_bytes_max, size(1 * kKiB, kPacketMax), "Largest CONNECT packet."),
-      key("max_packet_size", p.packet_bytes_max, size(1 * kKiB, kPacketMax),
+      key("max_connect_size", p.connect_bytes_max, size(1 * kKiB, kPacketMax, "64KiB"),
+          "Largest CONNECT packet."),
+      key("max_packet_size", p.packet_bytes_max, size(1 * kKiB, kPacketMax, "1MiB"),
           "Largest packet a client may send; told to 5.0 clients as Maximum Packet Size."),
-      key("receive_maximum", p.receive_maximum, number(1, 65535),
+      key("receive_maximum", p.receive_maximum, number(1, 65535, "100"),
           "QoS 1 and 2 messages that a 5.0 client may have unacknowledged towards the broker."),
-      key("max_inflight", p.inflight_max, number(1, 65535),
+      key("max_inflight", p.inflight_max, number(1, 65535, "20"),
           "QoS 1 and 2 messages unacknowledged towards a client, at most its own Receive Maximum."),
-      key("max_inflight_bytes", p.inflight_bytes_max, size(64 * kKiB, 16 * kGiB),
-          "Bytes of these messages; a single larger message still passes."),
-      key("topic_alias_maximum", p.topic_alias_maximum, number(0, 65535),
+      key("max_inflight_bytes", p.inflight_bytes_max, size(64 * kKiB, 16 * kGiB, "1MiB"),
+          "Bytes of the messages that are unacknowledged towards a client; a single larger one still "
+          "passes."),
+      key("topic_alias_maximum", p.topic_alias_maximum, number(0, 65535, "16"),
           "Topic aliases that a 5.0 client may set."),
-      key("topic_alias_maximum_out", p.topic_alias_maximum_out, number(0, 65535),
+      key("topic_alias_maximum_out", p.topic_alias_maximum_out, number(0, 65535, "16"),
           "Topic aliases used towards a client, at most what it allows."),
-      key("max_keep_alive", p.keep_alive_max_s, whole_seconds(0, 65535 * kSecond),
+      key("max_keep_alive", p.keep_alive_max_s, whole_seconds(0, 65535 * kSecond, "10m"),
           "Longest Keep Alive; a 5.0 client that asks for more, or for none, is told this one. 0: no limit."),
       key("max_session_expiry", p.session_expiry_max_s,
-          whole_seconds(0, 0xFFFFFFFE * kSecond, 0xFFFFFFFF * kSecond),
+          whole_seconds(0, 0xFFFFFFFE * kSecond, "never", 0xFFFFFFFF * kSecond),
           "Longest Session Expiry Interval; also ends sessions of 3.1 and 3.1.1 clients that are away "
           "longer."),
-      key("max_output_bytes", p.output_bytes_max, size(64 * kKiB, 16 * kGiB),
+      key("max_output_bytes", p.output_bytes_max, size(64 * kKiB, 16 * kGiB, "1MiB"),
           "Unsent bytes that a connection may hold. Above it QoS 0 is dropped and QoS 1 and 2 wait in the "
           "queue."),
-      key("maximum_qos", p.maximum_qos, number(0, 2), "Highest QoS that a client may publish with."),
+      key("maximum_qos", p.maximum_qos, number(0, 2, "1"), "Highest QoS that a client may publish with."),
       key("retain_available", p.retain_available, flag(), "Whether clients may publish retained messages."),
       key("wildcard_subscription_available", p.wildcard_subscription_available, flag(),
           "Whether filters may contain + and #."),
@@ -165,59 +167,71 @@ std::vector<Slot> limits_keys(ListenerPolicy& p) {
           "Whether 5.0 clients may give their subscriptions an identifier."),
       key("shared_subscription_available", p.shared_subscription_available, flag(),
           "Whether $share/ is served."),
-      key("max_topic_levels", p.topic_levels_max, number(1, 65535), "Levels of a topic or a filter."),
-      key("max_payload_size", p.payload_bytes_max, size(0, kPacketMax),
+      key("max_topic_levels", p.topic_levels_max, number(1, 65535, "20"),
+          "Most levels of a topic or a filter."),
+      key("max_payload_size", p.payload_bytes_max, size(0, kPacketMax, "256KiB"),
           "Largest payload of a PUBLISH; a larger one is acknowledged and dropped, a 5.0 client is told "
-          "0x83. 0: "
-          "as the packet allows."),
-      key("max_connections", p.connections_max, number(0, 100'000'000),
+          "0x83. 0: as the packet allows."),
+      key("max_connections", p.connections_max, number(0, 100'000'000, "5000"),
           "Connections open at a time; further ones are closed at once. 0: no limit."),
-      key("mount_point", p.mount_point, text(),
+      key("mount_point", p.mount_point, text("plant-7/"),
           "Stands in front of every topic and filter of the clients, and is taken off what they receive."),
       key("accept_3_1", p.accepts_v31, flag(), "Whether MQTT 3.1 clients may enter."),
       key("accept_3_1_1", p.accepts_v311, flag(), "Whether MQTT 3.1.1 clients may enter."),
       key("accept_5_0", p.accepts_v5, flag(), "Whether MQTT 5.0 clients may enter."),
-      key("client_id_prefix", p.client_id_prefix, text(), "Client ids that do not begin so are refused."),
+      key("client_id_prefix", p.client_id_prefix, text("plant-7-"),
+          "Client ids that do not begin so are refused."),
       key("client_id_is_user_name", p.client_id_is_user_name, flag(),
           "Whether the user name is the client id, whatever CONNECT says; without one nobody enters."),
       key("allow_empty_client_id", p.allow_empty_client_id, flag(),
           "Whether a client id is assigned to clients that give none."),
-      key("auto_id_prefix", p.auto_id_prefix, text(), "What assigned client ids begin with."),
+      key("auto_id_prefix", p.auto_id_prefix, text("guest-"), "What assigned client ids begin with."),
       key("refuse_longer_keep_alive", p.refuses_longer_keep_alive, flag(),
           "Whether 3.1 and 3.1.1 clients that ask for more than max_keep_alive are refused; otherwise they "
-          "keep "
-          "theirs."),
+          "keep theirs."),
       key("upgrade_qos", p.upgrades_qos, flag(),
           "Deliver with the QoS of the subscription even if the message has a lower one, which the standard "
-          "does "
-          "not provide for."),
-      key("max_subscriptions", p.subscriptions_max, number(1, 100'000'000), "Subscriptions of one session."),
+          "does not provide for."),
+      key("max_subscriptions", p.subscriptions_max, number(1, 100'000'000, "1000"),
+          "Most subscriptions of one session."),
+  };
+}
+
+std::vector<Slot> waiting_keys(QueueLimits& q) {
+  return {
+      key("max_messages", q.messages_max, number(0, 100'000'000, "1000"),
+          "Most messages that wait in one queue."),
+      key("max_bytes", q.bytes_max, size(0, 1024 * kGiB, "4MiB"),
+          "Most bytes that wait in one queue: topics, properties and payloads."),
+      key("max_age", q.age_max, duration(0, 3650 * kDay, "1d"),
+          "Messages that waited longer are dropped. 0: no limit."),
   };
 }
 
 std::vector<Slot> queue_keys(QueueLimits& q) {
-  return {
-      key("max_messages", q.messages_max, number(0, 100'000'000), "Messages that wait for one session."),
-      key("max_bytes", q.bytes_max, size(0, 1024 * kGiB),
-          "Topics, properties and payloads of these messages."),
-      key("max_age", q.age_max, duration(0, 3650 * kDay),
-          "Messages that waited longer are dropped. 0: no limit."),
-      key("overflow", q.overflow, choice(kOverflows),
-          "A full queue drops the new message or the oldest, rejects the publisher, disconnects the slow "
-          "client, or "
-          "keeps the newest message of each topic."),
-      key("queue_qos0_offline", q.queue_qos0_offline, flag(),
-          "Whether QoS 0 messages also wait for a client that is away."),
-  };
+  std::vector<Slot> keys = waiting_keys(q);
+  keys.push_back(key("overflow", q.overflow, choice(kOverflows),
+                     "A full queue drops the new message or the oldest, rejects the publisher, disconnects "
+                     "the slow client, or keeps the newest message of each topic."));
+  keys.push_back(key("queue_qos0_offline", q.queue_qos0_offline, flag(),
+                     "Whether QoS 0 messages also wait for a client that is away."));
+  return keys;
+}
+
+// QoS 0 goes to a member that is there or nowhere, and no one client of a group is the slow one.
+std::vector<Slot> group_queue_keys(QueueLimits& q) {
+  std::vector<Slot> keys = waiting_keys(q);
+  keys.push_back(key("overflow", q.overflow, choice(std::span(kOverflows).first<kGroupOverflows>()),
+                     "A full queue drops the new message or the oldest, or rejects the publisher."));
+  return keys;
 }
 
 std::vector<Slot> websocket_keys(WebSocketConfig& websocket) {
   return {
-      key("origins", websocket.origins, texts(),
+      key("origins", websocket.origins, texts("https://plant.example"),
           "Web pages that may connect, such as \"https://plant.example\"; none: all. Programs that are no "
-          "browsers "
-          "are not held back by it."),
-      key("max_headers", websocket.headers_bytes_max, size(1 * kKiB, 64 * kKiB),
+          "browsers are not held back by it."),
+      key("max_headers", websocket.headers_bytes_max, size(1 * kKiB, 64 * kKiB, "8KiB"),
           "Largest HTTP header block of a handshake."),
   };
 }
@@ -226,7 +240,7 @@ std::vector<Slot> proxy_keys(ProxyConfig& proxy) {
   return {
       key("enabled", proxy.is_on, flag(),
           "Whether each connection begins with a PROXY header, version 1 or 2, that says whose it is."),
-      key("trusted", proxy.trusted, texts(),
+      key("trusted", proxy.trusted, texts("10.0.0.0/8"),
           "Networks of the balancers, such as \"10.0.0.0/8\"; who is in none of them is closed. None: "
           "everybody is believed."),
       key("require_tls", proxy.requires_tls, flag(),
@@ -236,21 +250,21 @@ std::vector<Slot> proxy_keys(ProxyConfig& proxy) {
 
 std::vector<Slot> auth_keys(AuthConfig& auth) {
   return {
-      key("password_file", auth.password_file, text(),
+      key("password_file", auth.password_file, text("/etc/nightjar/passwords"),
           "Users with their passwords, one \"user:hash\" a line; \"nightjar passwd\" makes it, Mosquitto's "
           "will do."),
-      key("acl_file", auth.acl_file, text(),
+      key("acl_file", auth.acl_file, text("/etc/nightjar/rules.toml"),
           "Who may publish, subscribe and receive what: rules in TOML if the name ends in .toml, else lines "
-          "as "
-          "Mosquitto reads them. None: everybody who is in may do everything."),
+          "as Mosquitto reads them. None: everybody who is in may do everything."),
   };
 }
 
 std::vector<Slot> certificate_keys(CertificateFiles& files) {
   return {
-      key("certificate", files.certificate, text(),
+      key("certificate", files.certificate, text("/etc/nightjar/server.pem"),
           "PEM file: the server's certificate, then those between it and its authority. It turns TLS on."),
-      key("key", files.key, text(), "PEM file: the private key of the certificate, without a pass phrase."),
+      key("key", files.key, text("/etc/nightjar/server.key"),
+          "PEM file: the private key of the certificate, without a pass phrase."),
   };
 }
 
@@ -259,33 +273,34 @@ std::vector<Slot> tls_keys(TlsConfig& tls) {
   for (Slot& slot : std::vector<Slot>{
            key("profile", tls.profile, choice(kTlsProfiles),
                "\"modern\"; or \"plc\" for controllers: TLS 1.2 with RSA suites too, 30 s for CONNECT, and "
-               "one message "
-               "at a time, unless other keys say otherwise."),
+               "one message at a time, unless other keys say otherwise."),
            key("min_version", tls.min_version, choice(kTlsVersions), "Oldest version of TLS."),
            key("max_version", tls.max_version, choice(kTlsVersions), "Newest version of TLS."),
-           key("ciphers", tls.ciphers, text(),
+           key("ciphers", tls.ciphers, text("ECDHE+AESGCM"),
                "Suites of TLS 1.2 in OpenSSL's language; empty: those of the profile."),
-           key("ciphers_tls13", tls.ciphers_tls13, text(), "Suites of TLS 1.3; empty: OpenSSL's."),
-           key("dh_params", tls.dh_params, text(),
+           key("ciphers_tls13", tls.ciphers_tls13, text("TLS_AES_256_GCM_SHA384"),
+               "Suites of TLS 1.3; empty: OpenSSL's."),
+           key("dh_params", tls.dh_params, text("/etc/nightjar/dh.pem"),
                "PEM file: parameters of finite field Diffie-Hellman; empty: as strong as the certificate."),
            key("client_certificate", tls.client_certificate, choice(kClientCertificates),
                "Whether clients show a certificate of theirs."),
-           key("client_ca", tls.client_ca, text(),
+           key("client_ca", tls.client_ca, text("/etc/nightjar/clients-ca.pem"),
                "PEM file: the authorities that issue clients' certificates."),
-           key("client_ca_dir", tls.client_ca_dir, text(),
-               "Directory of such authorities, with the names that \"openssl rehash\" gives."),
-           key("crl", tls.crl, text(),
+           key("client_ca_dir", tls.client_ca_dir, text("/etc/nightjar/clients-ca"),
+               "Directory of authorities that issue clients' certificates, with the names that \"openssl "
+               "rehash\" gives."),
+           key("crl", tls.crl, text("/etc/nightjar/crl.pem"),
                "PEM file: revocation lists; clients whose certificate is on one are refused and "
                "disconnected."),
            key("ignore_client_dates", tls.ignores_client_dates, flag(),
                "Whether clients' certificates count before and after their time."),
            key("user_from", tls.user_from, choice(kCertificateUsers),
                "What of a client's certificate is its user name; with a pre-shared key all but \"none\" mean "
-               "its "
-               "identity."),
-           key("psk_file", tls.psk_file, text(),
+               "its identity."),
+           key("psk_file", tls.psk_file, text("/etc/nightjar/keys"),
                "File of pre-shared keys, \"identity:hexadecimal key\" a line. It turns TLS on."),
-           key("psk_hint", tls.psk_hint, text(), "What clients of TLS 1.2 are told to choose their key by."),
+           key("psk_hint", tls.psk_hint, text("plant-7"),
+               "What clients of TLS 1.2 are told to choose their key by."),
        }) {
     keys.push_back(std::move(slot));
   }
@@ -322,18 +337,18 @@ std::vector<Section> sections_of(Config& c) {
       section("shared", "Shared subscriptions.",
               {key("strategy", c.policy.shared_strategy, choice(kStrategies),
                    "How a group picks the member for a message.")},
-              {section("queue", "The queue of one group.", queue_keys(c.policy.shared_queue))}),
+              {section("queue", "The queue of one group.", group_queue_keys(c.policy.shared_queue))}),
       section("sys", "The $SYS topics.",
-              {key("interval", c.policy.sys_interval, duration(0, kDay),
-                   "How often they are published. 0: never.")}),
+              {key("interval", c.policy.sys_interval, duration(0, kDay, "1m"),
+                   "How often the $SYS topics are published. 0: never.")}),
       section(
           "log", "The log: one line per event.",
           {key("level", c.log.level, choice(kLevels), "Events below this level are left out."),
            key("format", c.log.format, choice(kFormats), "Lines for people, or one JSON object per line."),
-           key("destination", c.log.destination, text(),
+           key("destination", c.log.destination, text("/var/log/nightjar/nightjar.log"),
                "\"stderr\", \"stdout\", \"syslog\", \"none\" or a file to append to."),
            key("time", c.log.has_time, flag(), "Whether text lines begin with the time."),
-           key("time_format", c.log.time_format, text(),
+           key("time_format", c.log.time_format, text("%FT%T%z"),
                "The time of text lines in the language of strftime; down to the millisecond if not given.")}),
   };
 }
@@ -341,20 +356,20 @@ std::vector<Section> sections_of(Config& c) {
 Section section_of(ListenerConfig& listener) {
   Section found = section(
       "listener", "An address to listen on. Takes every key of [limits] too.",
-      {key("name", listener.policy.name, text(), "How the log calls it; the address and port if not given."),
-       key("address", listener.address, text(),
+      {key("name", listener.policy.name, text("lan"),
+           "How the log calls the listener; the address and port if not given."),
+       key("address", listener.address, text("192.168.1.10"),
            "An IPv4 or IPv6 address, \"localhost\" for both loopback addresses, or \"*\" for all of this "
            "machine."),
-       key("port", listener.port, number(1, 65535), "TCP port."),
-       key("path", listener.unix_path, text(),
+       key("port", listener.port, number(1, 65535, "8883"), "TCP port."),
+       key("path", listener.unix_path, text("/run/nightjar/mqtt.sock"),
            "Path of a Unix socket, instead of address and port. The peer's user id is known."),
-       key("path_mode", listener.unix_mode, mode(),
-           "Permissions of that socket: who may write to it may connect."),
+       key("path_mode", listener.unix_mode, mode("0666"),
+           "Permissions of the Unix socket: who may write to it may connect."),
        key("protocol", listener.protocol, choice(kProtocols),
            "\"mqtt\", \"websocket\" (MQTT in it), or \"auto\": each connection as its first bytes say; with "
-           "a "
-           "certificate TLS as well."),
-       key("interface", listener.interface, text(),
+           "a certificate TLS as well."),
+       key("interface", listener.interface, text("eth0"),
            "Listen on the addresses of this network interface instead of \"address\"."),
        key("ip", listener.ip, choice(kIpVersions), "Which of an address's IP versions to listen on."),
        key("allow_anonymous", listener.policy.allow_anonymous, flag(),
@@ -377,56 +392,6 @@ ListenerConfig fresh_listener(const Config& config) {
   listener.policy.allow_anonymous = false;
   listener.auth = config.auth;
   return listener;
-}
-
-std::string describe(const Shape& shape) {
-  switch (shape.kind) {
-    case Kind::kBool:
-      return "true or false";
-    case Kind::kText:
-      return "a string";
-    case Kind::kTexts:
-      return "an array of strings";
-    case Kind::kMode:
-      return "permissions in octal digits, such as \"0660\"";
-    case Kind::kChoice:
-      return fmt::format("one of \"{}\"", fmt::join(shape.choices, "\", \""));
-    case Kind::kNumber:
-      return fmt::format("a number from {} to {}", shape.min, shape.max);
-    case Kind::kSize:
-      return fmt::format("a size from {} to {}", format_size(shape.min), format_size(shape.max));
-    case Kind::kDuration:
-      break;
-  }
-  return fmt::format("a duration from {} to {}{}{}", format_duration(shape.min), format_duration(shape.max),
-                     shape.step == kSecond ? " in whole seconds" : "",
-                     shape.never != 0 ? ", or \"never\"" : "");
-}
-
-std::string to_toml(const Shape& shape, const Value& value) {
-  switch (shape.kind) {
-    case Kind::kBool:
-      return std::get<bool>(value) ? "true" : "false";
-    case Kind::kText:
-      return fmt::format("\"{}\"", std::get<std::string>(value));
-    case Kind::kTexts: {
-      const auto& list = std::get<std::vector<std::string>>(value);
-      return list.empty() ? "[]" : fmt::format("[\"{}\"]", fmt::join(list, "\", \""));
-    }
-    case Kind::kMode:
-      return fmt::format("\"{:04o}\"", std::get<std::int64_t>(value));
-    case Kind::kChoice:
-      return fmt::format("\"{}\"", shape.choices[static_cast<std::size_t>(std::get<std::int64_t>(value))]);
-    case Kind::kNumber:
-      return fmt::format("{}", std::get<std::int64_t>(value));
-    case Kind::kSize:
-      return fmt::format("\"{}\"", format_size(std::get<std::int64_t>(value)));
-    case Kind::kDuration:
-      break;
-  }
-  const std::int64_t ms = std::get<std::int64_t>(value);
-  if (shape.never != 0 && ms == shape.never) return "\"never\"";
-  return ms == 0 ? "0" : fmt::format("\"{}\"", format_duration(ms));
 }
 
 }  // namespace nightjar::config

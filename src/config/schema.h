@@ -1,5 +1,5 @@
 // Every key of nightjar.toml: its name, the values it takes, what it means, and the field it sets. This one
-// table drives reading, checking, suggestions and the reference in docs/configuration.md. Pure.
+// table drives reading, checking, suggestions, --explain and the reference in docs/configuration.md. Pure.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,7 @@ struct Shape {
   std::int64_t step = 1;   // durations: a field that counts seconds takes whole seconds only
   std::int64_t never = 0;  // durations: not 0 if the file may say "never", and the value that this stands for
   std::span<const std::string_view> choices{};
+  std::string_view example{};  // without its quotes; choices and truth values need none
 };
 
 // One key bound to the field that it sets. Lives no longer than the field.
@@ -57,10 +58,5 @@ Section section_of(ListenerConfig& listener);
 
 // A listener before its own keys: the limits and files of `config`, and closed to anonymous clients.
 ListenerConfig fresh_listener(const Config& config);
-
-// What the file must say: "a size from 1KiB to 256MiB".
-std::string describe(const Shape& shape);
-// A value as the file would say it, with quotes where they belong.
-std::string to_toml(const Shape& shape, const Value& value);
 
 }  // namespace nightjar::config

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "config/describe.h"
 #include "config/difference.h"
 #include "config/schema.h"
 

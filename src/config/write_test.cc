@@ -19,19 +19,19 @@ TEST(WriteToml, WhatDiffersHasItsMeaning) {
   Config config;
   config.policy.sys_interval = Duration::seconds(7);
   const std::string text = write_toml(config, "");
-  EXPECT_EQ(text, "\n[sys]\n# How often they are published. 0: never.\ninterval = \"7s\"\n");
+  EXPECT_EQ(text, "\n[sys]\n# How often the $SYS topics are published. 0: never.\ninterval = \"7s\"\n");
 }
 
 TEST(WriteToml, QuotesAndLineBreaksComeBack) {
   Config config;
   config.node.data_dir = "a \"b\"\\c\n\td";
   ListenerConfig listener = fresh_listener(config);
-  listener.websocket.origins = {"https://a", "\"\\"};
+  listener.proxy.trusted = {"10.0.0.0/8", "\"\\"};
   config.listeners.push_back(listener);
   const auto back = load_text(write_toml(config, ""), "written.toml");
   ASSERT_TRUE(back) << back.error().front();
   EXPECT_EQ(back->node.data_dir, config.node.data_dir);
-  EXPECT_EQ(back->listeners.front().websocket.origins, listener.websocket.origins);
+  EXPECT_EQ(back->listeners.front().proxy.trusted, listener.proxy.trusted);
 }
 
 TEST(WriteToml, UnixSocketsHaveNoPort) {
