@@ -39,9 +39,10 @@ class FileReader {
       return fail(fmt::format("{}{}; \"nightjar passwd -c {} USER\" makes one", settings.password_place,
                               text.error().message, path));
     }
-    NJ_TRY(PasswordTable table, PasswordTable::parse(*text, path));
-    summary_.push_back(fmt::format("{} user{} in {}", table.size(), table.size() == 1 ? "" : "s", path));
-    known = std::make_shared<const PasswordTable>(std::move(table));
+    auto table = PasswordTable::parse(*text, path);
+    if (!table) return fail(settings.password_place + table.error().message);
+    summary_.push_back(fmt::format("{} user{} in {}", table->size(), table->size() == 1 ? "" : "s", path));
+    known = std::make_shared<const PasswordTable>(std::move(*table));
     return known;
   }
 
@@ -54,7 +55,7 @@ class FileReader {
     const auto text = read_file(path);
     if (!text) return fail(settings.acl_place + text.error().message);
     auto parsed = is_own ? AccessRules::parse_toml(*text, path) : AccessRules::parse_mosquitto(*text, path);
-    if (!parsed) return tl::make_unexpected(std::move(parsed.error()));
+    if (!parsed) return fail(settings.acl_place + parsed.error().message);
     summary_.push_back(fmt::format("{} {}{} in {}", parsed->size(), is_own ? "rule" : "line",
                                    parsed->size() == 1 ? "" : "s", path));
     known = std::make_shared<const AccessRules>(std::move(*parsed));

@@ -221,6 +221,17 @@ TEST(Access, NamesThePlaceOfAFileThatIsNotThere) {
   EXPECT_THAT(access.error().message, HasSubstr("nightjar passwd -c /nowhere/p USER"));
 }
 
+TEST(Access, NamesThePlaceOfAFileThatIsWrongAndTheLineInIt) {
+  const Folder folder;
+  const std::string passwords = folder.file("passwords", "no colon\n");
+  const std::string rules = folder.file("acl", "topic raed a\n");
+  const auto of_passwords =
+      Access::load({{.password_file = passwords, .password_place = "nightjar.toml:7:1: "}});
+  const auto of_rules = Access::load({{.acl_file = rules, .acl_place = "nightjar.toml:8:1: "}});
+  EXPECT_THAT(of_passwords.error().message, HasSubstr("nightjar.toml:7:1: " + passwords + ":1:"));
+  EXPECT_THAT(of_rules.error().message, HasSubstr("nightjar.toml:8:1: " + rules + ":1:"));
+}
+
 TEST(Access, TheNameOfAFileTellsItsSyntax) {
   const Folder folder;
   const std::string own = folder.file("acl.toml", "[[rule]]\nallow = \"all\"\ntopics = \"a\"\n");

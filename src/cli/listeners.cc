@@ -22,7 +22,8 @@ bool is_same(const net::Address& a, const net::Address& b) {
 // With the place to change it, in the file or on the command line.
 std::string explain(const config::Config& config, const config::ListenerConfig& listener,
                     const net::BindError& error) {
-  const std::string place = config::said_at(config, listener.label, error.is_about_port ? "port" : "address");
+  const std::string address = listener.interface.empty() ? "address" : "interface";
+  const std::string place = config::said_at(config, listener.label, error.is_about_port ? "port" : address);
   if (!place.empty()) return place + error.message;
   return error.message + (error.is_about_port ? " with -p" : "");
 }

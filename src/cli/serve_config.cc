@@ -46,44 +46,56 @@ config::Problems check_tls(const config::Config& config) {
   return tls ? config::Problems{} : config::Problems{tls.error().message};
 }
 
+// The key that a listener without addresses is to be helped by.
+std::string key_of_addresses(const config::ListenerConfig& listener) {
+  if (all_addresses_of(listener)) return "ip";
+  return listener.interface.empty() ? "address" : "interface";
+}
+
 config::Problems check_addresses(const config::Config& config) {
   config::Problems problems;
-  const auto note = [&](const config::ListenerConfig& listener, const char* key, const std::string& message) {
-    problems.push_back(config::said_at(config, listener.label, key) + message);
+  const auto note = [&](const std::string& label, const std::string& key, const std::string& message) {
+    problems.push_back(config::said_at(config, label, key) + message);
   };
   for (const config::ListenerConfig& listener : config.listeners) {
     if (!listener.unix_path.empty()) {
       const auto address = net::unix_address(listener.unix_path);
-      if (!address) note(listener, "path", address.error().message);
+      if (!address) note(listener.label, "path", address.error().message);
     } else if (const auto addresses = addresses_of(listener); !addresses) {
-      note(listener, "address", addresses.error().message);
+      note(listener.label, key_of_addresses(listener), addresses.error().message);
     }
     for (const std::string& text : listener.proxy.trusted) {
       const auto network = net::Network::parse(text);
-      if (!network) note(listener, "proxy.trusted", network.error().message);
+      if (!network) note(listener.label + ".proxy", "trusted", network.error().message);
     }
   }
   return problems;
+}
+
+// An option decides, so what is wrong with it is not said in the file any more.
+void is_from_option(config::Config& config, const std::string& key) {
+  config.from_command_line.insert(key);
+  config.places.erase(key);
 }
 
 // What the command line says beside the file and its listeners.
 Result<config::Config, config::Problems> with_options(config::Config config, const ServeOptions& options) {
   if (options.data_dir) {
     config.node.data_dir = *options.data_dir;
-    config.from_command_line.insert("node.data");
+    is_from_option(config, "node.data");
   }
   if (options.placement) {
-    config.from_command_line.insert("node.placement");
+    is_from_option(config, "node.placement");
     config.policy.placement =
         *options.placement == "spread" ? broker::Placement::kSpread : broker::Placement::kAdaptive;
   }
   if (options.workers) {
     config.node.workers = *options.workers;
-    config.from_command_line.insert("node.workers");
+    is_from_option(config, "node.workers");
   }
   if (options.is_verbose) {
     config.log.level = log::Level::kDebug;
-    config.from_command_line.insert("log.level");
+    is_from_option(config, "log.level");
   }
   if (config.policy.shards < config.node.workers) {
     return tl::make_unexpected(config::Problems{
@@ -148,7 +160,9 @@ Result<std::vector<net::Address>> addresses_of(const config::ListenerConfig& lis
     std::erase_if(addresses, [family](const net::Address& address) { return address.family() != family; });
   }
   if (addresses.empty())
-    return fail(fmt::format("\"{}\" has no address of that IP version", listener.address));
+    return fail(fmt::format("\"{}\" has no address of IP version {}; choose \"both\" or another address",
+                            listener.interface.empty() ? listener.address : listener.interface,
+                            listener.ip == config::IpVersion::k4 ? "4" : "6"));
   return addresses;
 }
 

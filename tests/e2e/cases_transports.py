@@ -124,7 +124,7 @@ def a_network_that_is_none_is_named(case):
     config = case.file("nightjar.toml", '[[listener]]\n[listener.proxy]\ntrusted = ["10.0.0.0/64"]\n')
     process = case.spawn([BINARY, "serve", "-c", str(config), "--data", str(case.directory() / "d")])
     expect_equal(process.finish(), 3, "exit status")
-    process.wait_line(r'nightjar.toml:3:11: "proxy.trusted" in .listener.1.: "10.0.0.0/64" is no network')
+    process.wait_line(r'nightjar.toml:3:11: "trusted" in .listener.1.proxy.: "10.0.0.0/64" is no network')
 
 
 @case("transports/wrong-protocol")
