@@ -1,11 +1,11 @@
 """What an operator sees: start, refusals to start, log, counters, stop."""
-import http.client
 import json
 import re
 import signal
 import socket
 import sys
 
+from control import over_http
 from harness import BINARY, HOST, case, expect, expect_equal, free_port, wait_until
 from sockets import connected, end_of_stream, wire
 
@@ -287,25 +287,6 @@ def ctl_stats_without_a_broker_says_what_to_do(case):
     process = case.spawn([BINARY, "ctl", "stats", "--data", str(case.directory())], "nightjar ctl")
     expect(process.finish() != 0, "it is an error")
     expect(str(case.directory()) in "\n".join(process.lines()), "the message names the directory")
-
-
-class UnixHttp(http.client.HTTPConnection):
-    """HTTP as any program of the user speaks it with the control socket."""
-
-    def __init__(self, path):
-        super().__init__("nightjar", timeout=10)
-        self._path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.connect(self._path)
-
-
-def over_http(broker, method, path, body=None):
-    connection = UnixHttp(f"{broker.data}/nightjar.sock")
-    connection.request(method, path, body=json.dumps(body) if body is not None else None)
-    response = connection.getresponse()
-    return response.status, json.loads(response.read())
 
 
 @case("operator/clients")

@@ -20,6 +20,7 @@ import cases_access  # noqa: F401
 import cases_agents  # noqa: F401
 import cases_disk_full  # noqa: F401
 import cases_import  # noqa: F401
+import cases_keys  # noqa: F401
 import cases_mosquitto  # noqa: F401
 import cases_mosquitto_conf  # noqa: F401
 import cases_nightjar  # noqa: F401
