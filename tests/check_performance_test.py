@@ -84,6 +84,25 @@ class Tables(unittest.TestCase):
         rows = self.make("payload", payload={"p2p -s 1048576": load(run=figures)})
         self.assertEqual(rows[-1], ["1 MiB", "300", "200", "1.50×", "100", "400"])
 
+    def test_transports_are_compared_with_tcp(self):
+        flood = {tables.CPU_MESSAGE: {"tcp": [0.1], "tls": [0.15]}}
+        few, many = ({"resident MiB": {"tls": [value]}} for value in (10, 88.125))
+        cost = {"CPU µs per connect": {"tls": [300]}}
+        again = {"CPU µs per connect": {"tls": [150]}}
+        loads = {parts.way_flood(0): load(run=flood), parts.way_idle(1_000): load(hold=few),
+                 parts.way_idle(5_000): load(hold=many, connect=cost, resume=again)}
+        rows = self.make("transports", transports=loads)
+        self.assertIn(["TLS", "0.150 (1.50×)", "–", "20 480", "300", "150"], rows)
+        self.assertIn(["TCP", "0.100", "–", "–", "–", "–"], rows)
+
+    def test_of_a_storm_the_worst_round_counts_for_losses(self):
+        found = results(transports={})
+        found["parts"]["transports"]["storm"] = {"p99 before": [100, 300, 200], "p99 during": [300, 300, 300],
+                                                 "lost": [0, 1, 0], "seconds": [2, 2, 2], "in": [5000, 5000, 5000],
+                                                 "stranger bytes": [2**20, 2**21, 2**20]}
+        rows = cells(tables.storm(tables.Results(found), page.WORDS["en"]))
+        self.assertEqual(rows[-1], ["5 000", "2.00", "200", "300 (1.50×)", "1.00", "2.00"])
+
     def test_shares_of_workers_are_medians(self):
         self.assertEqual(tables.share_text([[0.6, 0.4], [0.9, 0.1], [0.7, 0.3]]), "70% / 30%")
 
@@ -181,6 +200,12 @@ class Compare(unittest.TestCase):
         self.assertTrue(measure.is_silent(compared("a", value=0), "a"))
         self.assertFalse(measure.is_silent(compared("a"), "a"))
         self.assertFalse(measure.is_silent(compared("a", figure="CPU µs per connect", value=0), "a"))
+
+    def test_a_broker_has_the_options_of_its_transport(self):
+        self.assertEqual(measure.options_of("tcp", "p2p"), [])
+        self.assertEqual(measure.options_of("nightjar", "p2p"), [])
+        self.assertEqual(measure.options_of("ws", "p2p"), ["--with", "ws=--ws"])
+        self.assertTrue(measure.options_of("tls", "conn --clients 5")[1].endswith("--resume"))
 
     def test_each_scenario_gets_the_duration_it_knows(self):
         self.assertEqual([measure.with_durations(line, 2) for line in ("p2p -q 1", "conn --clients 5", "retained")],

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from figures import parts, peers
+from figures import parts, peers, storm, ways
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("NIGHTJAR_BIN", str(ROOT / "build/release/nightjar"))
@@ -49,7 +49,17 @@ def commands():
             "one worker": f"{serve} --workers 1",
             "two workers": f"{serve} --workers 2 --placement spread",
             "two, adaptive": f"{serve} --workers 2",
+            **{name: f"{shlex.quote(sys.executable)} {shlex.quote(ways.__file__)} {name} {binary} {{port}} {{dir}}"
+               for name in parts.WAYS},
             **{name: f"{peer} {name} {{port}} {{dir}}" for name in (*parts.PEERS, parts.TUNED)}}
+
+
+def options_of(broker, line):
+    """How the load comes to that broker, if not over TCP."""
+    options = ways.OPTIONS.get(broker)
+    if options and broker in ways.SECURE and line.startswith("conn"):
+        options += " --resume"
+    return ["--with", f"{broker}={options}"] if options else []
 
 
 def with_durations(line, duration, broker=None):
@@ -87,7 +97,8 @@ def compare(brokers, line):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         out = Path(folder, "result.json")
         words = [BINARY, "bench", "compare", *(f"{name}={known[name]}" for name in brokers),
-                 "--scenario", line, "--rounds", "1", "--json", str(out)]
+                 *(word for name in brokers for word in options_of(name, line)), "--scenario", line, "--rounds", "1",
+                 "--json", str(out)]
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S,
                                   env={**os.environ, "TMPDIR": folder})
@@ -279,6 +290,8 @@ def run_part(name, rounds, duration):
     part = {"measured": circumstances(rounds, duration), "loads": measure(parts.PARTS[name](), rounds, duration)}
     if name == "workers":
         part["shares"] = worker_shares(rounds, duration)
+    if name == "transports":
+        part["storm"] = storm.rounds(BINARY, rounds)
     return part
 
 

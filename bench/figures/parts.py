@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from figures import ways
+
 DIRECT = ("nightjar", "relay")
 PEERS = ("mosquitto", "nats", "rabbitmq")
 # What makes it lose nothing and wait for nothing in a flood; it costs it processor time.
@@ -22,6 +24,8 @@ IN_MEMORY = "nightjar-memory"
 STORING = ("nightjar", IN_MEMORY, *PEERS)
 CONFIGURATIONS = ("one worker", "two workers", "two, adaptive")
 IDLE_POINTS = (5_000, 15_000)
+WAYS = tuple(ways.OPTIONS)
+WAY_POINTS = (1_000, 5_000)
 # It needs a fifth of a MiB and a millisecond for each connection.
 IDLE_POINTS_RABBITMQ = (500, 1_500)
 
@@ -98,6 +102,19 @@ def payload():
     return [Load(f"p2p -s {size}", DIRECT) for size in SIZES]
 
 
+def way_flood(qos):
+    return f"p2p -q {qos} -s 64"
+
+
+def way_idle(clients):
+    return f"conn --clients {clients} --dialing 100"
+
+
+def transports():
+    """Over TCP anew, so that ratios are of rounds that were taken in between."""
+    return [Load(line, WAYS) for line in (way_flood(0), way_flood(1), *map(way_idle, WAY_POINTS))]
+
+
 def sweep():
     """What the plots need beyond the other parts."""
     return ([Load(fanout(count), ("nightjar", "relay", "mosquitto", "nats")) for count in SUBSCRIBERS[:2]] +
@@ -105,4 +122,4 @@ def sweep():
 
 
 PARTS = {"flood": flood, "routing": routing, "conn": conn, "stored": stored, "paced": paced, "isolation": isolation,
-         "workers": workers, "payload": payload, "sweep": sweep}
+         "workers": workers, "payload": payload, "transports": transports, "sweep": sweep}

@@ -210,5 +210,34 @@ def payload(results, words):
     return table([words["payload"], *titles], rows)
 
 
+def transports(results, words):
+    rows = []
+    for way in parts.WAYS:
+        row = [words[way]]
+        for line in map(parts.way_flood, (0, 1)):
+            base = None if way == "tcp" else results.median(line, "run", CPU_MESSAGE, "tcp")
+            row.append(with_ratio(results.median(line, "run", CPU_MESSAGE, way), base))
+        few, many = (results.median(parts.way_idle(count), "hold", "resident MiB", way) for count in parts.WAY_POINTS)
+        row.append(number(slope(few, many, parts.WAY_POINTS)))
+        for phase in ("connect", "resume"):
+            row.append(number(results.median(parts.way_idle(parts.WAY_POINTS[1]), phase, "CPU µs per connect", way)))
+        rows.append(row)
+    titles = [words["way"], f"`-q 0`, {words['µs']}", f"`-q 1`, {words['µs']}", words["idle"], words["connect"],
+              words["resumed"]]
+    return table(titles, rows)
+
+
+def storm(results, words):
+    found = results.parts.get("transports", {}).get("storm", {})
+    median = {name: statistics.median(values) for name, values in found.items()}
+    cells = [number(median.get("seconds")), number(median.get("p99 before")),
+             with_ratio(median.get("p99 during"), median.get("p99 before")), number(max(found.get("lost", [0]))),
+             number(max(found["stranger bytes"]) / 2**20) if found else ABSENT]
+    return table([words["storm_in"], words["storm_seconds"], words["storm_before"], words["storm_during"],
+                  words["storm_lost"], words["storm_strangers"]],
+                 [[number(median.get("in")), *cells]])
+
+
 TABLES = {"flood": flood, "routing": routing, "filters": filters, "conn": conn, "stored": stored, "paced": paced,
-          "isolation": isolation, "workers": workers, "payload": payload}
+          "isolation": isolation, "workers": workers, "payload": payload,
+          "transports": transports, "storm": storm}

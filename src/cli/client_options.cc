@@ -9,6 +9,7 @@
 
 #include "cli/option_checks.h"
 #include "cli/option_error.h"
+#include "cli/tls_options.h"
 #include "mqtt/topic.h"
 
 namespace nightjar::cli {
@@ -42,8 +43,6 @@ constexpr const char* kSubExamples =
     "  nightjar sub -t '$share/workers/jobs' -q 1          share the messages with others in \"workers\"\n"
     "  nightjar sub -t 'home/#' -q 1 -c -i desk --reconnect   keep the session, come back after a loss\n\n";
 
-constexpr std::uint16_t kTlsPort = 8883;
-
 // Options as typed, before they are checked.
 struct Typed {
   ConnectionSettings connection;
@@ -53,9 +52,7 @@ struct Typed {
   std::string password;
   std::string password_file;
   bool keep_session = false;
-  bool has_tls = false;
-  bool is_insecure = false;
-  net::TlsClientSettings tls;
+  TlsOptions tls;
   double timeout_s = 0;
   std::vector<std::string> connect_user_properties;
 
@@ -163,12 +160,12 @@ void add_connection(Parser& p, Typed& typed) {
   p.value("--password-file", typed.password_file, "FILE",
           "Password from a file's first line; else from $NIGHTJAR_PASSWORD");
   p.value("-k,--keep-alive", to.keep_alive_s, "SECONDS", "Time between signs of life, 0: none [60]");
-  p.flag("--tls", typed.has_tls, "Use TLS, and port 8883 unless -p says another");
-  p.value("--cafile", typed.tls.authorities, "FILE",
+  p.flag("--tls", typed.tls.is_wanted, "Use TLS, and port 8883 unless -p says another");
+  p.value("--cafile", typed.tls.client.authorities, "FILE",
           "Whom to trust, PEM [this machine's authorities]; means --tls");
-  p.value("--cert", typed.tls.certificate, "FILE", "Certificate of this client, PEM; means --tls");
-  p.value("--key", typed.tls.key, "FILE", "Its private key, PEM");
-  p.flag("--insecure", typed.is_insecure, "Trust any certificate: for tests only; means --tls");
+  p.value("--cert", typed.tls.client.certificate, "FILE", "Certificate of this client, PEM; means --tls");
+  p.value("--key", typed.tls.client.key, "FILE", "Its private key, PEM");
+  p.flag("--insecure", typed.tls.is_insecure, "Trust any certificate: for tests only; means --tls");
   p.flag("-c,--keep-session", typed.keep_session, "Resume this client id's session and keep it afterwards");
   p.only_5(p.value("--session-expiry", to.session_expiry_s, "SECONDS",
                    "How long the broker keeps the session [0; with -c for ever]"));
@@ -252,16 +249,8 @@ Outcome<bool> finish_session(const CLI::App& app, const char* role, const Typed&
 }
 
 Outcome<bool> finish_tls(const CLI::App& app, const Typed& typed, ConnectionSettings& connection) {
-  if (typed.tls.certificate.empty() != typed.tls.key.empty()) {
-    return usage("a certificate and its key go together: give both --cert and --key");
-  }
-  const bool is_wanted = typed.has_tls || typed.is_insecure || !typed.tls.authorities.empty() ||
-                         !typed.tls.certificate.empty() || typed.url.starts_with("mqtts://") ||
-                         typed.url.starts_with("wss://");
-  if (!is_wanted) return true;
-  connection.tls = typed.tls;
-  connection.tls->checks_server = !typed.is_insecure;
-  if (app.count("--port") == 0 && typed.url.empty()) connection.port = kTlsPort;
+  NJ_TRY(connection.tls, check_tls(typed.tls, typed.url));
+  if (connection.tls && app.count("--port") == 0 && typed.url.empty()) connection.port = kTlsPort;
   return true;
 }
 

@@ -100,6 +100,7 @@ ControlResponse ControlCommands::stats() {
               .process_id = ::getpid(),
               .uptime_s = (node_.ports().clock.now() - started_).ms / 1000,
               .resident_bytes = memory_.bytes(),
+              .stranger_bytes = node_.stranger_bytes().load(std::memory_order_relaxed),
               .workers = std::move(*counters)};
   if (store_ != nullptr) stats.store = store_->figures();
   stats.certificates = certificates_();

@@ -154,8 +154,12 @@ void RunningBroker::free_spare_memory() {
 
 // Handshakes leave a part of it to connections without TLS.
 net::StrangerBudget RunningBroker::stranger_budget(const config::Config& config) {
-  return {.held = &node_.stranger_bytes(),
-          .bytes_max = static_cast<std::int64_t>(config.policy.strangers_bytes_max / 4 * 3)};
+  // What is left is for CONNECT packets.
+  const auto bytes_max = static_cast<std::int64_t>(config.policy.strangers_bytes_max / 4 * 3);
+  return {.held = &stranger_bytes_,
+          .total = &node_.stranger_bytes(),
+          .hello_bytes_max = bytes_max / 4,
+          .handshake_bytes_max = bytes_max / 4 * 3};
 }
 
 bool RunningBroker::has_tls() {

@@ -99,6 +99,7 @@ class RunningBroker final : private ReloadTarget {
   auth::FileRules authorizer_;
   std::unique_ptr<store::RocksStore> kept_;  // none with durability = "memory"
   broker::Restored restored_;
+  net::StrangerBytes stranger_bytes_;
   broker::Node node_;
   std::unique_ptr<net::Workers> workers_;
   std::unique_ptr<Listeners> listeners_;

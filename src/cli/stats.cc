@@ -127,6 +127,7 @@ std::string to_json(const Stats& stats) {
                           {"process_id", stats.process_id},
                           {"uptime_s", stats.uptime_s},
                           {"resident_bytes", stats.resident_bytes},
+                          {"stranger_bytes", stats.stranger_bytes},
                           {"workers", stats.workers.size()}};
   json::object object{{"ok", true}, {"node", node}, {"total", counters_object(total)}, {"workers", workers}};
   if (stats.store) object["store"] = store_object(*stats.store);

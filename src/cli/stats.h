@@ -22,6 +22,7 @@ struct Stats {
   std::int64_t process_id = 0;
   std::int64_t uptime_s = 0;
   std::uint64_t resident_bytes = 0;
+  std::int64_t stranger_bytes = 0;  // of the network's part as well, which the workers do not count
   std::vector<broker::Counters> workers;
   std::optional<store::StoreFigures> store;  // none with durability = "memory"
   std::vector<ServedCertificate> certificates{};

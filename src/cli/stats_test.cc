@@ -18,6 +18,7 @@ Stats two_workers() {
               .process_id = 4711,
               .uptime_s = 7325,
               .resident_bytes = 3 << 20,
+              .stranger_bytes = 49'152,
               .workers = {{}, {}}};
   stats.workers[0].connections = 5;
   stats.workers[1].connections = 2;
@@ -35,6 +36,10 @@ TEST(Stats, SumsTheWorkersAndShowsEach) {
   EXPECT_THAT(*table, ContainsRegex("  routed +10 +10 +0\n"));
   EXPECT_THAT(*table, ContainsRegex("  imbalance +0 +0 +0\n"));
   EXPECT_THAT(*table, ContainsRegex("    expired +1 +1 +0\n"));
+}
+
+TEST(Stats, HaveWhatStrangersHold) {
+  EXPECT_THAT(to_json(two_workers()), HasSubstr("\"stranger_bytes\":49152"));
 }
 
 TEST(Stats, OneWorkerNeedsNoColumnOfItsOwn) {

@@ -57,6 +57,7 @@ void Connection::detach() {
   home_->dirty_.remove(*this);
   is_flush_due_ = false;
   home_->pending_.remove(*this);
+  home_->put_off_.remove(*this);
   if (home_->delivering_ == this) home_->delivering_ = nullptr;
   home_ = nullptr;
   spares_ = nullptr;
@@ -88,8 +89,11 @@ void Connection::on_pending() {
     if (std::exchange(home->delivering_, nullptr) != this) return;
   }
   if (filter() == nullptr) return;
-  filter_->has_put_off() ? receive_through_filter({}) : deliver_plain();
+  if (filter_->has_put_off()) return home_->put_off_.add(*this);  // it came from another worker
+  deliver_plain();
 }
+
+bool Connection::go_on() { return !is_ended_ && receive_through_filter({}); }
 
 void Connection::read_once() {
   if (is_stream_over_) return;
@@ -107,15 +111,16 @@ void Connection::read_once() {
   const ByteView bytes = buffer.first(static_cast<std::size_t>(count));
   if (!rest.empty()) return home_->handler_.on_rest(*owner_, bytes.size());
   if (filter == nullptr) return home_->handler_.on_bytes(*owner_, bytes);
-  receive_through_filter(bytes);
+  if (receive_through_filter(bytes)) home_->put_off_.add(*this);
 }
 
-void Connection::receive_through_filter(ByteView bytes) {
+bool Connection::receive_through_filter(ByteView bytes) {
   is_stream_over_ = !filter_->receive(bytes);
   transformed_bytes_ = static_cast<std::uint32_t>(filter_->wire().size());
   if (transformed_bytes_ != 0) flush_later();
-  if (filter_->has_put_off()) home_->pending_.add(*this);
+  if (filter_->has_put_off()) return true;
   deliver_plain();
+  return false;
 }
 
 void Connection::deliver_plain() {

@@ -53,8 +53,11 @@ class Connection : public broker::Transport, private Pollable {
   void on_events(std::uint32_t events) override;
   // Work that a turn left for the next one.
   void on_pending();
+  // Heavy work that was put off. True: it still waits.
+  bool go_on();
   void read_once();
-  void receive_through_filter(ByteView bytes);
+  // True: the filter has put something off.
+  bool receive_through_filter(ByteView bytes);
   void deliver_plain();
   void leave_filter_out();
   void end_stream();
@@ -86,6 +89,7 @@ class Connection : public broker::Transport, private Pollable {
   std::uint32_t mask_ = kNotPolled;  // what epoll knows
   std::uint32_t dirty_index_ = kNotListed;
   std::uint32_t pending_index_ = kNotListed;
+  std::uint32_t put_off_index_ = kNotListed;
   std::uint32_t linger_index_ = kNotListed;
   std::uint32_t discarded_bytes_ = 0;
   bool is_paused_ : 1 = false;

@@ -237,6 +237,103 @@ TEST_F(ConnectionTest, LingeringConnectionsAreBounded) {
   EXPECT_TRUE(crowd.front()->saw_end || crowd.front()->saw_reset);
 }
 
+// ---- work that is put off ----
+
+// Lets bytes pass once there is room for it, which the test gives.
+class WaitingFilter final : public StreamFilter {
+ public:
+  explicit WaitingFilter(int& room) : room_(room) {}
+
+  bool receive(ByteView wire) override {
+    held_.append(wire);
+    if (!has_room_ && room_ > 0) {
+      --room_;
+      has_room_ = true;
+    }
+    return true;
+  }
+  [[nodiscard]] bool has_plain() const override { return has_room_ && !held_.empty(); }
+  ByteView next_plain() override {
+    plain_.swap(held_);
+    held_.clear();
+    return plain_.view();
+  }
+  void send(ByteView plain) override { wire_.append(plain); }
+  void finish() override {}
+  ByteBuffer& wire() override { return wire_; }
+  [[nodiscard]] bool has_put_off() const override { return !has_room_; }
+
+ private:
+  int& room_;
+  bool has_room_ = false;
+  ByteBuffer held_;
+  ByteBuffer plain_;
+  ByteBuffer wire_;
+};
+
+struct WaitingTest : testing::Test {
+  void tick() {
+    worker.now = worker.now + kRoomTick;
+    worker.turn();
+  }
+
+  int room = 0;
+  FakeWorker worker{0, [this](const Address&) { return std::make_unique<WaitingFilter>(room); }};
+  Client first{worker.port()};
+};
+
+TEST_F(WaitingTest, WhoComesFirstGoesFirstWhenThereIsRoomAgain) {
+  FakeConnection& one = worker.accept_one();
+  Client second{worker.port()};
+  ASSERT_TRUE(worker.run_until([&] { return worker.broker.connections.size() == 2; }));
+  FakeConnection& two = *worker.broker.connections[1];
+  first.send("one");
+  worker.turn(Duration{100});
+  second.send("two");
+  worker.turn(Duration{100});
+  tick();
+  EXPECT_EQ(one.received + two.received, "");
+  room = 1;
+  tick();
+  EXPECT_EQ(one.received, "one");
+  tick();
+  EXPECT_EQ(two.received, "");
+  room = 1;
+  tick();
+  EXPECT_EQ(two.received, "two");
+}
+
+TEST_F(WaitingTest, DoesNotSpin) {
+  worker.accept_one();
+  first.send("hello");
+  worker.turn(Duration{100});
+  worker.turn();
+  EXPECT_EQ(worker.connections.next_deadline(), worker.now + kRoomTick);
+}
+
+TEST_F(WaitingTest, MayEndMeanwhile) {
+  FakeConnection& one = worker.accept_one();
+  first.send("hello");
+  worker.turn(Duration{100});
+  one.retire();
+  room = 1;
+  tick();
+  EXPECT_EQ(one.received, "");
+  EXPECT_EQ(room, 1);
+}
+
+TEST_F(WaitingTest, GoesOnAtAnotherWorker) {
+  FakeConnection& one = worker.accept_one();
+  first.send("hello");
+  worker.turn(Duration{100});
+  one.transport->detach();
+  FakeWorker other;
+  other.take_over(worker);
+  room = 1;
+  EXPECT_TRUE(other.run_until([&] { return one.received == "hello"; }));
+  EXPECT_EQ(worker.connections.next_deadline(), kNever);
+}
+
 // ---- moving ----
 
 struct MoveTest : ConnectionTest {

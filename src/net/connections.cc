@@ -37,6 +37,27 @@ void Roster::run(Call call) {
     connection->*index_ = Connection::kNotListed;
     call(*connection);
   }
+  erase_front(count);
+}
+
+template <typename IsTime, typename Call>
+bool Roster::run_while(IsTime is_time, Call call) {
+  const std::size_t count = listed_.size();
+  std::size_t done = 0;
+  bool is_held_up = false;
+  for (; done < count && is_time(); ++done) {
+    Connection* const connection = listed_[done];
+    if (connection == nullptr) continue;
+    is_held_up = call(*connection);
+    if (is_held_up) break;
+    // It may be gone by now.
+    if (listed_[done] != nullptr) remove(*connection);
+  }
+  erase_front(done);
+  return is_held_up;
+}
+
+void Roster::erase_front(std::size_t count) {
   listed_.erase(listed_.begin(), listed_.begin() + static_cast<std::ptrdiff_t>(count));
   for (std::size_t i = 0; i < listed_.size(); ++i) {
     if (listed_[i] != nullptr) listed_[i]->*index_ = static_cast<std::uint32_t>(i);
@@ -62,6 +83,7 @@ void Connections::begin_turn(MonoTime now) {
     if (connection.is_finished_) return drop_lingering(connection.linger_index_);
     connection.on_pending();
   });
+  go_on_with_what_was_put_off();
   if (spares_kept_until_ <= now) {
     spares_.clear();
     spares_kept_until_ = kNever;
@@ -82,8 +104,18 @@ void Connections::finish_turn() {
   });
 }
 
+void Connections::go_on_with_what_was_put_off() {
+  is_put_off_for_room_ = put_off_.run_while([] { return !TurnBudget::is_spent(); },
+                                            [](Connection& connection) { return connection.go_on(); });
+  // What others give back in this turn is for those who wait, and not for who comes now.
+  if (is_put_off_for_room_) TurnBudget::use_up();
+}
+
 MonoTime Connections::next_deadline() const {
-  return pending_.empty() ? std::min(next_linger_check_, spares_kept_until_) : now_;
+  if (!pending_.empty()) return now_;
+  const MonoTime deadline = std::min(next_linger_check_, spares_kept_until_);
+  if (put_off_.empty()) return deadline;
+  return is_put_off_for_room_ ? std::min(deadline, now_ + kRoomTick) : now_;
 }
 
 void Connections::keep(std::unique_ptr<Connection> connection) {

@@ -25,6 +25,8 @@ inline constexpr std::uint32_t kLingerBytesMax = 256 * 1024;
 inline constexpr std::size_t kLingeringMax = 1024;
 // How long the memory of sent output is kept for the next output.
 inline constexpr Duration kSparesKept = Duration::seconds(1);
+// How often those look who wait for what others hold; with each that gives something back a turn comes anyway.
+inline constexpr Duration kRoomTick{2};
 // How often deadlines of lingering connections are looked at.
 inline constexpr Duration kLingerTick{250};
 
@@ -38,8 +40,14 @@ class Roster {
   // Takes everybody off the list and calls them; who is listed meanwhile stays for the next time.
   template <typename Call>
   void run(Call call);
+  // Calls one after the other while there `is_time`, and takes them off. The first of whom the call returns true
+  // keeps the first place and ends this; then it returns true.
+  template <typename IsTime, typename Call>
+  bool run_while(IsTime is_time, Call call);
 
  private:
+  void erase_front(std::size_t count);
+
   std::uint32_t Connection::*index_;
   std::vector<Connection*> listed_;  // null: left
 };
@@ -78,6 +86,7 @@ class Connections {
     MonoTime deadline;
   };
 
+  void go_on_with_what_was_put_off();
   void keep(std::unique_ptr<Connection> connection);
   void set_linger_deadline(const Connection& connection, Duration from_now);
   void drop_lingering(std::size_t index);
@@ -91,6 +100,8 @@ class Connections {
   SpareBuffers spares_;
   MonoTime spares_kept_until_ = kNever;
   Roster pending_{&Connection::pending_index_};
+  Roster put_off_{&Connection::put_off_index_};  // first come, first served
+  bool is_put_off_for_room_ = false;             // time alone does not help the first of them
   std::vector<Lingering> lingering_;
   Connection* delivering_ = nullptr;  // null again when it left this worker during the call
   std::size_t attached_ = 0;

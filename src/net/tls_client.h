@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,17 +14,9 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "net/openssl_ptr.h"
+#include "net/tls_client_context.h"
 
 namespace nightjar::net {
-
-struct TlsClientSettings {
-  std::string host;         // that the server's certificate must be for; also asked for by name
-  std::string authorities;  // PEM file; empty: those of this machine
-  std::string certificate;  // PEM file of the client's own, and its key; empty: none
-  std::string key;
-  bool checks_server = true;
-  std::string protocol = "mqtt";  // ALPN
-};
 
 class TlsClient {
  public:
@@ -47,11 +38,12 @@ class TlsClient {
   [[nodiscard]] std::vector<CertificatePtr> server_chain() const;
 
  private:
-  TlsClient(SslContextPtr context, SslPtr ssl) : context_(std::move(context)), ssl_(std::move(ssl)) {}
-  Result<void> shake_hands(int socket, const TlsClientSettings& settings, Duration patience);
+  TlsClient(std::shared_ptr<const TlsClientContext> context, SslPtr ssl)
+      : context_(std::move(context)), ssl_(std::move(ssl)) {}
+  Result<void> shake_hands(int socket, Duration patience);
   ssize_t as_socket(int result);
 
-  SslContextPtr context_;
+  std::shared_ptr<const TlsClientContext> context_;
   SslPtr ssl_;
 };
 

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 
-#include <algorithm>
-#include <cstring>
 #include <ctime>
 #include <utility>
 
@@ -24,45 +22,6 @@ constexpr std::uint32_t kOpenBytes = 16 * 1024;
 constexpr std::size_t kRecordBytesMax = 16 * 1024;
 // Header, nonce, padding and tag of one record, at most.
 constexpr std::size_t kRecordOverhead = 64;
-
-// ---- what OpenSSL sees of the network ----
-
-TlsFilter::Ends& ends_of(BIO* bio) { return *static_cast<TlsFilter::Ends*>(BIO_get_data(bio)); }
-
-int read_wire(BIO* bio, char* into, std::size_t size, std::size_t* count) {
-  ByteView& in = ends_of(bio).in;
-  BIO_clear_retry_flags(bio);
-  *count = std::min(size, in.size());
-  if (*count == 0) {
-    BIO_set_retry_read(bio);
-    return 0;
-  }
-  std::memcpy(into, in.data(), *count);
-  in = in.subspan(*count);
-  return 1;
-}
-
-int write_wire(BIO* bio, const char* bytes, std::size_t size, std::size_t* count) {
-  ends_of(bio).out.append(ByteView{reinterpret_cast<const std::byte*>(bytes), size});
-  *count = size;
-  return 1;
-}
-
-long control_wire(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
-  return command == BIO_CTRL_FLUSH ? 1 : 0;
-}
-
-const BIO_METHOD* wire_method() {
-  static const std::unique_ptr<BIO_METHOD, OpensslFree<BIO_meth_free>> method = [] {
-    std::unique_ptr<BIO_METHOD, OpensslFree<BIO_meth_free>> made(
-        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "filter"));
-    BIO_meth_set_read_ex(made.get(), read_wire);
-    BIO_meth_set_write_ex(made.get(), write_wire);
-    BIO_meth_set_ctrl(made.get(), control_wire);
-    return made;
-  }();
-  return method.get();
-}
 
 std::string_view explain(HelloBytes kind) {
   switch (kind) {
@@ -118,16 +77,18 @@ bool TlsFilter::gather_hello(ByteView wire) {
   if (!hello_.empty()) hello_.append(wire);
   const ByteView all = hello_.empty() ? wire : hello_.view();
   const HelloBytes kind = look_at_hello(all);
-  if (kind == HelloBytes::kHello && !TurnBudget::is_spent()) return begin_handshake(all);
+  const bool may_begin =
+      kind == HelloBytes::kHello && !TurnBudget::is_spent() && share_.resize(StrangerStage::kHandshake, kHandshakeBytes);
+  if (may_begin) return begin_handshake(all);
   if (kind != HelloBytes::kHello && kind != HelloBytes::kPartial) {
     if (kind == HelloBytes::kHttp) ends_.out.append(kHttpAnswer);
     if (kind == HelloBytes::kBrokenTls || kind == HelloBytes::kOldSsl) ends_.out.append(kAlert);
     return turn_away(explain(kind));
   }
   if (hello_.empty()) hello_.append(wire);
-  // While it waits for its turn nothing reasonable follows.
+  // While it waits for its turn, or for others to be done, nothing reasonable follows.
   if (hello_.size() > 2 * kHelloBytesMax) return turn_away(explain(HelloBytes::kBrokenTls));
-  if (!share_.resize(static_cast<std::uint32_t>(hello_.capacity()))) {
+  if (!share_.resize(StrangerStage::kHello, static_cast<std::uint32_t>(hello_.capacity()))) {
     return turn_away("too many connections that have not finished CONNECT; a client was closed");
   }
   is_put_off_ = kind == HelloBytes::kHello;
@@ -144,19 +105,9 @@ bool TlsFilter::turn_away(std::string_view what) {
 }
 
 bool TlsFilter::begin_handshake(ByteView hello) {
-  if (!share_.resize(kHandshakeBytes)) {
-    return turn_away("too many handshakes under way; a client was closed before its own");
-  }
   handshake_ = std::make_unique<TlsHandshake>(TlsHandshake{.served = context_->current()});
   ssl_.reset(SSL_new(handshake_->served->context()));
-  BIO* const bio = BIO_new(wire_method());
-  if (!ssl_ || bio == nullptr) {
-    BIO_free(bio);
-    return turn_away("no memory for a handshake");
-  }
-  BIO_set_data(bio, &ends_);
-  BIO_set_init(bio, 1);
-  SSL_set_bio(ssl_.get(), bio, bio);
+  if (!ssl_ || !set_wire(ssl_.get(), ends_)) return turn_away("no memory for a handshake");
   SSL_set_app_data(ssl_.get(), handshake_.get());
   SSL_set_accept_state(ssl_.get());
   state_ = State::kHandshake;
@@ -216,7 +167,7 @@ bool TlsFilter::on_handshake_done() {
   }
   SSL_set_app_data(ssl, nullptr);
   handshake_.reset();
-  static_cast<void>(share_.resize(kOpenBytes));
+  static_cast<void>(share_.resize(StrangerStage::kHandshake, kOpenBytes));
   state_ = State::kOpen;
   return true;
 }

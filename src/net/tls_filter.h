@@ -1,6 +1,6 @@
 // A server's end of TLS as the outermost filter of a connection. OpenSSL reads from and writes to the
-// filter's own buffers, and there is nothing of OpenSSL before a whole ClientHello is there: a stranger costs
-// what it sent. Between messages the filter holds no buffer. Lives on its connection's worker, and may move
+// filter's own buffers, and there is nothing of OpenSSL before a whole ClientHello is there, the turn has time and
+// the budget for strangers has room: until then a stranger costs what it sent. Between messages the filter holds no buffer. Lives on its connection's worker, and may move
 // with it.
 #pragma once
 
@@ -15,6 +15,7 @@
 #include "net/stranger_share.h"
 #include "net/stream_filter.h"
 #include "net/tls_context.h"
+#include "net/tls_wire.h"
 
 namespace nightjar::net {
 
@@ -33,12 +34,6 @@ class TlsFilter final : public StreamFilter {
   ByteBuffer& wire() override { return ends_.out; }
   [[nodiscard]] bool has_put_off() const override { return is_put_off_; }
   [[nodiscard]] const broker::PeerProof* proof() const override { return proof_.get(); }
-
-  // What OpenSSL sees of the network.
-  struct Ends {
-    ByteView in;
-    ByteBuffer out;
-  };
 
  private:
   enum class State : std::uint8_t {
@@ -61,7 +56,7 @@ class TlsFilter final : public StreamFilter {
 
   std::shared_ptr<TlsContext> context_;
   SslPtr ssl_;
-  Ends ends_;
+  TlsWire ends_;
   ByteBuffer hello_;
   ByteBuffer plain_;
   std::unique_ptr<TlsHandshake> handshake_;

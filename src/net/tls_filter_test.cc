@@ -232,40 +232,78 @@ TEST_F(TlsFilterTest, AHelloWithoutAnEndCostsABoundedAmount) {
   EXPECT_LE(held.load(), 64 * 1024);
 }
 
+// A budget, and what is taken of it.
+struct Strangers {
+  StrangerBudget budget(std::int64_t hello_bytes_max, std::int64_t handshake_bytes_max) {
+    return {.held = &held,
+            .total = &total,
+            .hello_bytes_max = hello_bytes_max,
+            .handshake_bytes_max = handshake_bytes_max};
+  }
+
+  StrangerBytes held;
+  std::atomic<std::int64_t> total{0};
+};
+
 TEST_F(TlsFilterTest, StrangersAreCountedUntilTheirFirstBytes) {
-  std::atomic<std::int64_t> held{0};
-  const auto context = open(settings(), {.held = &held, .bytes_max = 1 << 20});
+  Strangers strangers;
+  const auto context = open(settings(), strangers.budget(1 << 20, 1 << 20));
   {
     TlsPair made(files(), context);
     const std::string hello = made.client.output();
     made.give(std::string_view(hello).substr(0, 100));
-    EXPECT_GE(held.load(), 100);
-    EXPECT_LE(held.load(), 1024);
+    EXPECT_GE(strangers.held.hellos.load(), 100);
+    EXPECT_LE(strangers.held.hellos.load(), 1024);
+    EXPECT_EQ(strangers.held.hellos.load(), strangers.total.load());
     made.give(std::string_view(hello).substr(100));
-    EXPECT_EQ(held.load(), 48 * 1024);
+    EXPECT_EQ(strangers.held.hellos.load(), 0);
+    EXPECT_EQ(strangers.held.handshakes.load(), 48 * 1024);
+    EXPECT_EQ(strangers.total.load(), 48 * 1024);
     made.client.input(made.take_wire());
     made.run();
-    EXPECT_EQ(held.load(), 16 * 1024);
+    EXPECT_EQ(strangers.total.load(), 16 * 1024);
     made.client.say("CONNECT");
     made.run();
-    EXPECT_EQ(held.load(), 0);
+    EXPECT_EQ(strangers.total.load(), 0);
   }
-  EXPECT_EQ(held.load(), 0);
+  EXPECT_EQ(strangers.held.handshakes.load(), 0);
 }
 
-TEST_F(TlsFilterTest, HandshakesAboveTheBudgetAreTurnedAway) {
-  std::atomic<std::int64_t> held{0};
-  const auto context = open(settings(), {.held = &held, .bytes_max = 100 * 1024});
+TEST_F(TlsFilterTest, HandshakesAboveTheBudgetWaitUntilOthersAreDone) {
+  Strangers strangers;
+  const auto context = open(settings(), strangers.budget(1024, 100 * 1024));
   TlsPair first(files(), context);
   TlsPair second(files(), context);
   TlsPair third(files(), context);
   EXPECT_TRUE(first.give(first.client.output()));
   EXPECT_TRUE(second.give(second.client.output()));
-  EXPECT_FALSE(third.give(third.client.output()));
-  EXPECT_THAT(lines(), ElementsAre(HasSubstr("too many handshakes under way")));
+  EXPECT_TRUE(third.give(third.client.output()));
+  EXPECT_TRUE(third.filter->has_put_off());
+  EXPECT_THAT(third.take_wire(), IsEmpty()) << "no handshake has begun";
+  EXPECT_EQ(strangers.held.handshakes.load(), 2 * 48 * 1024);
+  second.client.input(second.take_wire());
+  EXPECT_TRUE(second.run().client.is_open());
+  TurnBudget::renew();
+  EXPECT_TRUE(third.filter->receive({}));
+  EXPECT_FALSE(third.filter->has_put_off());
+  third.client.input(third.take_wire());
+  EXPECT_TRUE(third.run().client.is_open());
+  EXPECT_THAT(lines(), IsEmpty());
+}
+
+TEST_F(TlsFilterTest, HellosAboveTheBudgetAreTurnedAway) {
+  Strangers strangers;
+  const auto context = open(settings(), strangers.budget(600, 1 << 20));
+  TlsPair first(files(), context);
+  TlsPair second(files(), context);
+  TlsPair third(files(), context);
+  EXPECT_TRUE(first.give(first.client.output().substr(0, 200)));
+  EXPECT_FALSE(second.give(second.client.output().substr(0, 200)));
+  EXPECT_THAT(lines(), ElementsAre(HasSubstr("too many connections that have not finished CONNECT")));
+  EXPECT_TRUE(third.give(third.client.output())) << "a whole one needs not wait";
+  EXPECT_FALSE(third.filter->has_put_off());
   first.filter.reset();
-  TlsPair fourth(files(), context);
-  EXPECT_TRUE(fourth.give(fourth.client.output()));
+  EXPECT_EQ(strangers.held.hellos.load(), 0);
 }
 
 TEST_F(TlsFilterTest, AHandshakeWaitsForTheNextTurnWhenTheTimeOfThisOneIsUsedUp) {

@@ -15,6 +15,8 @@ class TurnBudget {
   // At the start of a turn.
   static void renew() { left() = kTurn; }
   [[nodiscard]] static bool is_spent() { return left().count() <= 0; }
+  // Nothing more begins in this turn.
+  static void use_up() { left() = {}; }
 
   // Charges the time of its own life.
   class Spending {

@@ -9,6 +9,7 @@ are counts and the fields of the result, never how fast the machine is. The last
 """
 import json
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,8 @@ import tempfile
 import threading
 import traceback
 
-from harness import BINARY, HANG_S, HOST, Broker, Failure, expect, expect_equal, free_port, wait_until
+from harness import (BINARY, HANG_S, HERE, HOST, Broker, Failure, Process, expect, expect_equal, free_port,
+                     wait_until)
 from sockets import wire
 
 MEASURED, USAGE, UNMEASURED, UNCLEAN = range(4)
@@ -239,6 +241,130 @@ def what_cannot_be_measured_is_said(broker):
     bench("p3p", "-p", broker.port, status=USAGE)
 
 
+# ---- over what ----
+
+def listeners(pki, port):
+    """The configuration of a broker that speaks everything on one port, and is patient: many handshakes at once take a
+    while on a busy machine."""
+    text = (HERE / "every_transport.toml").read_text().replace("{pki}", str(pki)).replace("1883", str(port))
+    return text.replace("port =", 'connect_timeout = "60s"\nport =') + "\n"
+
+
+class ManyWays(Process):
+    """A broker with one port for MQTT and WebSocket, with TLS and without, and a Unix socket."""
+
+    def __init__(self):
+        self._directory = tempfile.TemporaryDirectory(prefix="nightjar-bench-")
+        folder = pathlib.Path(self._directory.name)
+        self.port = free_port()
+        self.socket = folder / "mqtt.sock"
+        self.authority = folder / "pki/ca.pem"
+        subprocess.run([BINARY, "tls", "init", folder / "pki", "--name", "localhost", "--ip", HOST], check=True,
+                       stdout=subprocess.DEVNULL)
+        config = folder / "nightjar.toml"
+        config.write_text(listeners(folder / "pki", self.port) + f'[[listener]]\nname = "unix"\n'
+                          f'path = "{self.socket}"\nprotocol = "auto"\nallow_anonymous = true\n')
+        super().__init__([BINARY, "serve", "--placement", "spread", "-c", config, "--data", folder / "data"], "broker")
+        self.wait_line(f"listening on unix:{self.socket}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            self.signal(signal.SIGTERM)
+            status = self.finish()
+            if kind is None:
+                expect_equal(status, 0, f"the broker's exit status\n{self.transcript()}\n")
+        finally:
+            self.kill()
+            self._directory.cleanup()
+
+    def ways(self):
+        """What the result calls it, and the options."""
+        to = f"localhost:{self.port}"
+        return {"TCP": ["--url", f"mqtt://{to}"], "WebSocket": ["--url", f"ws://{to}"],
+                "TLS": ["--url", f"mqtts://{to}", "--cafile", self.authority],
+                "WebSocket in TLS": ["--url", f"wss://{to}", "--cafile", self.authority],
+                "a Unix socket": ["--unix", self.socket]}
+
+    def measure(self, way, *options):
+        output, _ = bench(*options, *self.ways()[way], "--pid", self.pid, "--json", "-")
+        return json.loads(output)
+
+
+@case
+def messages_go_over_every_transport(_):
+    loads = (["p2p", "-q", 0], ["p2p", "-q", 1, "-V", "5", "--threads", 2], ["p2p", "-q", 2, "-V", "3.1"],
+             ["fanout", "-r", 300, "--subscribers", 10], ["shared"],
+             ["p2p", "-q", 1, "-s", 1_000_000, "--publishers", 2, "--subscribers", 2])
+    with ManyWays() as broker:
+        for way in broker.ways():
+            for load in loads:
+                result = broker.measure(way, *load, *SHORT)
+                phase = phase_of(result, "run")
+                expect_messages(phase)
+                expect_equal(result["settings"]["transport"], way, "the transport")
+                has_tls = way in ("TLS", "WebSocket in TLS")
+                expect_equal("TLS" in result["settings"], has_tls, f"a TLS suite over {way}")
+                expect_equal(phase["own_tls_us"] > 0, has_tls, f"a cost of TLS of the tool over {way}")
+                expect(phase["own_tls_us"] <= phase["own_cpu_us"], "it is a part of the whole")
+
+
+@case
+def what_is_kept_goes_over_every_transport(_):
+    with ManyWays() as broker:
+        for way in broker.ways():
+            stored = broker.measure(way, "retained", "-n", 500, "--publishers", 2, "--subscribers", 2)
+            expect_messages(phase_of(stored, "deliver"), expected=1000)
+            away = broker.measure(way, "offline", "-n", 500, "--publishers", 5, "--subscribers", 5)
+            expect_messages(phase_of(away, "out"), expected=500)
+
+
+@case
+def connections_over_every_transport_are_idle(_):
+    with ManyWays() as broker:
+        for way in broker.ways():
+            result = broker.measure(way, "conn", "--clients", 200, "--dialing", 200, "--hold", 0.2, "--subscribe")
+            expect_equal(phase_of(result, "connect")["count"], 200, f"connects over {way}")
+            expect("resident_bytes_per_connection" in phase_of(result, "hold"), "memory per connection")
+
+
+@case
+def sessions_of_tls_are_resumed(_):
+    with ManyWays() as broker:
+        for way in ("TLS", "WebSocket in TLS"):
+            result = broker.measure(way, "conn", "--clients", 50, "--hold", 0.1, "--resume")
+            resumed = {name: phase_of(result, name)["resumed"] for name in ("connect", "resume")}
+            expect_equal(resumed, {"connect": 0, "resume": 50}, f"resumed sessions over {way}")
+            expect_equal(phase_of(result, "resume")["count"], 50, "connects")
+
+
+@case
+def a_disturbance_goes_the_way_of_the_load(_):
+    with ManyWays() as broker:
+        for way in broker.ways():
+            for kind in ("all", "churn"):
+                phase = phase_of(broker.measure(way, "p2p", "-r", 200, *SHORT, "--beside", kind), "run")
+                expect(phase["verification"]["lost"] == 0, f"nothing is lost beside {kind}")
+                expect(phase["beside_done"] > 0, f"{kind} did something over {way}")
+                expect_equal(phase["beside_received_bytes"] > 0, kind == "all", f"{kind} reads over {way}")
+
+
+@case
+def a_way_that_is_not_open_is_explained(broker):
+    with ManyWays() as many:
+        _, errors = bench("conn", "--clients", 3, "-L", f"mqtts://localhost:{many.port}", status=UNMEASURED)
+        expect("not trusted" in errors and "--cafile" in errors, f"why: {errors}")
+        _, errors = bench("conn", "--clients", 3, "-L", f"mqtts://127.0.0.2:{many.port}", "--insecure",
+                          "--unix", many.socket, status=USAGE)
+        expect("--unix" in errors, f"why: {errors}")
+    _, errors = bench("conn", "--clients", 3, "-L", f"mqtts://localhost:{broker.port}", "--insecure", status=UNMEASURED)
+    expect("failed" in errors and "closed the connection" in errors, f"why: {errors}")
+    _, errors = bench("conn", "--clients", 3, "--unix", "/nonexistent/mqtt.sock", status=UNMEASURED)
+    expect("No such file" in errors, f"why: {errors}")
+
+
 # ---- other modes ----
 
 class Relay:
@@ -311,6 +437,21 @@ def brokers_are_compared(_):
         expect_equal((len(ours["rounds"]), len(limit["rounds"])), (2, 2), "rounds")
         expect_equal(limit["ratio"], limit["median"] / ours["median"], "the ratio to the first")
     expect_equal(progress.count("round "), 8, "lines of progress")
+
+
+@case
+def ways_to_one_broker_are_compared(_):
+    serve = f"{BINARY} tls init {{dir}}/pki --name localhost >/dev/null; exec {BINARY} serve -c {{dir}}/nightjar.toml"
+    serve = f"cat >{{dir}}/nightjar.toml <<'END'\n{listeners('{dir}/pki', '{port}')}END\n{serve} --data {{dir}}/data"
+    output, _ = bench("compare", f"tcp={serve}", f"tls={serve}", "--rounds", 1, "--json", "-", "--scenario",
+                      "conn --clients 20 --hold 0.1", "--with", "tls=-L mqtts://localhost:{port} --cafile {dir}/pki/ca.pem")
+    result = json.loads(output)
+    expect_equal(result["problems"], [], "problems")
+    figures = {each["figure"]: each["brokers"] for each in result["figures"]}
+    own = figures["TLS of it, µs per connect"]
+    expect(own["tcp"]["median"] == 0 and own["tls"]["median"] > 0, f"who spoke TLS: {own}")
+    _, errors = bench("compare", f"tcp={serve}", "--with", "tsl=--ws", status=UNMEASURED)
+    expect("name of a broker" in errors, f"why: {errors}")
 
 
 @case

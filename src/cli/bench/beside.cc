@@ -1,9 +1,7 @@
 #include "cli/bench/beside.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -81,16 +79,8 @@ void Beside::act(std::uint64_t number) {
 }
 
 void Beside::move_bytes(Peer& peer, bool reads) {
-  static thread_local std::array<std::byte, 256 * 1024> buffer;
-  while (reads) {
-    const ssize_t got = recv(peer.client.socket(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (got <= 0) break;
-    peer.received_bytes += static_cast<std::uint64_t>(got);
-  }
-  if (peer.unsent.empty()) return;
-  const ssize_t sent =
-      ::send(peer.client.socket(), peer.unsent.view().data(), peer.unsent.size(), MSG_NOSIGNAL);
-  if (sent > 0) peer.unsent.consume(static_cast<std::size_t>(sent));
+  if (reads) peer.received_bytes += peer.client.discard_input();
+  peer.client.send_now(peer.unsent);
 }
 
 std::vector<std::pair<std::string, double>> Beside::stop() {

@@ -23,6 +23,7 @@ class BrokerProcess {
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] const std::string& directory() const { return directory_; }
 
  private:
   BrokerProcess(std::uint16_t port, std::string directory);

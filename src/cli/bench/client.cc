@@ -35,6 +35,23 @@ bool is_pattern(ByteView part, const std::byte* pattern) {
   return part.empty() || std::memcmp(part.data(), pattern, std::min(part.size(), kComparedBytes)) == 0;
 }
 
+// Charges the CPU time of its own life to TLS, if there is any.
+class TlsTime {
+ public:
+  TlsTime(const Wire& wire, ThreadCounters& counters)
+      : counters_(wire.tls() != nullptr ? &counters : nullptr),
+        started_(counters_ != nullptr ? thread_cpu_ns() : 0) {}
+  ~TlsTime() {
+    if (counters_ != nullptr) counters_->tls_ns.add(static_cast<std::uint64_t>(thread_cpu_ns() - started_));
+  }
+  TlsTime(const TlsTime&) = delete;
+  TlsTime& operator=(const TlsTime&) = delete;
+
+ private:
+  ThreadCounters* counters_;
+  Nanoseconds started_;
+};
+
 }  // namespace
 
 Client::Client(LoadThread& thread, const ClientPlan& plan, std::uint64_t number)
@@ -44,21 +61,27 @@ Client::Client(LoadThread& thread, const ClientPlan& plan, std::uint64_t number)
 
 void Client::dial() {
   const Address& broker = thread_.traffic().settings.broker;
-  dialed_at_ = now_ns();
+  if (state_ != State::kDialing) dialed_at_ = now_ns();
   state_ = State::kDialing;
   socket_ = net::Fd{socket(broker.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!socket_) return fail_by_system("cannot make a socket", errno);
-  const int on = 1;
-  setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (const auto source = source_address(broker, number_)) {
-    setsockopt(socket_.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    if (bind(socket_.get(), reinterpret_cast<const sockaddr*>(&*source), sizeof *source) != 0) {
-      return fail_by_system("cannot use a further loopback address", errno);
-    }
-  }
+  if (broker.storage.ss_family != AF_UNIX && !prepare_tcp(broker)) return;
   const int done = connect(socket_.get(), reinterpret_cast<const sockaddr*>(&broker.storage), broker.size);
+  // The queue of a Unix socket is full; one of TCP would have the client wait.
+  if (done != 0 && errno == EAGAIN) return thread_.dial_later(*this);
   if (done != 0 && errno != EINPROGRESS) return fail_by_system("cannot connect", errno);
   if (!thread_.watch(socket_.get(), *this)) fail_by_system("cannot watch a socket", errno);
+}
+
+bool Client::prepare_tcp(const Address& broker) {
+  const int on = 1;
+  setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const auto source = source_address(broker, number_);
+  if (!source) return true;
+  setsockopt(socket_.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  if (bind(socket_.get(), reinterpret_cast<const sockaddr*>(&*source), sizeof *source) == 0) return true;
+  fail_by_system("cannot use a further loopback address", errno);
+  return false;
 }
 
 void Client::fail_by_system(std::string_view what, int error) {
@@ -69,6 +92,7 @@ bool Client::fail(std::string_view why) {
   const bool was_ready = state_ == State::kReady;
   state_ = State::kClosed;
   socket_.reset();
+  wire_.reset();
   unsent_.release();
   unread_.release();
   thread_.traffic().report(fmt::format("{}: {}", plan_.id, why));
@@ -88,9 +112,7 @@ void Client::on_writable() {
     getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) return fail_by_system("cannot connect", error);
     state_ = State::kGreeting;
-    if (!thread_.traffic().settings.uses_websocket) return send_connect();
-    websocket_ = std::make_unique<WebSocketClient>("nightjar-bench", "mqtt");
-    return send_on_wire(as_bytes(websocket_->request()));
+    return thread_.traffic().settings.wire.is_plain() ? send_connect() : begin_wire();
   }
   if (unsent_.empty()) return;
   const ssize_t sent = ::send(socket_.get(), unsent_.view().data(), unsent_.size(), MSG_NOSIGNAL);
@@ -154,6 +176,8 @@ void Client::disconnect() {
   }
   state_ = State::kUnused;
   socket_.reset();
+  if (wire_ != nullptr && wire_->tls() != nullptr) ticket_ = wire_->tls()->take_ticket();
+  wire_.reset();
   unsent_.release();
   unread_.release();
   skip_bytes_ = 0;
@@ -217,22 +241,18 @@ void Client::on_events(std::uint32_t events) {
   if (receive()) thread_.read_again(*this);
 }
 
-// Most clients give each packet a frame of its own.
 void Client::send(ByteView bytes) {
-  if (websocket_ == nullptr) return send_on_wire(bytes);
-  ByteBuffer& frames = thread_.frames();
-  frames.clear();
-  while (!bytes.empty()) {
-    const ScannedPacket scanned = scan_packet(bytes);
-    const bool is_whole = scanned.state == ScanState::kComplete;
-    const ByteView packet = is_whole ? bytes.first(scanned.size) : bytes;
-    websocket_->send(packet, frames);
-    bytes = bytes.subspan(packet.size());
+  if (wire_ == nullptr || bytes.empty()) return send_on_socket(bytes);
+  ByteBuffer& wrapped = thread_.wrapped();
+  wrapped.clear();
+  {
+    const TlsTime time(*wire_, thread_.count());
+    wire_->send(bytes, wrapped);
   }
-  send_on_wire(frames.view());
+  send_on_socket(wrapped.view());
 }
 
-void Client::send_on_wire(ByteView bytes) {
+void Client::send_on_socket(ByteView bytes) {
   if (bytes.empty()) return;
   if (unsent_.empty()) {
     const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -251,7 +271,9 @@ bool Client::receive() {
   const std::size_t kept = unread_.size();
   if (kept != 0) std::memcpy(buffer, unread_.view().data(), kept);
   unread_.clear();
-  const ssize_t count = ::recv(socket_.get(), buffer + kept, kReadBytes, 0);
+  const bool has_tls = wire_ != nullptr && wire_->tls() != nullptr;
+  std::byte* const bytes = has_tls ? thread_.record_buffer() : buffer + kept;
+  const ssize_t count = ::recv(socket_.get(), bytes, kReadBytes, 0);
   if (count <= 0) {
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
       unread_.append(ByteView{buffer, kept});
@@ -266,8 +288,8 @@ bool Client::receive() {
   ByteBuffer& replies = thread_.replies();
   replies.clear();
   auto received = static_cast<std::size_t>(count);
-  if (websocket_ != nullptr) {
-    const auto plain = unframe(buffer + kept, received);
+  if (wire_ != nullptr) {
+    const auto plain = unwrap(bytes, received, buffer + kept);
     if (!plain) return false;
     received = *plain;
   }
@@ -281,17 +303,43 @@ bool Client::receive() {
   return static_cast<std::size_t>(count) == kReadBytes;
 }
 
-std::optional<std::size_t> Client::unframe(std::byte* bytes, std::size_t count) {
-  ByteBuffer answers;
-  const bool was_open = websocket_->is_open();
-  const auto plain = websocket_->receive({bytes, count}, answers);
+// ---- TLS and WebSocket ----
+
+void Client::begin_wire() {
+  wire_ = std::make_unique<Wire>(thread_.traffic().settings.wire, ticket_.get());
+  ByteBuffer& wrapped = thread_.wrapped();
+  wrapped.clear();
+  {
+    const TlsTime time(*wire_, thread_.count());
+    wire_->begin(wrapped);
+  }
+  send_on_socket(wrapped.view());
+}
+
+std::optional<std::size_t> Client::unwrap(std::byte* bytes, std::size_t count, std::byte* into) {
+  ByteBuffer& answers = thread_.wrapped();
+  answers.clear();
+  const bool was_open = wire_->is_open();
+  const auto plain = [&] {
+    const TlsTime time(*wire_, thread_.count());
+    return wire_->receive(bytes, count, into, answers);
+  }();
+  // A failure has last words for the broker, too.
+  send_on_socket(answers.view());
   if (!plain) {
     fail(plain.error().message);
     return std::nullopt;
   }
-  send_on_wire(answers.view());
-  if (websocket_->is_open() && !was_open) send_connect();
+  if (wire_->is_open() && !was_open) on_wire_open();
   return *plain;
+}
+
+void Client::on_wire_open() {
+  if (const net::TlsClientStream* const tls = wire_->tls(); tls != nullptr) {
+    thread_.traffic().note_tls_suite(*tls);
+    if (tls->is_resumed()) thread_.count().resumed.add(1);
+  }
+  send_connect();
 }
 
 std::size_t Client::parse(ByteView in) {

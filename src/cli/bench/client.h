@@ -14,11 +14,12 @@
 #include "cli/bench/packet_scan.h"
 #include "cli/bench/plan.h"
 #include "cli/bench/sequence_check.h"
-#include "cli/websocket_client.h"
+#include "cli/bench/wire.h"
 #include "net/fd.h"
 
 namespace nightjar::cli::bench {
 
+struct Address;
 class LoadThread;
 class Publisher;
 
@@ -61,11 +62,15 @@ class Client {
     Identity identity{};
   };
 
+  // False if the connection is at its end.
+  bool prepare_tcp(const Address& broker);
   void on_writable();
+  void begin_wire();
   void send_connect();
-  void send_on_wire(ByteView bytes);
-  // Opens the frames of `count` bytes; how many are left, or nothing if the connection is at its end.
-  std::optional<std::size_t> unframe(std::byte* bytes, std::size_t count);
+  void send_on_socket(ByteView bytes);
+  // Unwraps `count` bytes that came, to `into`; how many are left, or nothing if the connection is at its end.
+  std::optional<std::size_t> unwrap(std::byte* bytes, std::size_t count, std::byte* into);
+  void on_wire_open();
   // The connection is at its end; always false.
   bool fail(std::string_view why);
   void fail_by_system(std::string_view what, int error);
@@ -93,7 +98,8 @@ class Client {
   std::int64_t dialed_at_ = 0;
   std::uint64_t filters_requested_ = 0;
   std::uint64_t filters_granted_ = 0;
-  std::unique_ptr<WebSocketClient> websocket_;  // null: plain TCP
+  std::unique_ptr<Wire> wire_;  // null: packets go as they are
+  net::SslSessionPtr ticket_;   // of the last connection
   ByteBuffer unsent_;
   ByteBuffer unread_;  // an incomplete packet
   // A large PUBLISH is not gathered: its head was read, and this much of the payload is still to come.

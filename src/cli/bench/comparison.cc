@@ -22,8 +22,12 @@ void Comparison::add_figure(std::size_t broker, const std::string& scenario, con
     return each.scenario == scenario && each.phase == phase && each.name == name;
   });
   if (figure == figures_.end()) {
-    figures_.push_back({scenario, phase, name, std::vector<std::vector<double>>(brokers_.size())});
-    figure = figures_.end() - 1;
+    // Behind those of its phase: not every broker has every figure.
+    const auto last = std::find_if(figures_.rbegin(), figures_.rend(), [&](const ComparedFigure& each) {
+      return each.scenario == scenario && each.phase == phase;
+    });
+    figure = figures_.insert(last == figures_.rend() ? figures_.end() : last.base(),
+                             {scenario, phase, name, std::vector<std::vector<double>>(brokers_.size())});
   }
   figure->rounds[broker].push_back(value);
 }
@@ -42,6 +46,7 @@ void Comparison::add(std::size_t broker, const std::string& scenario, const Benc
     }
     put("resident MiB", static_cast<double>(phase.resident_end) / 1024 / 1024);
     put(fmt::format("this tool's CPU µs per {}", phase.unit), phase.own_us());
+    if (phase.own_tls_s > 0) put(fmt::format("TLS of it, µs per {}", phase.unit), phase.own_tls_us());
     for (const auto& [name, value] : phase.extra) put(words(name), value);
     const Verification& found = phase.verification;
     if (!found.is_clean()) {

@@ -42,6 +42,23 @@ TEST(Comparison, ShowsMediansAndTheirRatios) {
   EXPECT_THAT(comparison.html(), HasSubstr("11.0 (5.50x)"));
 }
 
+TEST(Comparison, KeepsTogetherWhatBelongsToAPhase) {
+  Comparison comparison({"tcp", "tls"});
+  BenchResult plain = result(1);
+  plain.phases.push_back(plain.phases.front());
+  plain.phases.back().name = "hold";
+  BenchResult secure = plain;
+  secure.phases.front().own_tls_s = 0.002;
+  comparison.add(0, "conn", plain);
+  comparison.add(1, "conn", secure);
+  std::string phases;
+  for (const ComparedFigure& each : comparison.figures()) {
+    if (!phases.ends_with(each.phase)) phases += " " + each.phase;
+  }
+  EXPECT_EQ(phases, " run hold");
+  EXPECT_THAT(comparison.table(), HasSubstr("TLS of it, µs per message"));
+}
+
 TEST(Comparison, NamesTheRoundThatLostMessages) {
   Comparison comparison({"ours", "theirs"});
   comparison.add(0, "p2p", result(1));

@@ -112,6 +112,9 @@ Result<PhaseResult> Load::connect(const Job& job) {
   result.unit = "connect";
   result.count = wanted;
   result.intervals = std::move(series.intervals);
+  if (traffic_.settings.wire.tls) {
+    result.extra.emplace_back("resumed", static_cast<double>(end.resumed - begin.resumed));
+  }
   add_latencies(result);
   return result;
 }
@@ -259,13 +262,15 @@ Load::Snapshot Load::take_snapshot(bool with_private) const {
                .bytes_in = sum(&ThreadCounters::bytes_in),
                .bytes_out = sum(&ThreadCounters::bytes_out),
                .lost_connections = sum(&ThreadCounters::lost_connections),
-               .stalls = sum(&ThreadCounters::stalls)};
+               .stalls = sum(&ThreadCounters::stalls),
+               .resumed = sum(&ThreadCounters::resumed)};
   for (const auto& thread : threads_) {
     now.last_arrival =
         std::max(now.last_arrival, static_cast<Nanoseconds>(thread->counters().last_arrival.get()));
   }
   now.broker = with_private ? meter_.read_with_private() : meter_.read();
   now.own_cpu_s = bench::own_cpu_s();
+  now.own_tls_s = static_cast<double>(sum(&ThreadCounters::tls_ns)) / kSecond;
   now.time = now_ns();
   return now;
 }
@@ -284,6 +289,7 @@ PhaseResult Load::compare(const Snapshot& begin, const Snapshot& end) {
   result.seconds = to_seconds(end.time - begin.time);
   result.broker_cpu_s = end.broker.cpu_s - begin.broker.cpu_s;
   result.own_cpu_s = end.own_cpu_s - begin.own_cpu_s;
+  result.own_tls_s = end.own_tls_s - begin.own_tls_s;
   result.published = end.published - begin.published;
   result.bytes_in = end.bytes_in - begin.bytes_in;
   result.bytes_out = end.bytes_out - begin.bytes_out;

@@ -54,6 +54,7 @@ class Load {
     Nanoseconds time = 0;
     ProcessUsage broker;
     double own_cpu_s = 0;
+    double own_tls_s = 0;
     std::uint64_t connected = 0;
     std::uint64_t refused = 0;
     std::uint64_t subscribed = 0;
@@ -67,6 +68,7 @@ class Load {
     std::uint64_t bytes_out = 0;
     std::uint64_t lost_connections = 0;
     std::uint64_t stalls = 0;
+    std::uint64_t resumed = 0;
     Nanoseconds last_arrival = 0;
   };
 

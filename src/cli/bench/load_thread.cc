@@ -37,7 +37,7 @@ LoadThread::LoadThread(Traffic& traffic, unsigned index)
       index_(index),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wakeup_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      read_buffer_(new std::byte[kGatheredBytes + kReadBytes]) {
+      read_buffer_(new std::byte[kGatheredBytes + kReadBytes + Wire::kHeldBytesMax]) {
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = nullptr}};
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wakeup_.get(), &event);
 }
@@ -127,6 +127,7 @@ void LoadThread::ping_due() {
 }
 
 void LoadThread::start_connects() {
+  for (Client* const client : std::exchange(undialed_, {})) client->dial();
   if (!schedule_ && job_.rate > 0) schedule_.emplace(job_.begin, job_.rate / traffic_.settings.threads, 0);
   while (started_ < job_clients_.size() && started_ - ended_ < job_.dialing_max) {
     if (schedule_ && schedule_->due(started_) > now_) return;
@@ -242,6 +243,7 @@ void LoadThread::wait() {
   if (const auto due = next_due()) timeout = std::clamp<Nanoseconds>(*due - now_, 0, kIdleWait);
   if (is_publishing_) timeout = std::clamp<Nanoseconds>(job_.publish_until - now_, 0, timeout);
   if (ping_at_ != 0) timeout = std::clamp<Nanoseconds>(ping_at_ - now_, 0, timeout);
+  if (!undialed_.empty()) timeout = std::min(timeout, kMillisecond);
   if (!unread_.empty() || !listed_.empty()) timeout = 0;
   if (nap_ != 0 && is_publishing_) {
     const timespec nap{.tv_sec = 0, .tv_nsec = nap_};
@@ -275,6 +277,11 @@ bool LoadThread::watch(int fd, Client& client) {
 void LoadThread::wake() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(wakeup_.get(), &one, sizeof one);
+}
+
+std::byte* LoadThread::record_buffer() {
+  if (!record_buffer_) record_buffer_.reset(new std::byte[kReadBytes]);
+  return record_buffer_.get();
 }
 
 void LoadThread::read_again(Client& client) { unread_.push_back(&client); }

@@ -74,9 +74,13 @@ class LoadThread {
   [[nodiscard]] Nanoseconds now() const { return now_; }
   std::byte* read_buffer() { return read_buffer_.get(); }
   ByteBuffer& replies() { return replies_; }
-  // Packets on their way into WebSocket frames.
-  ByteBuffer& frames() { return frames_; }
+  // Where what came lies until TLS has made plain bytes of it.
+  std::byte* record_buffer();
+  // Packets in what carries them, on their way to the socket.
+  ByteBuffer& wrapped() { return wrapped_; }
   bool watch(int fd, Client& client);
+  // dial() is called again in a later turn.
+  void dial_later(Client& client) { undialed_.push_back(&client); }
   void on_connected(Nanoseconds dialed_at);
   void on_refused();
   void on_lost();
@@ -126,7 +130,8 @@ class LoadThread {
   net::Fd wakeup_;
   std::unique_ptr<std::byte[]> read_buffer_;
   ByteBuffer replies_;
-  ByteBuffer frames_;
+  std::unique_ptr<std::byte[]> record_buffer_;
+  ByteBuffer wrapped_;
   ByteBuffer scratch_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<std::uint64_t> numbers_;  // of clients_, in the plan
@@ -134,6 +139,7 @@ class LoadThread {
   std::uint64_t receivers_ = 0;  // among clients_
   std::vector<Publisher*> listed_;
   std::vector<Client*> unread_;  // whose socket may hold more than was taken this turn
+  std::vector<Client*> undialed_;
   ShortLock remote_lock_;
   std::vector<Publisher*> remote_;
 

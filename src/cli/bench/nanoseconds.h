@@ -18,6 +18,13 @@ inline Nanoseconds now_ns() {
   return std::int64_t{time.tv_sec} * kSecond + time.tv_nsec;
 }
 
+// Of the calling thread.
+inline Nanoseconds thread_cpu_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::int64_t{time.tv_sec} * kSecond + time.tv_nsec;
+}
+
 constexpr Nanoseconds from_seconds(double seconds) {
   return static_cast<Nanoseconds>(seconds * static_cast<double>(kSecond));
 }

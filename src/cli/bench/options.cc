@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <memory>
+#include <utility>
 
 #include "cli/bench/identity.h"
 #include "cli/bench/scenarios.h"
+#include "cli/option_checks.h"
+#include "cli/tls_options.h"
 
 namespace nightjar::cli::bench {
 namespace {
@@ -21,7 +25,8 @@ constexpr const char* kBenchExamples =
     "  nightjar bench p2p --json result.json\n"
     "  nightjar bench relay -p 1900                    moves the same bytes with no protocol: the limit\n"
     "  nightjar bench compare 'nightjar=nightjar serve -p {port} --data {dir}' \\\n"
-    "      'mosquitto=mosquitto -p {port}' --scenario 'p2p -q 1' --rounds 5\n\n";
+    "      'mosquitto=mosquitto -p {port}' --scenario 'p2p -q 1' --rounds 5\n"
+    "  nightjar bench p2p -L mqtts://localhost:8883 --cafile pki/ca.pem\n\n";
 
 mqtt::Version version_of(std::string_view text) {
   return text == "3.1" ? mqtt::Version::k31 : text == "3.1.1" ? mqtt::Version::k311 : mqtt::Version::k5;
@@ -34,6 +39,57 @@ void end_group(CLI::App& app, const char* name) {
   }
 }
 
+// Options as typed, before they are checked.
+struct TypedTransport {
+  std::string url;
+  TlsOptions tls;
+};
+
+template <typename T>
+T checked(Outcome<T> outcome) {
+  if (!outcome) throw CLI::ValidationError(outcome.error().message);
+  return std::move(*outcome);
+}
+
+void finish_transport(const CLI::App& app, const TypedTransport& typed, BenchOptions& to) {
+  const bool has_address = app.count("--host") + app.count("--port") > 0;
+  if (!typed.url.empty()) {
+    if (has_address) throw CLI::ValidationError("give either --url or --host and --port");
+    ConnectionSettings connection{.host = to.host, .port = to.port, .uses_websocket = to.uses_websocket};
+    checked(apply_url(typed.url, connection));
+    to.host = connection.host;
+    to.port = connection.port;
+    to.uses_websocket = connection.uses_websocket;
+    if (connection.user_name) to.user_name = *connection.user_name;
+    if (connection.password) to.password = *connection.password;
+  }
+  if (!to.unix_path.empty() && (has_address || !typed.url.empty())) {
+    throw CLI::ValidationError("give either --unix, or a host and port");
+  }
+  to.tls = checked(check_tls(typed.tls, typed.url));
+  if (to.tls && app.count("--port") == 0 && typed.url.empty()) to.port = kTlsPort;
+  if (to.resumes && !to.tls) throw CLI::ValidationError("--resume is about sessions of TLS: give --tls as well");
+}
+
+void add_transport_options(CLI::App& app, BenchOptions& to) {
+  const auto typed = std::make_shared<TypedTransport>();
+  app.add_option("-L,--url", typed->url,
+                 "All in one: mqtt://USER:PASSWORD@HOST:PORT, or mqtts://, ws://, wss://")
+      ->option_text("URL");
+  app.add_option("--unix", to.unix_path, "Unix socket of the broker, instead of host and port")
+      ->option_text("PATH");
+  app.add_flag("--ws", to.uses_websocket, "MQTT over WebSocket, each packet in a frame of its own");
+  app.add_flag("--tls", typed->tls.is_wanted, "Use TLS, and port 8883 unless -p says another");
+  app.add_option("--cafile", typed->tls.client.authorities,
+                 "Whom to trust, PEM [this machine's authorities]; means --tls")
+      ->option_text("FILE");
+  app.add_option("--cert", typed->tls.client.certificate, "Certificate of the clients, PEM; means --tls")
+      ->option_text("FILE");
+  app.add_option("--key", typed->tls.client.key, "Its private key, PEM")->option_text("FILE");
+  app.add_flag("--insecure", typed->tls.is_insecure, "Trust any certificate: for tests only; means --tls");
+  app.callback([&app, typed, &to] { finish_transport(app, *typed, to); });
+}
+
 // Of single scenarios.
 void add_scenario_options(CLI::App& app, BenchOptions& to) {
   app.add_option("--clients", to.clients, "conn: connections [10000, or what the file limit allows]")
@@ -44,6 +100,7 @@ void add_scenario_options(CLI::App& app, BenchOptions& to) {
       ->option_text("N")
       ->check(CLI::Range(1, 60'000));
   app.add_option("--hold", to.hold_s, "conn: idle time that is watched [5]")->option_text("SECONDS");
+  app.add_flag("--resume", to.resumes, "conn: then connect all again, with their sessions of TLS resumed");
   app.add_flag("--subscribe", to.subscribes, "conn: each connection subscribes to a topic of its own");
   app.add_option("--filters", to.filters, "wild: filters in the table [100000]")->option_text("N");
   app.add_option("--topics", to.topics, "wild: topics that are published to [100000]")->option_text("N");
@@ -97,7 +154,7 @@ void add_options(CLI::App& app, BenchOptions& to) {
   app.add_option("-P,--password", to.password, "Password")->option_text("TEXT");
   app.add_option("-k,--keep-alive", to.keep_alive_s, "Keep alive of the clients [0: none]")
       ->option_text("SECONDS");
-  app.add_flag("--ws", to.uses_websocket, "MQTT over WebSocket, each packet in a frame of its own");
+  add_transport_options(app, to);
   end_group(app, "Broker");
   app.add_option("-q,--qos", to.qos, "QoS of publishers and subscribers [by scenario]")
       ->option_text("QOS")
@@ -198,6 +255,9 @@ Result<CompareOptions, int> parse_compare(int argc, const char* const* argv) {
       ->required();
   app.add_option("--scenario", options.scenarios, "A scenario with its options, quoted (repeatable) [p2p]")
       ->option_text("'SCENARIO OPTIONS'");
+  app.add_option("--with", options.with,
+                 "Options of every scenario for one broker, with {port} and {dir} (repeatable)")
+      ->option_text("'NAME=OPTIONS'");
   app.add_option("--rounds", options.rounds, "Rounds [5]")->option_text("N")->check(CLI::Range(1, 1000));
   app.add_option("--json", options.json_file, "Write the result as JSON; - for the standard output")
       ->option_text("FILE");

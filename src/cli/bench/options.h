@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "mqtt/types.h"
+#include "net/tls_client_context.h"
 
 namespace nightjar::cli::bench {
 
@@ -18,7 +20,10 @@ struct BenchOptions {
   std::string user_name;
   std::string password;
   std::uint16_t keep_alive_s = 0;
+  std::string unix_path;  // not empty: a Unix socket, and neither host nor port
   bool uses_websocket = false;
+  std::optional<net::TlsClientSettings> tls;  // its host is not filled in
+  bool resumes = false;                       // conn: connect again, with sessions of TLS resumed
 
   int qos = -1;  // -1: as the scenario has it, like every count of 0 below
   std::size_t payload_bytes = 64;
@@ -64,6 +69,7 @@ struct RelayOptions {
 struct CompareOptions {
   std::vector<std::string> brokers;    // NAME=COMMAND
   std::vector<std::string> scenarios;  // each as after `nightjar bench`
+  std::vector<std::string> with;       // NAME=OPTIONS, of every scenario with that broker
   unsigned rounds = 5;
   std::string json_file;
   std::string html_file;

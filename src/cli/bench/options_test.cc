@@ -55,15 +55,46 @@ TEST(BenchOptions, KnowTheHelp) {
   }
 }
 
+TEST(BenchOptions, SayHowToReachTheBroker) {
+  const auto wss = parse_scenario("p2p -L wss://me:secret@broker.example:8884 --cafile ca.pem");
+  ASSERT_TRUE(wss) << wss.error().message;
+  EXPECT_EQ(wss->host, "broker.example");
+  EXPECT_EQ(wss->port, 8884);
+  EXPECT_EQ(wss->user_name, "me");
+  EXPECT_EQ(wss->password, "secret");
+  EXPECT_TRUE(wss->uses_websocket);
+  ASSERT_TRUE(wss->tls);
+  EXPECT_EQ(wss->tls->authorities, "ca.pem");
+  EXPECT_TRUE(wss->tls->checks_server);
+  const auto insecure = parse_scenario("conn --insecure --resume");
+  ASSERT_TRUE(insecure);
+  EXPECT_EQ(insecure->port, 8883);
+  EXPECT_FALSE(insecure->tls->checks_server);
+  EXPECT_TRUE(insecure->resumes);
+  const auto plain = parse_scenario("p2p --unix /run/mqtt.sock --ws");
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->unix_path, "/run/mqtt.sock");
+  EXPECT_FALSE(plain->tls);
+}
+
+TEST(BenchOptions, RefuseTransportsThatDoNotFitTogether) {
+  for (const char* line : {"p2p -L mqtt://a -p 1", "p2p -L http://a", "p2p --unix /x -h a", "p2p --cert a.pem",
+                           "conn --resume", "p2p -L ws://a --unix /x"}) {
+    EXPECT_FALSE(parse_scenario(line)) << line;
+  }
+}
+
 TEST(CompareOptions, TakeBrokersAndScenarios) {
   const std::vector<const char*> arguments{"compare",    "a=run {port}", "b=go {port} {dir}",
                                            "--scenario", "p2p -q 1",     "--scenario",
-                                           "fanout",     "--rounds",     "3"};
+                                           "fanout",     "--rounds",     "3",
+                                           "--with",     "b=--ws"};
   const auto options = parse_compare(static_cast<int>(arguments.size()), arguments.data());
   ASSERT_TRUE(options);
   EXPECT_THAT(options->brokers, ElementsAre("a=run {port}", "b=go {port} {dir}"));
   EXPECT_THAT(options->scenarios, ElementsAre("p2p -q 1", "fanout"));
   EXPECT_EQ(options->rounds, 3U);
+  EXPECT_THAT(options->with, ElementsAre("b=--ws"));
 }
 
 }  // namespace

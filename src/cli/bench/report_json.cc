@@ -64,6 +64,7 @@ json::object phase_json(const PhaseResult& phase, bool has_broker_usage) {
                       {"bytes_in", phase.bytes_in},
                       {"bytes_out", phase.bytes_out},
                       {"own_cpu_us", phase.own_us()},
+                      {"own_tls_us", phase.own_tls_us()},
                       {"latency_us", latency_json(phase.latency)},
                       {"acknowledgement_us", latency_json(phase.acknowledgement)},
                       {"verification", verification_json(phase.verification)}};

@@ -103,7 +103,8 @@ std::string report_table(const BenchResult& result) {
     add_latency(lines, "latency", phase.latency);
     add_latency(lines, "until acknowledged", phase.acknowledgement);
     if (result.has_broker_usage) add_usage(lines, phase);
-    lines.add("this tool's CPU", "{:.3f} µs per {}", phase.own_us(), phase.unit);
+    lines.add("this tool's CPU", "{:.3f} µs per {}{}", phase.own_us(), phase.unit,
+              phase.own_tls_s > 0 ? fmt::format(", {:.3f} µs of it TLS", phase.own_tls_us()) : "");
     for (const auto& [name, value] : phase.extra) lines.add(words(name), "{}", figure_text(value));
     add_verification(lines, phase.verification);
   }

@@ -48,6 +48,14 @@ TEST(Report, TableSaysWhatWasMeasuredAndWhatItCost) {
   EXPECT_THAT(table, HasSubstr("127.0.0.1:1883"));
 }
 
+TEST(Report, TellsTheCryptographyOfTheToolApart) {
+  EXPECT_THAT(report_table(example()), Not(HasSubstr("of it TLS")));
+  BenchResult result = example();
+  result.phases.front().own_tls_s = 0.06;
+  EXPECT_THAT(report_table(result), HasSubstr("0.050 µs per message, 0.030 µs of it TLS"));
+  EXPECT_DOUBLE_EQ(report_json(result).at("phases").at(0).at("own_tls_us").to_number<double>(), 0.03);
+}
+
 TEST(Report, TableSaysWhatWentWrong) {
   BenchResult result = example();
   result.phases.front().verification = {

@@ -55,6 +55,7 @@ struct PhaseResult {
   double seconds = 0;
   double broker_cpu_s = 0;
   double own_cpu_s = 0;
+  double own_tls_s = 0;  // of it, in this tool's own end of TLS
   std::uint64_t published = 0;
   std::uint64_t bytes_in = 0;  // received by this tool
   std::uint64_t bytes_out = 0;
@@ -71,6 +72,7 @@ struct PhaseResult {
   [[nodiscard]] double rate() const { return seconds > 0 ? static_cast<double>(count) / seconds : 0; }
   [[nodiscard]] double broker_us() const { return per_count(broker_cpu_s); }
   [[nodiscard]] double own_us() const { return per_count(own_cpu_s); }
+  [[nodiscard]] double own_tls_us() const { return per_count(own_tls_s); }
   [[nodiscard]] double broker_cores() const { return seconds > 0 ? broker_cpu_s / seconds : 0; }
 
  private:

@@ -31,6 +31,7 @@ PhaseResult joined(PhaseResult first, PhaseResult second) {
   first.seconds += second.seconds;
   first.broker_cpu_s += second.broker_cpu_s;
   first.own_cpu_s += second.own_cpu_s;
+  first.own_tls_s += second.own_tls_s;
   first.bytes_in += second.bytes_in;
   first.bytes_out += second.bytes_out;
   first.resident_end = second.resident_end;
@@ -41,6 +42,17 @@ PhaseResult joined(PhaseResult first, PhaseResult second) {
     first.intervals.push_back(each);
   }
   return first;
+}
+
+// With the sessions of TLS that the broker gave them tickets for.
+Result<bool> connect_again(BenchResult& result, Load& load, const BenchOptions& options) {
+  const Range all{0, UINT64_MAX};
+  load.disconnect(all);
+  load.hold(kSettle);
+  NJ_TRY(PhaseResult phase, load.connect(all, options.connect_rate, options.dialing));
+  phase.name = "resume";
+  result.phases.push_back(std::move(phase));
+  return true;
 }
 
 }  // namespace
@@ -78,6 +90,8 @@ Result<BenchResult> run_conn(const Setup& given) {
   }
   hold.extra.emplace_back("bytes_received", static_cast<double>(hold.bytes_in));
   result.phases.insert(result.phases.begin(), joined(std::move(first), std::move(second)));
+  add_tls_suite(result, *load);
+  if (options.resumes) NJ_CHECK(connect_again(result, *load, options));
   load->disconnect({0, UINT64_MAX});
   return result;
 }

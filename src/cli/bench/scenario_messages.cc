@@ -32,6 +32,7 @@ Result<BenchResult> run_messages(const Setup& setup, Plan plan) {
   }
   NJ_TRY(const auto load, open_load(setup, plan));
   NJ_CHECK(load->connect({0, UINT64_MAX}, options.connect_rate, options.dialing));
+  add_tls_suite(result, *load);
   NJ_TRY(PhaseResult subscribed, load->subscribe({0, UINT64_MAX}));
   if (options.scenario == "wild") result.phases.push_back(std::move(subscribed));
   NJ_TRY(auto beside, Beside::start(options));

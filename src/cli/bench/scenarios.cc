@@ -8,6 +8,11 @@
 #include <array>
 #include <cstring>
 #include <string_view>
+#include <utility>
+
+#include "cli/bench/wire.h"
+#include "cli/dial.h"
+#include "net/address.h"
 
 namespace nightjar::cli::bench {
 namespace {
@@ -42,6 +47,7 @@ constexpr std::array kScenarios{
 };
 
 constexpr double kBesideRate = 1000;
+constexpr Duration kDialPatience = Duration::seconds(10);
 
 const Scenario* find_scenario(std::string_view name) {
   const auto* found = std::find_if(kScenarios.begin(), kScenarios.end(),
@@ -59,18 +65,52 @@ BenchOptions with_defaults(BenchOptions options, const Scenario& scenario) {
   return options;
 }
 
-Result<Address> resolve(const std::string& host, std::uint16_t port) {
+Result<Address> as_bench_address(Result<net::Address> found) {
+  if (!found) return fail(std::move(found.error().message));
+  Address address{.size = found->size};
+  std::memcpy(&address.storage, &found->storage, found->size);
+  return address;
+}
+
+// Of several addresses, as "localhost" has, the first that answers.
+Result<Address> choose(const addrinfo* list, const BenchOptions& options) {
+  Address address;
+  if (list->ai_next == nullptr) {
+    address.size = list->ai_addrlen;
+    std::memcpy(&address.storage, list->ai_addr, list->ai_addrlen);
+    return address;
+  }
+  const auto socket = dial(options.host, options.port, kDialPatience);
+  if (!socket) return fail(socket.error().message);
+  address.size = sizeof address.storage;
+  getpeername(socket->get(), reinterpret_cast<sockaddr*>(&address.storage), &address.size);
+  return address;
+}
+
+Result<Address> resolve(const BenchOptions& options) {
+  if (!options.unix_path.empty()) return as_bench_address(net::unix_address(options.unix_path));
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
-  if (const int failed = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
+  if (const int failed =
+          getaddrinfo(options.host.c_str(), std::to_string(options.port).c_str(), &hints, &list);
       failed != 0) {
-    return fail(fmt::format("cannot find the host \"{}\": {}", host, gai_strerror(failed)));
+    return fail(fmt::format("cannot find the host \"{}\": {}", options.host, gai_strerror(failed)));
   }
-  Address address{.size = list->ai_addrlen};
-  std::memcpy(&address.storage, list->ai_addr, list->ai_addrlen);
+  auto address = choose(list, options);
   freeaddrinfo(list);
   return address;
+}
+
+std::string broker_text(const BenchOptions& options) {
+  if (!options.unix_path.empty()) return options.unix_path;
+  return address_text(options.host, options.port);
+}
+
+std::string_view transport_text(const BenchOptions& options) {
+  if (options.tls) return options.uses_websocket ? "WebSocket in TLS" : "TLS";
+  if (options.uses_websocket) return "WebSocket";
+  return options.unix_path.empty() ? "TCP" : "a Unix socket";
 }
 
 std::string_view version_text(mqtt::Version version) {
@@ -101,7 +141,8 @@ Result<BenchResult> run_scenario(const BenchOptions& options, const ProcessMeter
 BenchResult new_result(const Setup& setup) {
   const BenchOptions& options = setup.options;
   BenchResult result{.scenario = options.scenario, .has_broker_usage = !setup.meter.is_empty()};
-  result.settings.emplace_back("broker", fmt::format("{}:{}", options.host, options.port));
+  result.settings.emplace_back("broker", broker_text(options));
+  result.settings.emplace_back("transport", transport_text(options));
   result.settings.emplace_back("version", version_text(options.version));
   result.settings.emplace_back("payload", fmt::format("{} bytes", options.payload_bytes));
   result.settings.emplace_back("threads", fmt::format("{}", options.threads));
@@ -121,10 +162,16 @@ Result<std::unique_ptr<Load>> open_load(const Setup& setup, const Plan& plan) {
                         .user_name = options.user_name,
                         .password = options.password,
                         .keep_alive_s = options.keep_alive_s,
-                        .uses_websocket = options.uses_websocket,
                         .threads = options.threads};
-  NJ_TRY(settings.broker, resolve(options.host, options.port));
+  NJ_TRY(settings.wire, make_wire_settings(options));
+  NJ_TRY(settings.broker, resolve(options));
   return std::make_unique<Load>(plan, std::move(settings), setup.meter, setup.progress);
+}
+
+void add_tls_suite(BenchResult& result, Load& load) {
+  if (std::string suite = load.traffic().tls_suite(); !suite.empty()) {
+    result.settings.emplace_back("TLS", std::move(suite));
+  }
 }
 
 std::uint64_t connections_max() {

@@ -33,6 +33,8 @@ Result<BenchResult> run_scenario(const BenchOptions& options, const ProcessMeter
 // With the settings that all scenarios show.
 BenchResult new_result(const Setup& setup);
 Result<std::unique_ptr<Load>> open_load(const Setup& setup, const Plan& plan);
+// What the connected clients of the load speak, if it is TLS, goes to the settings.
+void add_tls_suite(BenchResult& result, Load& load);
 // Connections that this process may have open.
 std::uint64_t connections_max();
 

@@ -35,6 +35,17 @@ void Traffic::report(std::string problem) {
   if (problem_.empty()) problem_ = std::move(problem);
 }
 
+void Traffic::note_tls_suite(const net::TlsClientStream& tls) {
+  if (has_tls_suite_.exchange(true, std::memory_order_relaxed)) return;
+  const std::lock_guard guard(lock_);
+  tls_suite_ = tls.suite();
+}
+
+std::string Traffic::tls_suite() {
+  const std::lock_guard guard(lock_);
+  return tls_suite_;
+}
+
 std::string Traffic::problem() {
   const std::lock_guard guard(lock_);
   return problem_;

@@ -17,6 +17,7 @@
 #include "cli/bench/plan.h"
 #include "cli/bench/sequence_check.h"
 #include "cli/bench/window.h"
+#include "cli/bench/wire.h"
 
 namespace nightjar::cli::bench {
 
@@ -39,7 +40,7 @@ struct LoadSettings {
   std::string user_name;
   std::string password;
   std::uint16_t keep_alive_s = 0;
-  bool uses_websocket = false;
+  WireSettings wire;
   unsigned threads = 1;
 };
 
@@ -69,6 +70,8 @@ struct alignas(64) ThreadCounters {
   Counter bytes_in;
   Counter bytes_out;
   Counter lost_connections;
+  Counter resumed;      // sessions of TLS
+  Counter tls_ns;       // CPU time of this tool's own end of TLS
   Counter stalls;       // times that a window was given up
   Counter live_p50_ns;  // of the last whole interval
   Counter live_p99_ns;
@@ -101,10 +104,15 @@ struct Traffic {
   // The first thing that went wrong, for people.
   void report(std::string problem);
   std::string problem();
+  // Version and suite of TLS, which are those of all connections.
+  void note_tls_suite(const net::TlsClientStream& tls);
+  std::string tls_suite();
 
  private:
   ShortLock lock_;
   std::string problem_;
+  std::string tls_suite_;
+  std::atomic<bool> has_tls_suite_{false};
 };
 
 }  // namespace nightjar::cli::bench
