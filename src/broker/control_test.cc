@@ -173,7 +173,8 @@ struct Peers {
     for (int i = 0; i < count; ++i) {
       clients.push_back(std::make_unique<Client>(world, "c" + std::to_string(i)));
       clients.back()->connect();
-      clients.back()->wire().proof = broker::PeerProof{.has_certificate = true, .serial = std::to_string(i)};
+      clients.back()->wire().proof =
+          broker::PeerProof{.has_certificate = true, .number = {"CN=CA", std::to_string(i)}};
       clients.back()->run();
     }
   }
@@ -197,7 +198,9 @@ struct Peers {
 TEST(JudgePeers, ThoseThatHaveToGoGoAndOthersStay) {
   Peers peers(10);
   peers.judge(3, [](const broker::Peer& peer) -> std::string_view {
-    return peer.proof.serial == "2" || peer.proof.serial == "9" ? "its certificate has been revoked" : "";
+    return peer.proof.number.serial == "2" || peer.proof.number.serial == "9"
+               ? "its certificate has been revoked"
+               : "";
   });
   for (std::size_t i = 0; i < 10; ++i) {
     const bool goes = i == 2 || i == 9;

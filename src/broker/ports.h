@@ -25,19 +25,26 @@ class Connection;
 class Worker;
 struct MailBatch;
 
+// Which of its issuer's certificates one is.
+struct CertificateNumber {
+  std::string issuer;  // its authority, as RFC 2253 writes it
+  std::string serial;  // the authority's number for it, hexadecimal
+  friend bool operator==(const CertificateNumber&, const CertificateNumber&) = default;
+};
+
 // What the network side knows for certain about the other end. Empty: nothing of the kind.
 struct PeerProof {
   bool has_certificate = false;  // one that the listener's authorities vouch for
   std::string common_name{};
-  std::string subject{};                     // as RFC 2253 writes it: "CN=pump,O=Plant"
-  std::vector<std::string> dns_names{};      // subject alternative names
-  std::vector<std::string> email_names{};    // the same
-  std::string fingerprint{};                 // SHA-256 of the certificate, lower-case hexadecimal
-  std::string issuer{};                      // its authority, as RFC 2253 writes it
-  std::string serial{};                      // the authority's number for it, hexadecimal
-  std::int64_t valid_until_s = 0;            // seconds since 1970
-  std::string psk_identity{};                // of the pre-shared key that opened the connection
-  std::optional<std::uint32_t> unix_user{};  // user id of the process at the other end of a Unix socket
+  std::string subject{};                   // as RFC 2253 writes it: "CN=pump,O=Plant"
+  std::vector<std::string> dns_names{};    // subject alternative names
+  std::vector<std::string> email_names{};  // the same
+  std::string fingerprint{};               // SHA-256 of the certificate, lower-case hexadecimal
+  CertificateNumber number{};
+  std::vector<CertificateNumber> authorities{};  // between it and the root, from its issuer up
+  std::int64_t valid_until_s = 0;                // seconds since 1970
+  std::string psk_identity{};                    // of the pre-shared key that opened the connection
+  std::optional<std::uint32_t> unix_user{};      // user id of the process at the other end of a Unix socket
 };
 
 // One network connection as the core sees it: bytes out, close, move. Bytes in arrive through

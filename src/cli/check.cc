@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <cstdio>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -75,7 +76,7 @@ Result<void> check_listener(const config::ListenerConfig& listener, bool is_runn
 }
 
 void check_certificates(const TlsListeners& tls, Report& report) {
-  for (const ServedCertificate& served : tls.certificates()) {
+  for (const ServedCertificate& served : tls.certificates(std::time(nullptr))) {
     const std::string line = fmt::format(
         "certificate {} of listener \"{}\": {}", served.facts.file, served.listener,
         served.days_left < 0

@@ -13,7 +13,6 @@
 #include "cli/control_http.h"
 #include "cli/control_routes.h"
 #include "cli/stats.h"
-#include "cli/tls_listeners.h"
 #include "net/mail_room.h"
 #include "store/rocks_store.h"
 
@@ -22,7 +21,7 @@ namespace nightjar::cli {
 class ControlCommands {
  public:
   // `store`: nullptr if the broker keeps nothing.
-  using Certificates = std::function<std::vector<ServedCertificate>()>;
+  using Certificates = std::function<CertificateStats()>;
   ControlCommands(broker::Node& node, net::MailRoom& mail, const store::RocksStore* store,
                   Certificates certificates);
   ControlCommands(const ControlCommands&) = delete;

@@ -172,15 +172,15 @@ void RunningBroker::look_after_tls() {
   {
     const std::lock_guard lock(reload_mutex_);
     tls_->look_at_files();
-    tls_->warn_about_expiry();
+    tls_->warn_about_expiry(clock_.wall_ms() / 1000);
     snapshots = tls_->snapshots();
   }
-  tls_peers_.look(std::move(snapshots), clock_.now());
+  tls_peers_.look(std::move(snapshots), clock_);
 }
 
-std::vector<ServedCertificate> RunningBroker::certificates() {
+CertificateStats RunningBroker::certificates() {
   const std::lock_guard lock(reload_mutex_);
-  return tls_->certificates();
+  return {.served = tls_->certificates(clock_.wall_ms() / 1000), .clients = tls_peers_.clients()};
 }
 
 // ---- reload ----

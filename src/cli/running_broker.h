@@ -86,7 +86,7 @@ class RunningBroker final : private ReloadTarget {
   void commit(const config::Config& config, Parts parts);
   void take_up(std::shared_ptr<const auth::Access> access);
   [[nodiscard]] net::StrangerBudget stranger_budget(const config::Config& config);
-  std::vector<ServedCertificate> certificates();
+  CertificateStats certificates();
 
   net::SystemClock clock_;
   store::MemoryStore nothing_kept_;
@@ -105,8 +105,8 @@ class RunningBroker final : private ReloadTarget {
   std::unique_ptr<Listeners> listeners_;
   std::mutex reload_mutex_;
   std::unique_ptr<TlsListeners> tls_;  // under reload_mutex_
-  TlsPeers tls_peers_;                 // the main thread's
-  Reload reload_;                      // under reload_mutex_
+  TlsPeers tls_peers_;
+  Reload reload_;  // under reload_mutex_
   bool is_draining_ = false;
   std::unique_ptr<ControlCommands> commands_;
   std::unique_ptr<ControlServer> control_;

@@ -88,6 +88,14 @@ json::object store_object(const store::StoreFigures& store) {
           {"refusing", store.refusing}};
 }
 
+json::object clients_object(const ClientCertificates& clients) {
+  return {{"connected", clients.connected},
+          {"end_within_30_days", clients.end_within_30_days},
+          {"end_within_7_days", clients.end_within_7_days},
+          {"end_within_1_day", clients.end_within_1_day},
+          {"have_expired", clients.expired}};
+}
+
 }  // namespace
 
 std::optional<std::vector<Counters>> collect_counters(net::MailRoom& mail) {
@@ -132,7 +140,7 @@ std::string to_json(const Stats& stats) {
   json::object object{{"ok", true}, {"node", node}, {"total", counters_object(total)}, {"workers", workers}};
   if (stats.store) object["store"] = store_object(*stats.store);
   json::array certificates;
-  for (const ServedCertificate& served : stats.certificates) {
+  for (const ServedCertificate& served : stats.certificates.served) {
     certificates.push_back(json::object{{"listener", served.listener},
                                         {"file", served.facts.file},
                                         {"subject", served.facts.subject},
@@ -140,6 +148,7 @@ std::string to_json(const Stats& stats) {
                                         {"days_left", served.days_left}});
   }
   object["certificates"] = std::move(certificates);
+  if (stats.certificates.clients) object["client_certificates"] = clients_object(*stats.certificates.clients);
   return json::serialize(object);
 }
 

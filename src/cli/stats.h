@@ -10,12 +10,18 @@
 #include "base/clock.h"
 #include "broker/counters.h"
 #include "broker/node.h"
+#include "cli/certificate_days.h"
 #include "cli/tls_listeners.h"
 #include "net/fd.h"
 #include "net/mail_room.h"
 #include "store/store_counters.h"
 
 namespace nightjar::cli {
+
+struct CertificateStats {
+  std::vector<ServedCertificate> served{};
+  std::optional<ClientCertificates> clients{};  // none if no listener asks for certificates
+};
 
 struct Stats {
   std::string version;
@@ -25,7 +31,7 @@ struct Stats {
   std::int64_t stranger_bytes = 0;  // of the network's part as well, which the workers do not count
   std::vector<broker::Counters> workers;
   std::optional<store::StoreFigures> store;  // none with durability = "memory"
-  std::vector<ServedCertificate> certificates{};
+  CertificateStats certificates{};
 };
 
 // Nothing if a worker did not answer in time.
@@ -42,7 +48,8 @@ class ResidentMemory {
   net::Fd statm_;
 };
 
-// One JSON object: "ok", "node", "total", "workers", "certificates" and, with a store, "store".
+// One JSON object: "ok", "node", "total", "workers", "certificates" and, where there are such, "store" and
+// "client_certificates".
 std::string to_json(const Stats& stats);
 
 }  // namespace nightjar::cli

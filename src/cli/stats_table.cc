@@ -68,6 +68,10 @@ std::string render(const json::object& stats) {
     out += "store\n";
     write_rows(out, {&store->as_object()}, "  ");
   }
+  if (const json::value* clients = stats.if_contains("client_certificates")) {
+    out += "client certificates\n";
+    write_rows(out, {&clients->as_object()}, "  ");
+  }
   const json::value* certificates = stats.if_contains("certificates");
   if (certificates == nullptr || certificates->as_array().empty()) return out;
   out += "certificates: days left\n";

@@ -60,6 +60,17 @@ TEST(Stats, WhatTheStoreDidStandsBelow) {
   EXPECT_THAT(*table, ContainsRegex("  compacted bytes +3000000000\n"));
 }
 
+TEST(Stats, CertificatesOfClientsAreCountedWhereTheyAreAskedFor) {
+  Stats stats = two_workers();
+  EXPECT_THAT(*stats_table(to_json(stats)), Not(HasSubstr("client certificates")));
+  stats.certificates.clients = {
+      .connected = 9, .end_within_30_days = 5, .end_within_7_days = 3, .expired = 2};
+  const auto table = stats_table(to_json(stats));
+  ASSERT_TRUE(table.has_value());
+  EXPECT_THAT(*table, ContainsRegex("client certificates\n  connected +9\n  end within 30 days +5\n"
+                                    "  end within 7 days +3\n  end within 1 day +0\n  have expired +2\n"));
+}
+
 TEST(Stats, EveryDropReasonIsShown) {
   const std::string text = to_json(two_workers());
   for (std::size_t i = 0; i < broker::kDropReasons; ++i) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 #include "base/log.h"
@@ -29,10 +28,6 @@ net::TlsClientCertificate demand_of(config::ClientCertificate demand) {
   return net::TlsClientCertificate::kRequired;
 }
 
-constexpr std::int64_t kDaySeconds = 24 * 3600;
-// Days before the end of a certificate at which the log says so; each is said once.
-constexpr std::int64_t kWarningDays[] = {1, 7, 30};
-
 std::vector<std::string> files_of(const net::TlsSettings& settings) {
   std::vector<std::string> files;
   for (const net::TlsCertificateFiles& pair : settings.certificates) {
@@ -50,11 +45,6 @@ void log_warnings(const net::TlsContext& context) {
   for (const std::string& warning : context.current()->warnings()) {
     log::warn("TLS: " + warning, {{"listener", context.settings().listener}});
   }
-}
-
-std::int64_t days_left(const net::TlsCertificateFacts& facts) {
-  const std::int64_t seconds = facts.valid_until_s - std::time(nullptr);
-  return seconds >= 0 ? seconds / kDaySeconds : -1 - (-seconds / kDaySeconds);
 }
 
 }  // namespace
@@ -106,7 +96,6 @@ Result<std::unique_ptr<TlsListeners>> TlsListeners::open(const config::Config& c
     listeners->listeners_.push_back(
         {.name = listener.policy.name, .context = std::move(*context), .served = std::move(stamps)});
   }
-  listeners->warn_about_expiry();
   return listeners;
 }
 
@@ -123,7 +112,6 @@ TlsListeners::MakeFilter TlsListeners::filter_of(const config::ListenerConfig& l
 bool TlsListeners::look_at_files() {
   bool has_changed = false;
   for (Watched& watched : listeners_) has_changed |= look_at(watched);
-  if (has_changed) warn_about_expiry();
   return has_changed;
 }
 
@@ -155,15 +143,10 @@ bool TlsListeners::look_at(Watched& watched) {
   return false;
 }
 
-void TlsListeners::warn_about_expiry() {
-  for (const ServedCertificate& served : certificates()) {
-    const auto near = std::find_if(std::begin(kWarningDays), std::end(kWarningDays),
-                                   [&](std::int64_t days) { return served.days_left < days; });
-    if (near == std::end(kWarningDays) || served.days_left < 0) continue;  // expired: said where it was read
-    std::int64_t& warned =
-        warned_days_.try_emplace(served.facts.file + served.facts.serial, INT64_MAX).first->second;
-    if (warned <= *near) continue;
-    warned = *near;
+void TlsListeners::warn_about_expiry(std::int64_t now_s) {
+  for (const ServedCertificate& served : certificates(now_s)) {
+    if (served.days_left < 0) continue;  // said where it was read
+    if (!notices_.is_due(served.facts.file + served.facts.serial, served.days_left)) continue;
     log::warn(
         fmt::format("TLS: the certificate in {} expires in {} days: renew it; a new file is served without a "
                     "restart",
@@ -172,11 +155,12 @@ void TlsListeners::warn_about_expiry() {
   }
 }
 
-std::vector<ServedCertificate> TlsListeners::certificates() const {
+std::vector<ServedCertificate> TlsListeners::certificates(std::int64_t now_s) const {
   std::vector<ServedCertificate> all;
   for (const Watched& watched : listeners_) {
     for (const net::TlsCertificateFacts& facts : watched.context->current()->certificates()) {
-      all.push_back({.listener = watched.name, .facts = facts, .days_left = days_left(facts)});
+      all.push_back(
+          {.listener = watched.name, .facts = facts, .days_left = days_left(facts.valid_until_s, now_s)});
     }
   }
   return all;

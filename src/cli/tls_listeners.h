@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/certificate_days.h"
 #include "cli/file_stamps.h"
 #include "config/config.h"
 #include "net/tls_context.h"
@@ -39,10 +40,11 @@ class TlsListeners {
   // To be called several times a second: serves what changed files say, once they fit together. True if
   // something is served that was not.
   bool look_at_files();
-  // To be called now and then: says once for each certificate that it ends in 30, 7 or 1 days.
-  void warn_about_expiry();
+  // To be called now and then, with the seconds since 1970: says once for each certificate that it ends in
+  // 30, 7 or 1 days.
+  void warn_about_expiry(std::int64_t now_s);
 
-  [[nodiscard]] std::vector<ServedCertificate> certificates() const;
+  [[nodiscard]] std::vector<ServedCertificate> certificates(std::int64_t now_s) const;
   // By the listener's name.
   using Snapshots = std::map<std::string, std::shared_ptr<const net::TlsSnapshot>, std::less<>>;
   [[nodiscard]] Snapshots snapshots() const;
@@ -60,7 +62,7 @@ class TlsListeners {
   bool look_at(Watched& watched);
 
   std::vector<Watched> listeners_;
-  std::map<std::string, std::int64_t> warned_days_;  // by file and serial number
+  ExpiryNotices notices_;
 };
 
 // "listener.plain.tls: " with its place; for messages about one of its files.

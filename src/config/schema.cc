@@ -290,8 +290,8 @@ std::vector<Slot> tls_keys(TlsConfig& tls) {
                "Directory of authorities that issue clients' certificates, with the names that \"openssl "
                "rehash\" gives."),
            key("crl", tls.crl, text("/etc/nightjar/crl.pem"),
-               "PEM file: revocation lists; clients whose certificate is on one are refused and "
-               "disconnected."),
+               "PEM file: revocation lists; clients whose certificate, or an authority that it hangs on, is on "
+               "one are refused and disconnected."),
            key("ignore_client_dates", tls.ignores_client_dates, flag(),
                "Whether clients' certificates count before and after their time."),
            key("user_from", tls.user_from, choice(kCertificateUsers),

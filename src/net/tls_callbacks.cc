@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "net/tls_certificate.h"
 #include "net/tls_snapshot.h"
 
 namespace nightjar::net {
@@ -69,6 +70,18 @@ unsigned on_psk(SSL* ssl, const char* identity, unsigned char* key, unsigned key
 }
 
 }  // namespace
+
+int judge_authority(int is_good, X509_STORE_CTX* check) {
+  const int depth = X509_STORE_CTX_get_error_depth(check);
+  const bool is_between = depth > 0 && depth + 1 < sk_X509_num(X509_STORE_CTX_get0_chain(check));
+  if (is_good != 1 || !is_between) return is_good;
+  SSL* const ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(check, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const TlsHandshake* const handshake = handshake_of(ssl);
+  const X509* const authority = X509_STORE_CTX_get_current_cert(check);
+  if (handshake == nullptr || !handshake->served->is_revoked(number_of(authority))) return is_good;
+  X509_STORE_CTX_set_error(check, X509_V_ERR_CERT_REVOKED);
+  return 0;
+}
 
 void install_callbacks(SSL_CTX* context, WithPsk with_psk) {
   // OpenSSL's macro for it is an old-style cast.

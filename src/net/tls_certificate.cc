@@ -98,6 +98,11 @@ AlternativeNames alternative_names(const X509* certificate) {
   return found;
 }
 
+broker::CertificateNumber number_of(const X509* certificate) {
+  return {.issuer = text_of(X509_get_issuer_name(certificate)),
+          .serial = text_of(X509_get0_serialNumber(certificate))};
+}
+
 std::unique_ptr<broker::PeerProof> proof_of(const X509* certificate) {
   auto proof = std::make_unique<broker::PeerProof>();
   AlternativeNames names = alternative_names(certificate);
@@ -107,8 +112,7 @@ std::unique_ptr<broker::PeerProof> proof_of(const X509* certificate) {
   proof->dns_names = std::move(names.dns);
   proof->email_names = std::move(names.email);
   proof->fingerprint = fingerprint(certificate);
-  proof->issuer = text_of(X509_get_issuer_name(certificate));
-  proof->serial = text_of(X509_get0_serialNumber(certificate));
+  proof->number = number_of(certificate);
   proof->valid_until_s = seconds_of(X509_get0_notAfter(certificate));
   return proof;
 }

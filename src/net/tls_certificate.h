@@ -29,6 +29,8 @@ struct AlternativeNames {
 };
 AlternativeNames alternative_names(const X509* certificate);
 
+broker::CertificateNumber number_of(const X509* certificate);
+
 // What the core may know of a client that showed `certificate`, and was found to hold its key.
 std::unique_ptr<broker::PeerProof> proof_of(const X509* certificate);
 

@@ -8,6 +8,7 @@
 
 #include "net/passing_bytes.h"
 #include "net/tls_certificate.h"
+#include "net/tls_chain.h"
 #include "net/tls_failure.h"
 #include "net/tls_hello.h"
 #include "net/turn_budget.h"
@@ -146,7 +147,10 @@ bool TlsFilter::on_handshake_done() {
   SSL* const ssl = ssl_.get();
   const X509* certificate = SSL_get0_peer_certificate(ssl);
   const bool has_proven = certificate != nullptr && SSL_get_verify_result(ssl) == X509_V_OK;
-  if (has_proven) proof_ = proof_of(certificate);
+  if (has_proven) {
+    proof_ = proof_of(certificate);
+    proof_->authorities = authorities_of(ssl);
+  }
   // A ticket stands for a certificate that was looked at when it was issued.
   if (has_proven && SSL_session_reused(ssl) == 1 && !handshake_->served->ignores_client_dates() &&
       proof_->valid_until_s < std::time(nullptr)) {

@@ -432,7 +432,8 @@ TEST_F(TlsFilterTest, AClientsCertificateIsItsProof) {
   EXPECT_EQ(proof->common_name, "pump 7");
   EXPECT_EQ(proof->subject, "CN=pump 7");
   EXPECT_THAT(proof->dns_names, ElementsAre("pump7.example"));
-  EXPECT_EQ(proof->issuer, "CN=Test CA");
+  EXPECT_EQ(proof->number.issuer, "CN=Test CA");
+  EXPECT_THAT(proof->authorities, IsEmpty());
   EXPECT_EQ(proof->fingerprint.size(), 64u);
   EXPECT_EQ(proof->fingerprint, fingerprint(read_certificates(files().path("client.pem")).value()[0].get()));
 }
@@ -475,10 +476,10 @@ TEST_F(TlsFilterTest, ARevokedCertificateIsRefused) {
   const auto other = pair(context, {.certificate = "client2"});
   ASSERT_TRUE(other->holds);
   const auto served = context->current();
-  EXPECT_FALSE(served->is_revoked(other->filter->proof()->issuer, other->filter->proof()->serial));
+  EXPECT_FALSE(served->is_revoked(*other->filter->proof()));
   const auto revoked = proof_of(read_certificates(files().path("client.pem")).value()[0].get());
-  EXPECT_TRUE(served->is_revoked(revoked->issuer, revoked->serial));
-  EXPECT_FALSE(served->is_revoked("CN=Other CA", revoked->serial));
+  EXPECT_TRUE(served->is_revoked(*revoked));
+  EXPECT_FALSE(served->is_revoked({.issuer = "CN=Other CA", .serial = revoked->number.serial}));
 }
 
 TEST_F(TlsFilterTest, APreSharedKeyIsProof) {

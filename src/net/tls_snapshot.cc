@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <ctime>
@@ -11,6 +12,7 @@
 
 #include "net/tls_callbacks.h"
 #include "net/tls_certificate.h"
+#include "net/tls_chain.h"
 
 namespace nightjar::net {
 namespace {
@@ -254,7 +256,8 @@ class TlsSnapshotMaker {
     for (const CrlPtr& crl : made_->crls_) X509_STORE_add_crl(store, crl.get());
     const int required =
         settings_.client_certificate == TlsClientCertificate::kRequired ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
-    SSL_CTX_set_verify(c, SSL_VERIFY_PEER | required, nullptr);
+    SSL_CTX_set_verify(c, SSL_VERIFY_PEER | required, judge_authority);
+    note_authorities_in_tickets(c);
     return {};
   }
 
@@ -318,11 +321,17 @@ const std::string* TlsSnapshot::psk_of(std::string_view identity) const {
   return found == psk_.end() ? nullptr : &found->second;
 }
 
-bool TlsSnapshot::is_revoked(std::string_view issuer, const std::string& serial) const {
+bool TlsSnapshot::is_revoked(const broker::PeerProof& client) const {
+  return is_revoked(client.number) ||
+         std::any_of(client.authorities.begin(), client.authorities.end(),
+                     [this](const broker::CertificateNumber& authority) { return is_revoked(authority); });
+}
+
+bool TlsSnapshot::is_revoked(const broker::CertificateNumber& certificate) const {
   for (std::size_t i = 0; i < crls_.size(); ++i) {
-    if (crl_issuers_[i] != issuer) continue;
+    if (crl_issuers_[i] != certificate.issuer) continue;
     BIGNUM* number = nullptr;
-    if (BN_hex2bn(&number, serial.c_str()) == 0) continue;
+    if (BN_hex2bn(&number, certificate.serial.c_str()) == 0) continue;
     ASN1_INTEGER* const asked = BN_to_ASN1_INTEGER(number, nullptr);
     BN_free(number);
     X509_REVOKED* entry = nullptr;

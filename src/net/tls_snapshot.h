@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "broker/ports.h"
 #include "net/openssl_ptr.h"
 #include "net/tls_files.h"
 #include "net/tls_settings.h"
@@ -37,8 +38,10 @@ class TlsSnapshot {
   [[nodiscard]] bool asks_for_certificates() const { return asks_for_certificates_; }
   [[nodiscard]] bool ignores_client_dates() const { return ignores_client_dates_; }
 
-  // Whether a revocation list names the certificate `serial` of `issuer`.
-  [[nodiscard]] bool is_revoked(std::string_view issuer, const std::string& serial) const;
+  // Whether a revocation list names it.
+  [[nodiscard]] bool is_revoked(const broker::CertificateNumber& certificate) const;
+  // Whether one names this client's certificate, or an authority that it hangs on.
+  [[nodiscard]] bool is_revoked(const broker::PeerProof& client) const;
   [[nodiscard]] bool has_crls() const { return !crls_.empty(); }
   [[nodiscard]] const std::vector<TlsCertificateFacts>& certificates() const { return certificates_; }
   // What works but will not for long, or not for everybody: for the log.

@@ -26,6 +26,7 @@ import subprocess
 import sys
 import threading
 
+import browser
 import harness
 from harness import HERE, HANG_S, expect, expect_equal
 
@@ -36,13 +37,13 @@ Message = collections.namedtuple("Message", "topic qos retain payload property")
 Will = collections.namedtuple("Will", "topic qos retain payload")
 
 
-class Agent(harness.Process):
-    def __init__(self, kind, command):
-        super().__init__(command, name=kind)
-        self.kind = kind
-        self.is_connected = False
-        self._seen = 0  # lines of earlier cases and commands
-        self._messages_seen = 0
+class Agent:
+    """What every agent can do. Its lines come and go as those of a harness.Process do."""
+
+    kind = None
+    is_connected = False
+    _seen = 0  # lines of earlier cases and commands
+    _messages_seen = 0
 
     def _mark(self):
         self._seen = len(self.lines())
@@ -119,6 +120,18 @@ class Agent(harness.Process):
         return messages
 
 
+class ProcessAgent(Agent, harness.Process):
+    def __init__(self, kind, command, env=None):
+        super().__init__(command, name=kind, env=env)
+        self.kind = kind
+
+
+class PageAgent(Agent, browser.Page):
+    def __init__(self, kind, chromium, protocol, **options):
+        super().__init__(chromium, protocol, **options)
+        self.kind = self.name = kind
+
+
 def parse_message(line):
     words = line.split() + [""]
     return Message(words[1], int(words[2]), words[3] == "1", words[4], words[5])
@@ -129,17 +142,26 @@ class Agents:
 
     def __init__(self):
         self._commands = {**COMMANDS, **SECURE_COMMANDS}
-        self._idle = {kind: [] for kind in self._commands}
+        self._idle = {kind: [] for kind in (*self._commands, *PAGES)}
         self._made = {}
+        self._browser = None
         self._lock = threading.Lock()
 
     def take(self, kind):
         with self._lock:
             if self._idle[kind]:
                 return self._idle[kind].pop()
-            if kind not in self._made:
+            if kind not in PAGES and kind not in self._made:
                 self._made[kind] = self._commands[kind]()
-        return Agent(kind, self._made[kind])
+        return self.open_page(PAGES[kind], kind=kind) if kind in PAGES else ProcessAgent(kind, self._made[kind])
+
+    def open_page(self, protocol, kind="chromium", **options):
+        """A page of its own, which whoever asks has to close."""
+        with self._lock:
+            if self._browser is None:
+                install_mqttjs()
+                self._browser = browser.Browser(harness.shared_authority())
+        return PageAgent(kind, self._browser, protocol, **options)
 
     def give_back(self, agent, reusable):
         try:
@@ -157,6 +179,8 @@ class Agents:
         for agents in self._idle.values():
             for agent in agents:
                 agent.kill()
+        if self._browser is not None:
+            self._browser.close()
 
 
 def compile_paho_c(source, library):
@@ -171,9 +195,18 @@ def compile_paho_c(source, library):
     return command
 
 
-def mqttjs():
-    if not (HERE / "node_modules" / "mqtt").exists():
+_installing = threading.Lock()
+
+
+def install_mqttjs():
+    with _installing:
+        if (HERE / "node_modules" / "mqtt").exists():
+            return
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=HERE, check=True)
+
+
+def mqttjs():
+    install_mqttjs()
     return ["node", AGENTS / "mqttjs.mjs"]
 
 
@@ -200,3 +233,6 @@ _WITH_TLS = {**COMMANDS, "paho_c_sync": compile_paho_c("paho_c_sync", "paho-mqtt
              "paho_c_async": compile_paho_c("paho_c_async", "paho-mqtt3as")}
 SECURE_COMMANDS = {f"{kind}_{transport}": over_tls(_WITH_TLS[kind], transport)
                    for kind in ("paho_c_sync", "paho_c_async", "paho_python", "mqttjs") for transport in ("tls", "wss")}
+
+# MQTT.js in a browser, where it has WebSocket only.
+PAGES = {"chromium_ws": "ws", "chromium_wss": "wss"}

@@ -59,52 +59,28 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Process:
-    """A child whose output lines (stdout and stderr together) are collected as they come."""
+class Lines:
+    """Lines that come from elsewhere, for those who wait for some."""
 
-    def __init__(self, command, name=None, env=None, open_files_max=None):
-        self.name = name or pathlib.Path(command[0]).name
-        self.command = [str(part) for part in command]
+    def __init__(self, name):
+        self.name = name
         self._lines = []
         self._changed = threading.Condition()
         self._ended = False
 
-        def limit_open_files():
-            resource.setrlimit(resource.RLIMIT_NOFILE, (open_files_max, open_files_max))
+    def add_line(self, line):
+        with self._changed:
+            self._lines.append(line)
+            self._changed.notify_all()
 
-        self._child = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})}, preexec_fn=limit_open_files if open_files_max else None)
-        self._reader = threading.Thread(target=self._collect, daemon=True)
-        self._reader.start()
-
-    def _collect(self):
-        for raw in self._child.stdout:
-            with self._changed:
-                self._lines.append(raw.decode("utf-8", "replace").rstrip("\r\n"))
-                self._changed.notify_all()
+    def end_lines(self):
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
-    @property
-    def pid(self):
-        return self._child.pid
-
-    @property
-    def is_running(self):
-        return self._child.poll() is None
-
     def lines(self):
         with self._changed:
             return list(self._lines)
-
-    def send(self, line):
-        try:
-            self._child.stdin.write(line.encode() + b"\n")
-            self._child.stdin.flush()
-        except BrokenPipeError:
-            raise Failure(f"{self.name} ended before it could be told: {line}") from None
 
     def wait_lines(self, pattern, count=1, start=0, bound_s=HANG_S):
         """The first `count` matches of `pattern` in lines `start` and later, once they are there."""
@@ -123,6 +99,43 @@ class Process:
 
     def wait_line(self, pattern, start=0, bound_s=HANG_S):
         return self.wait_lines(pattern, 1, start, bound_s)[0]
+
+
+class Process(Lines):
+    """A child whose output lines (stdout and stderr together) are collected as they come."""
+
+    def __init__(self, command, name=None, env=None, open_files_max=None):
+        super().__init__(name or pathlib.Path(command[0]).name)
+        self.command = [str(part) for part in command]
+
+        def limit_open_files():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (open_files_max, open_files_max))
+
+        self._child = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})}, preexec_fn=limit_open_files if open_files_max else None)
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
+
+    def _collect(self):
+        for raw in self._child.stdout:
+            self.add_line(raw.decode("utf-8", "replace").rstrip("\r\n"))
+        self.end_lines()
+
+    @property
+    def pid(self):
+        return self._child.pid
+
+    @property
+    def is_running(self):
+        return self._child.poll() is None
+
+    def send(self, line):
+        try:
+            self._child.stdin.write(line.encode() + b"\n")
+            self._child.stdin.flush()
+        except BrokenPipeError:
+            raise Failure(f"{self.name} ended before it could be told: {line}") from None
 
     def finish(self, bound_s=HANG_S):
         """Waits for the child to end by itself; its exit status."""
@@ -253,6 +266,7 @@ class Case:
         self._sockets = []
         self._last_steps = []
         self.trace = []  # packets of raw connections
+        self.figures = ""  # what a measuring case found
 
     def client_id(self, role):
         # 3.1 allows 23 characters, so ids are short; the counter keeps them apart from other cases.
@@ -262,6 +276,12 @@ class Case:
         agent = self._agents.take(kind)
         self._taken.append(agent)
         return agent
+
+    def page(self, protocol, **options):
+        """A page of its own in the browser; see browser.Page."""
+        page = self._agents.open_page(protocol, **options)
+        self._spawned.append(page)
+        return page
 
     def spawn(self, command, name=None, **options):
         process = Process(command, name, **options)
@@ -332,14 +352,18 @@ class Case:
 
 CASES = {}
 ALONE = set()
+IN_BROWSER = set()
 
 
-def case(name, alone=False):
-    """Registers a case. `alone`: it loads the machine or watches its own CPU, so nothing runs beside it."""
+def case(name, alone=False, in_browser=False):
+    """Registers a case. `alone`: it loads the machine or watches its own CPU, so nothing runs beside it. `in_browser`: it
+    needs one, and is run when it is asked for only."""
     def register(function):
         assert name not in CASES, name
         CASES[name] = function
         if alone:
             ALONE.add(name)
+        if in_browser:
+            IN_BROWSER.add(name)
         return function
     return register

@@ -2,10 +2,12 @@
 """End-to-end tests: independent clients, and what an operator sees, over real sockets.
 
     run.py               every case against build/release/nightjar (or $NIGHTJAR_BIN)
+    run.py --browser     instead of these, those that need Chromium
     run.py -k PATTERN    cases whose name contains PATTERN
     run.py -l            the names
 
-Needs mosquitto, mosquitto-clients, libpaho-mqtt-dev, python3-paho-mqtt, nodejs and npm. The last line is `N passed, N failed`, with
+Needs mosquitto, mosquitto-clients, libpaho-mqtt-dev, python3-paho-mqtt, nodejs and npm; with --browser chromium and
+libnss3-tools as well. The last line is `N passed, N failed`, with
 `, N skipped` behind it if there were any; a failing case is named, with the output of every client that took part, and
 so is a skipped one, with the reason.
 """
@@ -18,6 +20,8 @@ import traceback
 import cases_abuse  # noqa: F401  each module registers its cases
 import cases_access  # noqa: F401
 import cases_agents  # noqa: F401
+import cases_browser  # noqa: F401
+import cases_client_certificates  # noqa: F401
 import cases_disk_full  # noqa: F401
 import cases_import  # noqa: F401
 import cases_keys  # noqa: F401
@@ -26,7 +30,7 @@ import cases_mosquitto_conf  # noqa: F401
 import cases_nightjar  # noqa: F401
 import cases_operator  # noqa: F401
 import cases_store  # noqa: F401
-import cases_tls  # noqa: F401
+import cases_tls
 import cases_transports  # noqa: F401
 import harness
 from agent import Agents
@@ -50,7 +54,7 @@ def run_case(name, function, broker, agents):
     case.close(failed=problem is not None)
     if skipped is not None:
         return "skipped", skipped
-    return ("passed", f"passed {name}") if problem is None else ("failed", problem)
+    return ("passed", f"passed {name}" + (case.figures and f": {case.figures}")) if problem is None else ("failed", problem)
 
 
 def run_cases(names, jobs, verbose):
@@ -86,10 +90,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-k", metavar="PATTERN", default="", help="run the cases whose name contains PATTERN")
     parser.add_argument("-j", type=int, default=6, metavar="N", help="cases at a time (6: most wait for a client)")
+    parser.add_argument("--browser", action="store_true", help="run the cases that need Chromium, and no others")
     parser.add_argument("-l", "--list", action="store_true", help="print the names and stop")
     parser.add_argument("-v", "--verbose", action="store_true", help="print a line for every case that passed")
+    parser.add_argument("--rotations", type=int, default=cases_tls.rotations, metavar="N",
+                        help="certificates that tls/rotation goes through (%(default)s)")
     arguments = parser.parse_args()
-    names = [name for name in harness.CASES if arguments.k in name]
+    cases_tls.rotations = arguments.rotations
+    names = [name for name in harness.CASES if arguments.k in name and (name in harness.IN_BROWSER) == arguments.browser]
     if arguments.list:
         print("\n".join(names))
         return 0

@@ -1,83 +1,14 @@
-// The agent for MQTT.js. The lines it understands and writes: ../agent.py.
+// The agent for MQTT.js under Node.js.
 import { readFileSync } from 'node:fs'
 import readline from 'node:readline'
 import mqtt from 'mqtt'
+import { makeCommands } from './mqttjs_commands.mjs'
 
-const transport = process.env.AGENT_TRANSPORT
-const ca = process.env.AGENT_CA
-const letters = 'abcdefghijklmnopqrstuvwxyz'
-const say = (...words) => process.stdout.write(words.join(' ') + '\n')
-const pattern = (length) => Buffer.alloc(length, letters)
+const { AGENT_TRANSPORT: transport, AGENT_CA: ca, AGENT_HOST: host = '127.0.0.1' } = process.env
+const how = { protocol: { ws: 'ws', tls: 'mqtts', wss: 'wss' }[transport] ?? 'mqtt', host, hostname: host }
+if (ca) how.ca = readFileSync(ca)
 
-let client
-let level = 0
-let leaving = false
-
-function payloadOf(word) {
-  if (word === '-') return Buffer.alloc(0)
-  return word.startsWith('@') ? pattern(Number(word.slice(1))) : Buffer.from(word)
-}
-
-function wordOf(payload) {
-  if (payload.length === 0) return '-'
-  if (payload.length <= 1000) return payload.toString()
-  return payload.equals(pattern(payload.length)) ? `@${payload.length}` : 'garbled'
-}
-
-function onMessage(topic, payload, packet) {
-  const properties = Object.entries(packet.properties?.userProperties ?? {}).map(([name, value]) => `${name}=${value}`)
-  say('message', topic, packet.qos, packet.retain ? 1 : 0, wordOf(payload), ...properties)
-}
-
-const commands = {
-  connect(port, protocolLevel, clientId, clean, expiryS, keepAliveS, ...will) {
-    level = Number(protocolLevel)
-    leaving = false
-    const options = {
-      protocol: { ws: 'ws', tls: 'mqtts', wss: 'wss' }[transport] ?? 'mqtt',
-      host: '127.0.0.1',
-      port: Number(port),
-      protocolId: level === 3 ? 'MQIsdp' : 'MQTT',
-      protocolVersion: level,
-      clientId,
-      clean: clean === '1',
-      keepalive: Number(keepAliveS),
-      reconnectPeriod: 0
-    }
-    if (ca) options.ca = readFileSync(ca)
-    if (level === 5) options.properties = { sessionExpiryInterval: Number(expiryS) }
-    if (will.length > 0) {
-      options.will = { topic: will[0], qos: Number(will[1]), retain: will[2] === '1', payload: payloadOf(will[3]) }
-    }
-    const mine = (client = mqtt.connect(options))
-    let reason = '-'
-    mine.on('connect', (packet) => say('connected', level === 3 ? '-' : packet.sessionPresent ? 1 : 0))
-    mine.on('message', onMessage)
-    mine.on('disconnect', (packet) => (reason = packet.reasonCode ?? 0))
-    mine.on('error', (error) => say(error.code > 0 ? `refused ${error.code}` : `error ${error.message}`))
-    mine.on('close', () => leaving || say('disconnected', reason))
-  },
-  subscribe(filter, qos) {
-    client.subscribe(filter, { qos: Number(qos) }, (error, granted) => {
-      say('subscribed', error ? error.code ?? error.message : granted[0]?.qos)
-    })
-  },
-  unsubscribe(filter) {
-    client.unsubscribe(filter, (error) => say(error ? `error ${error.message}` : 'unsubscribed'))
-  },
-  publish(topic, qos, retain, payload, property) {
-    const options = { qos: Number(qos), retain: retain === '1' }
-    if (property) {
-      const [name, value] = property.split('=')
-      options.properties = { userProperties: { [name]: value } }
-    }
-    client.publish(topic, payloadOf(payload), options, (error) => say('published', error ? error.code ?? 1 : 0))
-  },
-  disconnect() {
-    leaving = true
-    client.end(false, {}, () => say('disconnected -'))
-  }
-}
+const commands = makeCommands(mqtt, (...words) => process.stdout.write(words.join(' ') + '\n'), how)
 
 readline.createInterface({ input: process.stdin }).on('line', (line) => {
   const [name, ...words] = line.split(' ')
