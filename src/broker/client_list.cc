@@ -1,7 +1,5 @@
 #include "broker/client_list.h"
 
-#include <numeric>
-
 #include "broker/worker.h"
 #include "broker/worker_state.h"
 
@@ -26,8 +24,7 @@ ClientInfo describe(const Session& session, MonoTime now) {
                   .queued = session.outbox.size(),
                   .queued_bytes = session.outbox.bytes(),
                   .in_flight = session.in_flight.size()};
-  if (session.drops)
-    info.dropped = std::accumulate(session.drops->begin(), session.drops->end(), std::uint64_t{0});
+  if (session.drops) info.dropped = *session.drops;
   if (session.connection != nullptr) describe_connection(info, *session.connection, now);
   return info;
 }

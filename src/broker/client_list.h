@@ -1,11 +1,13 @@
 // What an operator sees of the sessions of a worker. Runs as a task on that worker.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "broker/counters.h"
 #include "broker/ids.h"
 #include "mqtt/types.h"
 
@@ -30,7 +32,7 @@ struct ClientInfo {
   std::size_t queued = 0;
   std::size_t queued_bytes = 0;
   std::size_t in_flight = 0;
-  std::uint64_t dropped = 0;  // since the session began, or the broker started
+  std::array<std::uint32_t, kDropReasons> dropped{};  // since the session began, or the broker started
 };
 
 // The sessions of one shard, in no order; nothing if this worker does not own it.

@@ -114,7 +114,8 @@ class Connection {
 
   [[nodiscard]] bool is_v5() const { return version == mqtt::Version::k5; }
   [[nodiscard]] bool is_open() const { return state != State::kClosed; }
-  // The client's Maximum Packet Size holds for every packet it is sent [MQTT-3.1.2-24].
+  // The client's Maximum Packet Size, or else the listener's for such clients, holds for every packet it is
+  // sent [MQTT-3.1.2-24].
   [[nodiscard]] bool takes(std::size_t packet_bytes) const {
     return packet_bytes_max == 0 || packet_bytes <= packet_bytes_max;
   }
@@ -136,7 +137,7 @@ class Connection {
   bool is_session_present = false;
   std::uint16_t keep_alive_s = 0;
   std::uint16_t receive_maximum = mqtt::kReceiveMaximumDefault;  // the client's
-  std::uint32_t packet_bytes_max = 0;                            // the client's; 0: none
+  std::uint32_t packet_bytes_max = 0;                            // the client's, else the listener's; 0: none
   std::uint32_t sent_unacknowledged = 0;  // PUBLISH with QoS 1, 2 on this connection, not acknowledged
   std::uint64_t sent_unacknowledged_bytes = 0;
   std::uint32_t stranger_bytes = 0;     // counted in the strangers' budget

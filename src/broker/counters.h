@@ -14,7 +14,7 @@ enum class DropReason : std::uint8_t {
   kOutputFull,    // QoS 0 while too many bytes wait to be sent
   kOffline,       // QoS 0 while the session has no connection
   kExpired,       // Message Expiry Interval or queue age
-  kTooLarge,      // more than the client's Maximum Packet Size
+  kTooLarge,      // more than the client's Maximum Packet Size, or the listener's
   kSessionEnded,  // the session ended with messages waiting
   kUnsubscribed,  // the subscription went away while the message was on its way
   kConflated,     // replaced by a newer value of its topic

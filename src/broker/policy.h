@@ -58,6 +58,7 @@ struct ListenerPolicy {
   // CONNECT may carry a will and credentials of 64 KiB each but no bulk data.
   std::uint32_t connect_bytes_max = 512 * 1024;
   std::uint32_t packet_bytes_max = 16 * 1024 * 1024;
+  std::uint32_t packet_bytes_max_out = 0;      // to clients that announce no maximum of theirs; 0: no limit
   std::uint16_t receive_maximum = 1024;        // QoS 1 and 2 in flight from a client
   std::uint16_t topic_alias_maximum = 64;      // aliases a client may set
   std::uint16_t topic_alias_maximum_out = 64;  // aliases we use towards a client, at most what it allows
@@ -66,6 +67,8 @@ struct ListenerPolicy {
   std::uint16_t keep_alive_max_s = 0;  // 0: the client's choice stands
   std::uint32_t session_expiry_max_s = 7 * 24 * 3600;
   std::uint64_t output_bytes_max = 4 * 1024 * 1024;  // unsent bytes a connection may hold
+  // Of what was sent, bytes that the client's machine has not confirmed; 0: as many as the kernel takes.
+  std::uint32_t outstanding_bytes_max = 0;
   mqtt::Qos maximum_qos = mqtt::Qos::kExactlyOnce;
   bool retain_available = true;
   bool wildcard_subscription_available = true;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <iterator>
+#include <numeric>
 #include <utility>
 
 namespace nightjar::cli {
@@ -24,17 +25,28 @@ std::string_view version_name(mqtt::Version version) {
   return "5.0";
 }
 
+// Those reasons that there are.
+json::object drops_of(const broker::ClientInfo& client) {
+  json::object out;
+  for (std::size_t i = 0; i < client.dropped.size(); ++i) {
+    if (client.dropped[i] != 0) out[to_string(static_cast<broker::DropReason>(i))] = client.dropped[i];
+  }
+  return out;
+}
+
 json::object object_of(const broker::ClientInfo& client) {
-  json::object out{{"client_id", client.client_id},
-                   {"user", client.user_name},
-                   {"listener", client.listener},
-                   {"connected", client.is_connected},
-                   {"session_expiry_s", client.session_expiry_s},
-                   {"subscriptions", client.subscriptions},
-                   {"queued", client.queued},
-                   {"queued_bytes", client.queued_bytes},
-                   {"in_flight", client.in_flight},
-                   {"dropped", client.dropped}};
+  json::object out{
+      {"client_id", client.client_id},
+      {"user", client.user_name},
+      {"listener", client.listener},
+      {"connected", client.is_connected},
+      {"session_expiry_s", client.session_expiry_s},
+      {"subscriptions", client.subscriptions},
+      {"queued", client.queued},
+      {"queued_bytes", client.queued_bytes},
+      {"in_flight", client.in_flight},
+      {"dropped", std::accumulate(client.dropped.begin(), client.dropped.end(), std::uint64_t{0})},
+      {"drops", drops_of(client)}};
   if (!client.is_connected) return out;
   out["peer"] = client.peer;
   out["version"] = version_name(client.version);

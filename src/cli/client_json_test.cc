@@ -28,6 +28,14 @@ TEST(ClientPage, TakesThoseThatMatchInOrderUpToItsSize) {
   EXPECT_THAT(text, Not(HasSubstr("pump-3")));
 }
 
+TEST(ClientJson, SaysWhyMessagesWereDropped) {
+  broker::ClientInfo dropping = client("pump");
+  EXPECT_THAT(client_json(dropping), HasSubstr(R"("dropped":0,"drops":{})"));
+  dropping.dropped[static_cast<std::size_t>(broker::DropReason::kTooLarge)] = 3;
+  dropping.dropped[static_cast<std::size_t>(broker::DropReason::kOffline)] = 4;
+  EXPECT_THAT(client_json(dropping), HasSubstr(R"("dropped":7,"drops":{"offline":4,"too_large":3})"));
+}
+
 TEST(ClientsTable, ShowsOneClientALineAndSendsNoEscapes) {
   ClientPage page{.clients_max = 1};
   page.add({client("a\x1b[2J"), client("b")});

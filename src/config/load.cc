@@ -114,6 +114,10 @@ bool is_origin(std::string_view text) {
 
 // ---- tables ----
 
+// What the libraries of common controllers set aside for what they receive. A packet that is larger never
+// fits, and more bytes at a time only wait elsewhere.
+constexpr std::uint32_t kControllerBufferBytes = 8 * 1024;
+
 class Loader {
  public:
   explicit Loader(std::string_view name) : name_(name) {}
@@ -312,9 +316,12 @@ class Loader {
   // A controller does one thing at a time, slowly, and speaks TLS 1.2; what the file says stands.
   void serve_controllers(ListenerConfig& listener) const {
     broker::ListenerPolicy& policy = listener.policy;
-    if (!says(listener.label, "connect_timeout")) policy.connect_timeout = Duration::seconds(30);
-    if (!says(listener.label, "max_inflight")) policy.inflight_max = 1;
-    if (!says(listener.label, "max_output_bytes")) policy.output_bytes_max = 64 * 1024;
+    const auto& label = listener.label;
+    if (!says(label, "connect_timeout")) policy.connect_timeout = Duration::seconds(30);
+    if (!says(label, "max_inflight")) policy.inflight_max = 1;
+    if (!says(label, "max_packet_size_out")) policy.packet_bytes_max_out = kControllerBufferBytes;
+    if (!says(label, "max_outstanding_bytes")) policy.outstanding_bytes_max = kControllerBufferBytes;
+    if (!says(label, "max_output_bytes")) policy.output_bytes_max = 2 * kControllerBufferBytes;
     if (!config_.places.contains(listener.label + ".tls.max_version"))
       listener.tls.max_version = TlsVersion::kTls12;
   }

@@ -88,6 +88,7 @@ TEST(Load, EveryKeyReachesItsField) {
   EXPECT_EQ(limits.connect_timeout, Duration::seconds(2));
   EXPECT_EQ(limits.connect_bytes_max, 16u * 1024);
   EXPECT_EQ(limits.packet_bytes_max, 1u << 20);
+  EXPECT_EQ(limits.packet_bytes_max_out, 4u * 1024);
   EXPECT_EQ(limits.receive_maximum, 20);
   EXPECT_EQ(limits.inflight_max, 30);
   EXPECT_EQ(limits.inflight_bytes_max, 128u * 1024);
@@ -96,6 +97,7 @@ TEST(Load, EveryKeyReachesItsField) {
   EXPECT_EQ(limits.keep_alive_max_s, 600);
   EXPECT_EQ(limits.session_expiry_max_s, 0xFFFFFFFF);
   EXPECT_EQ(limits.output_bytes_max, 1'000'000u);
+  EXPECT_EQ(limits.outstanding_bytes_max, 16u * 1024);
   EXPECT_EQ(limits.maximum_qos, mqtt::Qos::kAtLeastOnce);
   EXPECT_FALSE(limits.retain_available);
   EXPECT_FALSE(limits.wildcard_subscription_available);

@@ -139,6 +139,9 @@ std::vector<Slot> limits_keys(ListenerPolicy& p) {
           "Largest CONNECT packet."),
       key("max_packet_size", p.packet_bytes_max, size(1 * kKiB, kPacketMax, "1MiB"),
           "Largest packet a client may send; told to 5.0 clients as Maximum Packet Size."),
+      key("max_packet_size_out", p.packet_bytes_max_out, size(0, kPacketMax, "8KiB"),
+          "Largest packet sent to a client that announces no Maximum Packet Size, as 3.1 and 3.1.1 clients "
+          "cannot; a larger message is dropped for it. 0: no limit."),
       key("receive_maximum", p.receive_maximum, number(1, 65535, "100"),
           "QoS 1 and 2 messages that a 5.0 client may have unacknowledged towards the broker."),
       key("max_inflight", p.inflight_max, number(1, 65535, "20"),
@@ -156,9 +159,12 @@ std::vector<Slot> limits_keys(ListenerPolicy& p) {
           whole_seconds(0, 0xFFFFFFFE * kSecond, "never", 0xFFFFFFFF * kSecond),
           "Longest Session Expiry Interval; also ends sessions of 3.1 and 3.1.1 clients that are away "
           "longer."),
-      key("max_output_bytes", p.output_bytes_max, size(64 * kKiB, 16 * kGiB, "1MiB"),
+      key("max_output_bytes", p.output_bytes_max, size(4 * kKiB, 16 * kGiB, "1MiB"),
           "Unsent bytes that a connection may hold. Above it QoS 0 is dropped and QoS 1 and 2 wait in the "
           "queue."),
+      key("max_outstanding_bytes", p.outstanding_bytes_max, size(0, kGiB, "8KiB"),
+          "Bytes on their way that the client's machine has not confirmed, 4KiB or more; what comes next "
+          "counts as unsent. 0: as many as the kernel takes, which are megabytes."),
       key("maximum_qos", p.maximum_qos, number(0, 2, "1"), "Highest QoS that a client may publish with."),
       key("retain_available", p.retain_available, flag(), "Whether clients may publish retained messages."),
       key("wildcard_subscription_available", p.wildcard_subscription_available, flag(),
@@ -272,8 +278,9 @@ std::vector<Slot> tls_keys(TlsConfig& tls) {
   std::vector<Slot> keys = certificate_keys(tls.files);
   for (Slot& slot : std::vector<Slot>{
            key("profile", tls.profile, choice(kTlsProfiles),
-               "\"modern\"; or \"plc\" for controllers: TLS 1.2 with RSA suites too, 30 s for CONNECT, and "
-               "one message at a time, unless other keys say otherwise."),
+               "\"modern\"; or \"plc\" for controllers: TLS 1.2 with RSA suites too, 30 s for CONNECT, one "
+               "message at a time, and packets and bytes on their way that a buffer of 8 KiB holds, unless "
+               "other keys say otherwise."),
            key("min_version", tls.min_version, choice(kTlsVersions), "Oldest version of TLS."),
            key("max_version", tls.max_version, choice(kTlsVersions), "Newest version of TLS."),
            key("ciphers", tls.ciphers, text("ECDHE+AESGCM"),

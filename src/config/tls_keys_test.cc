@@ -98,18 +98,23 @@ TEST(TlsKeys, ControllersGetTimeAndOneMessageAtATime) {
   EXPECT_EQ(listener.tls.max_version, TlsVersion::kTls12);
   EXPECT_EQ(listener.policy.connect_timeout, Duration::seconds(30));
   EXPECT_EQ(listener.policy.inflight_max, 1);
-  EXPECT_EQ(listener.policy.output_bytes_max, 64u * 1024);
+  EXPECT_EQ(listener.policy.output_bytes_max, 16u * 1024);
+  EXPECT_EQ(listener.policy.outstanding_bytes_max, 8u * 1024);
+  EXPECT_EQ(listener.policy.packet_bytes_max_out, 8u * 1024);
 }
 
 TEST(TlsKeys, WhatTheFileSaysStandsOnAControllersListenerToo) {
   const auto config = load_text(
-      "[limits]\nmax_inflight = 7\n[[listener]]\nconnect_timeout = \"9s\"\n[listener.tls]\n"
+      "[limits]\nmax_inflight = 7\nmax_packet_size_out = \"2KiB\"\n"
+      "[[listener]]\nconnect_timeout = \"9s\"\nmax_outstanding_bytes = 0\n[listener.tls]\n"
       "profile = \"plc\"\nmax_version = \"1.3\"\ncertificate = \"a\"\nkey = \"b\"\n",
       "nightjar.toml");
   ASSERT_TRUE(config.has_value());
   const ListenerConfig& listener = config->listeners.at(0);
   EXPECT_EQ(listener.policy.inflight_max, 7);
   EXPECT_EQ(listener.policy.connect_timeout, Duration::seconds(9));
+  EXPECT_EQ(listener.policy.packet_bytes_max_out, 2u * 1024);
+  EXPECT_EQ(listener.policy.outstanding_bytes_max, 0u);
   EXPECT_EQ(listener.tls.max_version, TlsVersion::kTls13);
 }
 

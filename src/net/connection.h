@@ -26,6 +26,10 @@ class Connection : public broker::Transport, private Pollable {
   Connection(Fd socket, const Address& peer, std::unique_ptr<StreamFilter> filter);
   ~Connection() override;
 
+  // From now on no more than `outstanding_bytes_max` bytes are on their way that the peer's kernel has not
+  // confirmed.
+  void pace(std::uint32_t outstanding_bytes_max);
+
   void notify_when_drained(std::size_t low_water) override;
   void pause_reading() override;
   void resume_reading() override;
@@ -68,6 +72,7 @@ class Connection : public broker::Transport, private Pollable {
   void transform_output();
   void take_output(ByteBuffer& bytes);
   bool send_from(ByteBuffer& bytes);
+  [[nodiscard]] std::size_t room_on_the_way() const;
   void fail_output();
   // Null if bytes pass unchanged.
   [[nodiscard]] StreamFilter* filter() const { return is_filter_left_out_ ? nullptr : filter_.get(); }
@@ -92,8 +97,9 @@ class Connection : public broker::Transport, private Pollable {
   std::uint32_t put_off_index_ = kNotListed;
   std::uint32_t linger_index_ = kNotListed;
   std::uint32_t discarded_bytes_ = 0;
+  std::uint32_t outstanding_bytes_max_ = 0;  // 0: as many as the kernel takes
   bool is_paused_ : 1 = false;
-  bool is_write_blocked_ : 1 = false;  // the kernel's buffer is full
+  bool is_write_blocked_ : 1 = false;  // until EPOLLOUT: the kernel's buffer is full, or the pace says so
   bool is_polled_ : 1 = false;         // attached and not ended
   bool is_ended_ : 1 = false;          // the core was told, or needs no telling
   bool is_broken_ : 1 = false;         // nothing can be sent any more

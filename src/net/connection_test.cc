@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <memory>
 
 #include "net/fake_broker_test.h"
 
@@ -143,6 +147,66 @@ TEST_F(ConnectionTest, MayBeDestroyedByTheCoreWhileItDelivers) {
   EXPECT_TRUE(worker.run_until([&] { return connection.transport == nullptr; }));
   client.read_available();
   EXPECT_TRUE(client.saw_end || client.saw_reset);
+}
+
+// ---- pace ----
+
+constexpr std::uint32_t kPace = 8 * 1024;
+
+struct PacedConnectionTest : testing::Test {
+  PacedConnectionTest() {
+    worker.policy.outstanding_bytes_max = kPace;
+    client = std::make_unique<Client>(worker.port());
+  }
+  [[nodiscard]] std::size_t waiting_at_the_client() const {
+    int count = 0;
+    ::ioctl(client->fd(), FIONREAD, &count);
+    return static_cast<std::size_t>(count);
+  }
+
+  FakeWorker worker;
+  std::unique_ptr<Client> client;
+};
+
+TEST_F(PacedConnectionTest, NeverHasMoreBytesOnTheirWayThanItsPace) {
+  FakeConnection& connection = worker.accept_one();
+  client->shrink_buffer();
+  constexpr std::size_t kBytes = 300'000;
+  connection.say(std::string(kBytes, 'x'));
+  std::size_t read = 0;
+  std::size_t most = 0;
+  EXPECT_TRUE(worker.run_until([&] {
+    // In this order: what arrives in between only makes the difference smaller.
+    const std::size_t taken = kBytes - connection.transport->unsent_bytes();
+    const std::size_t arrived = read + waiting_at_the_client();
+    most = std::max(most, taken - std::min(taken, arrived));
+    read += client->read_some(500).size();
+    return read == kBytes;
+  })) << read;
+  EXPECT_LE(most, kPace);
+  EXPECT_GT(most, 0u);
+}
+
+TEST_F(PacedConnectionTest, RestsWhileItsPaceIsReached) {
+  FakeConnection& connection = worker.accept_one();
+  client->shrink_buffer();
+  connection.say(std::string(300'000, 'x'));
+  while (worker.turn(Duration{50})) {
+  }
+  EXPECT_GT(connection.transport->unsent_bytes(), 200'000u);
+  EXPECT_FALSE(worker.turn()) << "EPOLLOUT waits for the reader";
+  EXPECT_GE(client->read_some(2000).size(), 1u);
+}
+
+TEST_F(PacedConnectionTest, TellsWhenDrained) {
+  FakeConnection& connection = worker.accept_one();
+  connection.say(std::string(100'000, 'x'));
+  connection.transport->notify_when_drained(1000);
+  worker.run_until([&] {
+    client->read_available();
+    return connection.drained != 0;
+  });
+  EXPECT_EQ(connection.drained, 1);
 }
 
 // ---- retire ----

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -153,6 +154,13 @@ class Client {
       if (count <= 0) return text;
       text.append(chunk.data(), static_cast<std::size_t>(count));
     }
+  }
+  // A piece of that, of no more than `most` bytes.
+  std::string read_some(std::size_t most) {
+    std::string text(most, '\0');
+    const ssize_t count = ::recv(socket_.get(), text.data(), most, MSG_DONTWAIT);
+    text.resize(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    return text;
   }
   void shutdown_write() { ::shutdown(socket_.get(), SHUT_WR); }
   void close() { socket_.reset(); }

@@ -158,10 +158,14 @@ bool Listener::accept_one() {
 
 std::unique_ptr<Connection> Listener::make_connection(Fd socket, const Address& peer) const {
   std::unique_ptr<StreamFilter> filter = endpoint_->filter ? endpoint_->filter(peer) : nullptr;
+  std::unique_ptr<Connection> made;
   if (endpoint_->address.family() == AF_UNIX) {
-    return std::make_unique<UnixConnection>(std::move(socket), endpoint_->address, std::move(filter));
+    made = std::make_unique<UnixConnection>(std::move(socket), endpoint_->address, std::move(filter));
+  } else {
+    made = std::make_unique<Connection>(std::move(socket), peer, std::move(filter));
   }
-  return std::make_unique<Connection>(std::move(socket), peer, std::move(filter));
+  if (const std::uint32_t most = endpoint_->policy->outstanding_bytes_max; most != 0) made->pace(most);
+  return made;
 }
 
 // Level-triggered epoll would report the waiting connection for ever, so the listener leaves the loop.

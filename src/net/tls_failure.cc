@@ -20,8 +20,8 @@ constexpr Explanation kExplanations[] = {
      "(--cafile)"},
     {SSL_R_SSLV3_ALERT_BAD_CERTIFICATE,
      "a client refuses this listener's certificate: the name or address that it connects to may be missing "
-     "in it; "
-     "\"nightjar tls explain\" tells"},
+     "in it (\"nightjar tls explain\" tells), or the client's clock may stand before the certificate's first "
+     "day"},
     {SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN,
      "a client refuses this listener's certificate: it does not know the authority, or the name that it "
      "connects to "

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <openssl/sslerr.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <vector>
@@ -347,6 +348,31 @@ TEST_F(TlsFilterTest, AControllersSuitesNeedItsProfile) {
   EXPECT_THAT(lines(), ElementsAre(HasSubstr("profile = \"plc\"")));
   asked.serves_controllers = true;
   EXPECT_TRUE(pair(open(asked), controller)->client.is_open());
+}
+
+// The longest record that a server sends for `text`.
+std::size_t longest_record(TlsPair& made, const std::string& text) {
+  made.filter->send(as_bytes(text));
+  const std::string wire = made.take_wire();
+  std::size_t longest = 0;
+  for (std::size_t at = 0; at + 5 <= wire.size();) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(wire[at + i]); };
+    const std::size_t size = 5U + byte(3) * 256U + byte(4);
+    longest = std::max(longest, size);
+    at += size;
+  }
+  return longest;
+}
+
+TEST_F(TlsFilterTest, AControllerGetsSmallRecords) {
+  const std::string text(20'000, 'x');
+  TlsSettings asked = settings();
+  EXPECT_GT(longest_record(*pair(open(asked)), text), 16'000u);
+  asked.serves_controllers = true;
+  const auto made = pair(open(asked), {.version = TLS1_2_VERSION});
+  const std::size_t longest = longest_record(*made, text);
+  EXPECT_GT(longest, 4000u);
+  EXPECT_LT(longest, 4096u + 256u);
 }
 
 TEST_F(TlsFilterTest, AlpnIsMqttOrAbsent) {

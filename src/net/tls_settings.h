@@ -23,8 +23,9 @@ struct TlsSettings {
   std::vector<TlsCertificateFiles> certificates;
   TlsProtocolVersion min_version = TlsProtocolVersion::kTls12;
   TlsProtocolVersion max_version = TlsProtocolVersion::kTls13;
-  bool serves_controllers = false;  // suites and key sizes of the last twenty years, if `ciphers` is empty
-  std::string ciphers;              // TLS 1.2, OpenSSL's language
+  // Small records; suites and key sizes of the last twenty years, if `ciphers` is empty.
+  bool serves_controllers = false;
+  std::string ciphers;  // TLS 1.2, OpenSSL's language
   std::string ciphers_tls13;
   std::string dh_params;
   TlsClientCertificate client_certificate = TlsClientCertificate::kNone;

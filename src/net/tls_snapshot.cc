@@ -21,6 +21,8 @@ using Done = Result<void, TlsError>;
 
 // Forward secrecy and authenticated encryption only.
 constexpr const char* kModernCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM";
+// A controller decrypts a record once it has all of it, in a buffer that may be smaller than TLS allows.
+constexpr long kControllerRecordBytes = 4 * 1024;
 // Controllers may know RSA key exchange and CBC only, and show certificates signed with SHA-1.
 constexpr const char* kControllerCiphers =
     "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:RSA+AESGCM:RSA+AES:@SECLEVEL=1";
@@ -174,6 +176,7 @@ class TlsSnapshotMaker {
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);  // tickets are kept by the clients
     SSL_CTX_set_timeout(c, kTicketSeconds);
     SSL_CTX_set_num_tickets(c, 1);
+    if (settings_.serves_controllers) SSL_CTX_set_max_send_fragment(c, kControllerRecordBytes);
     constexpr std::string_view kSessions = "nightjar";
     SSL_CTX_set_session_id_context(c, reinterpret_cast<const unsigned char*>(kSessions.data()),
                                    kSessions.size());

@@ -240,7 +240,7 @@ BREAKS = [
      ("src/mqtt/properties.cc", "!(is_valid_utf8(item.text) && is_valid_utf8(item.text2))",
       "!is_valid_utf8(item.text)")),
     ("5.0 MQTT-3.1.2-24", "the Topic Alias is not counted into the size of a PUBLISH",
-     ("src/broker/session/delivery.cc", "const bool fits = !is_limited ||", "const bool fits = true ||")),
+     ("src/broker/session/delivery.cc", "const bool fits = connection.takes(size + kAliasBytes);", "const bool fits = true;")),
     ("3.1.1 MQTT-3.2.2-5", "a refused client keeps its connection",
      ("src/broker/connections.cc", "  close_connection(worker, connection, {.code = code, .why = why});",
       "  if (connection.is_v5()) close_connection(worker, connection, {.code = code, .why = why});")),

@@ -22,6 +22,7 @@ import cases_access  # noqa: F401
 import cases_agents  # noqa: F401
 import cases_browser  # noqa: F401
 import cases_client_certificates  # noqa: F401
+import cases_controller  # noqa: F401
 import cases_disk_full  # noqa: F401
 import cases_import  # noqa: F401
 import cases_keys  # noqa: F401

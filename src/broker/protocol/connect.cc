@@ -267,6 +267,7 @@ void on_connect(WorkerState& worker, Connection& connection, const mqtt::Frame& 
   if (!packet) return refuse_unreadable(worker, connection, frame, packet.error());
   connection.version = packet->version;
   connection.is_bridge = packet->is_bridge;
+  connection.packet_bytes_max = connection.policy->packet_bytes_max_out;
   if (connection.is_v5()) take_client_limits(connection, packet->properties);
   Outcome refusal = check_version(*packet, *connection.policy);
   if (!refusal) refusal = check_keep_alive(*packet, *connection.policy);

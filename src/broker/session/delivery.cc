@@ -23,6 +23,9 @@ constexpr std::size_t kReplayStep = 64;
 constexpr int kReplayStepsPerPump = 4;
 // Worst case of what a Topic Alias adds to a packet (identifier and value).
 constexpr std::size_t kAliasBytes = 3;
+// What a PUBLISH has at most beside topic, properties and payload: first byte, two lengths of up to four
+// bytes, the topic's length, packet id.
+constexpr std::size_t kPublishHeadersMax = 1 + 4 + 4 + 2 + 2;
 
 bool has_window(const Connection& connection, const Session& session) {
   const ListenerPolicy& policy = *connection.policy;
@@ -58,7 +61,7 @@ bool is_kept(const Session& session, mqtt::Qos qos, const Assignment* assignment
   return session.stored && qos != Qos::kAtMostOnce && (assignment == nullptr || assignment->is_given);
 }
 
-// False if the packet is larger than the client takes [MQTT-3.1.2-24], or its topic is none that the client
+// False if the packet is larger than the client is sent [MQTT-3.1.2-24], or its topic is none that the client
 // could name; nothing was written then.
 bool write(WorkerState& worker, Connection& connection, const Delivery& delivery, mqtt::PacketId id,
            bool dup) {
@@ -75,19 +78,17 @@ bool write(WorkerState& worker, Connection& connection, const Delivery& delivery
     if (!topic) return false;
     out.topic = *topic;
   }
-  if (connection.is_v5()) {
-    out.more_properties = added_properties(worker, delivery);
-    const bool is_limited = connection.packet_bytes_max != 0;
-    if (is_limited && mqtt::publish_size(connection.version, out) > connection.packet_bytes_max) return false;
-    if (connection.outgoing_aliases) {
-      const bool fits = !is_limited || mqtt::publish_size(connection.version, out) + kAliasBytes <=
-                                           connection.packet_bytes_max;
-      const auto choice = fits ? connection.outgoing_aliases->choose(out.topic) : OutgoingAliases::Choice{};
-      if (choice.alias != 0) {
-        mqtt::PropertyWriter{worker.properties}.u16(mqtt::PropertyId::kTopicAlias, choice.alias);
-        out.more_properties = worker.properties.view();
-        if (choice.is_known) out.topic = {};
-      }
+  if (connection.is_v5()) out.more_properties = added_properties(worker, delivery);
+  const bool is_limited = connection.packet_bytes_max != 0;
+  const std::size_t size = is_limited ? mqtt::publish_size(connection.version, out) : 0;
+  if (!connection.takes(size)) return false;
+  if (connection.outgoing_aliases) {
+    const bool fits = connection.takes(size + kAliasBytes);
+    const auto choice = fits ? connection.outgoing_aliases->choose(out.topic) : OutgoingAliases::Choice{};
+    if (choice.alias != 0) {
+      mqtt::PropertyWriter{worker.properties}.u16(mqtt::PropertyId::kTopicAlias, choice.alias);
+      out.more_properties = worker.properties.view();
+      if (choice.is_known) out.topic = {};
     }
   }
   ByteBuffer& output = connection.transport().output();
@@ -107,14 +108,13 @@ void leave_window(Connection& connection, const InFlight::Entry& entry) {
   connection.sent_unacknowledged_bytes -= entry.counted_bytes;
 }
 
-// True if the receiver gets the packet as anybody of its version does: nothing is added, nothing may be too
-// large.
+// True if the receiver gets the packet as anybody of its version does: nothing is added, and it is certainly
+// not too large.
 bool takes_common_form(const Connection& connection, const Publication& publication,
                        const Receiver& receiver) {
   if (publication.expires() != kNever || connection.is_mounted) return false;
-  if (!connection.is_v5()) return true;
-  return connection.packet_bytes_max == 0 && !connection.outgoing_aliases &&
-         receiver.subscription_ids.empty();
+  if (!connection.takes(publication.size() + kPublishHeadersMax)) return false;
+  return !connection.is_v5() || (!connection.outgoing_aliases && receiver.subscription_ids.empty());
 }
 
 void append_common_form(WorkerState& worker, Connection& connection, Publication& publication,
@@ -129,7 +129,8 @@ void append_common_form(WorkerState& worker, Connection& connection, Publication
 
 void occupy_window(Connection& connection, InFlight::Entry& entry) {
   entry.is_counted = true;
-  entry.counted_bytes = static_cast<std::uint32_t>(entry.delivery.message->size());
+  const MessageRef& message = entry.delivery.message;
+  entry.counted_bytes = message ? static_cast<std::uint32_t>(message->size()) : 0;
   ++connection.sent_unacknowledged;
   connection.sent_unacknowledged_bytes += entry.counted_bytes;
 }
@@ -327,6 +328,8 @@ bool pump_resend(WorkerState& worker, Session& session) {
       worker.counters.bytes_sent += output.size() - before;
       ++worker.counters.packets_sent;
       connection.transport().flush_later();
+      // PUBREL takes no part of the window [section 4.9], but one message at a time means this one, too.
+      if (connection.policy->inflight_max == 1) occupy_window(connection, *entry);
     } else {
       if (!has_window(connection, session)) return false;
       occupy_window(connection, *entry);

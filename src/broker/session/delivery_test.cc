@@ -100,6 +100,93 @@ TEST(MaximumPacketSize, IsExact) {
   }
 }
 
+// ---- the listener's own maximum, for clients that announce none ----
+
+constexpr std::uint32_t kCap = 100;
+
+World capped_world() { return World{{.listener = {.packet_bytes_max_out = kCap}}}; }
+
+TEST(PacketCap, HoldsForClientsThatAnnounceNoMaximum) {
+  World world = capped_world();
+  Client v31 = subscriber_of(world, "v31", Qos::kExactlyOnce, {.version = Version::k31});
+  Client v311 = subscriber_of(world, "v311", Qos::kExactlyOnce, {.version = Version::k311});
+  Client silent = subscriber_of(world, "silent", Qos::kExactlyOnce);
+  Client larger = subscriber_of(world, "larger", Qos::kExactlyOnce, {.packet_bytes_max = 500});
+  Client publisher = joined(world, "publisher");
+  for (const Qos qos : {Qos::kAtMostOnce, Qos::kAtLeastOnce, Qos::kExactlyOnce}) {
+    publisher.publish("a", std::string(kCap, 'x'), {.qos = qos});
+    publisher.publish("a", "fits", {.qos = qos});
+  }
+  run_all({&publisher, &v31, &v311, &silent, &larger});
+  for (const Client* capped : {&v31, &v311, &silent}) {
+    EXPECT_THAT(payloads(*capped), ElementsAre("fits", "fits", "fits")) << capped->id();
+  }
+  EXPECT_THAT(larger.received, SizeIs(6)) << "what the client announces stands";
+  EXPECT_EQ(dropped(world, DropReason::kTooLarge), 9U);
+  expect_balanced(world);
+}
+
+TEST(PacketCap, IsExact) {
+  // Fixed header 2, topic 2 + 1, packet id 2, payload.
+  for (const std::size_t payload : {std::size_t{kCap} - 7, std::size_t{kCap} - 6}) {
+    World world = capped_world();
+    Client client = subscriber_of(world, "client", Qos::kAtLeastOnce, {.version = Version::k311});
+    Client publisher = joined(world, "publisher");
+    publisher.publish("a", std::string(payload, 'x'), {.qos = Qos::kAtLeastOnce});
+    run_all({&publisher, &client});
+    EXPECT_THAT(client.received, SizeIs(payload == kCap - 7 ? 1 : 0));
+    expect_balanced(world);
+  }
+}
+
+TEST(PacketCap, WhatWaitedForTheClientDoesNotBlockItsQueue) {
+  World world = capped_world();
+  Client client =
+      subscriber_of(world, "client", Qos::kExactlyOnce, {.version = Version::k311, .clean_start = false});
+  client.drop_link();
+  Client publisher = joined(world, "publisher");
+  for (const Qos qos : {Qos::kAtLeastOnce, Qos::kExactlyOnce}) {
+    publisher.publish("a", "before", {.qos = qos});
+    publisher.publish("a", std::string(kCap, 'x'), {.qos = qos});
+    publisher.publish("a", "behind", {.qos = qos});
+  }
+  publisher.run();
+  client.connect({.version = Version::k311, .clean_start = false});
+  client.run();
+  EXPECT_THAT(payloads(client), ElementsAre("before", "behind", "before", "behind"));
+  EXPECT_EQ(dropped(world, DropReason::kTooLarge), 2U);
+  EXPECT_EQ(world.counters().ledger.in_flight, 0);
+  expect_balanced(world);
+}
+
+TEST(PacketCap, RetainedMessagesAreHeldToItToo) {
+  World world = capped_world();
+  Client publisher = joined(world, "publisher");
+  publisher.publish("b/1", std::string(kCap, 'x'), {.qos = Qos::kAtLeastOnce, .retain = true});
+  publisher.publish("b/2", "fits", {.qos = Qos::kAtLeastOnce, .retain = true});
+  publisher.run();
+  Client client = subscriber_of(world, "client", Qos::kAtLeastOnce, {.version = Version::k311});
+  EXPECT_THAT(payloads(client), ElementsAre("fits"));
+  EXPECT_EQ(dropped(world, DropReason::kTooLarge), 1U);
+  expect_balanced(world);
+}
+
+TEST(PacketCap, AGroupGoesOnBehindAMessageThatItsMemberCannotTake) {
+  World world = capped_world();
+  Client member = joined(world, "member", {.version = Version::k311});
+  member.subscribe("$share/g/a", Qos::kExactlyOnce);
+  member.run();
+  Client publisher = joined(world, "publisher");
+  for (const Qos qos : {Qos::kAtMostOnce, Qos::kAtLeastOnce, Qos::kExactlyOnce}) {
+    publisher.publish("a", std::string(kCap, 'x'), {.qos = qos});
+    publisher.publish("a", "fits", {.qos = qos});
+  }
+  run_all({&publisher, &member});
+  EXPECT_THAT(payloads(member), ElementsAre("fits", "fits", "fits"));
+  EXPECT_EQ(dropped(world, DropReason::kTooLarge), 3U);
+  expect_balanced(world);
+}
+
 // ---- topic aliases towards the client ----
 
 TEST(AliasOut, IsGivenToATopicAndReused) {

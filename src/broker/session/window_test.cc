@@ -105,6 +105,31 @@ TEST(Window, HoldsOnResumeToo) {
   expect_balanced(world);
 }
 
+TEST(Window, OneMessageAtATimeWaitsForThePubcompOfAnEarlierConnectionToo) {
+  World world{{.listener = {.inflight_max = 1}}};
+  const ConnectOptions returning{.version = Version::k311, .clean_start = false};
+  Client slow = subscriber_of(world, "slow", Qos::kExactlyOnce, returning);
+  slow.auto_acknowledge = false;
+  Client publisher = joined(world, "publisher");
+  publish_numbers(publisher, 1, 3, Qos::kExactlyOnce);
+  slow.run();
+  ASSERT_EQ(payloads(slow), numbers(1, 1));
+  const mqtt::PacketId first = slow.received[0].packet_id;
+  slow.acknowledge(PacketType::kPubrec, first);
+  slow.run();
+  slow.drop_link();
+  slow.acks.clear();
+  slow.connect(returning);
+  slow.run();
+  ASSERT_THAT(slow.acks, SizeIs(1)) << "PUBREL";
+  EXPECT_EQ(payloads(slow), numbers(1, 1));
+  slow.auto_acknowledge = true;
+  slow.acknowledge(PacketType::kPubcomp, first);
+  slow.run();
+  EXPECT_EQ(payloads(slow), numbers(1, 3));
+  expect_balanced(world);
+}
+
 TEST(Output, Qos0IsDroppedAndCountedAboveItsLimit) {
   World world{{.listener = {.output_bytes_max = 10'000}}};
   Client client = subscriber_of(world, "client", Qos::kExactlyOnce);
