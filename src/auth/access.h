@@ -2,6 +2,7 @@
 // changed: a reload makes another one. Any thread.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -27,12 +28,22 @@ struct AccessSettings {
   std::string acl_place;
   bool is_mosquitto = false;  // each acl_file is Mosquitto's, and a name that nobody proved counts
   UserFrom user_from = UserFrom::kNone;
+  bool allows_anonymous = true;
+  bool requires_certificate = false;  // of everybody, whatever else he shows
 };
 
 struct ListenerAccess {
   AccessSettings settings;
   std::shared_ptr<const PasswordTable> passwords;  // null: none
   std::shared_ptr<const AccessRules> rules;        // null: everybody may do everything
+};
+
+// A file that was read.
+struct AccessFile {
+  std::string path;
+  std::string holds;  // "3 users", "12 rules"
+  std::array<unsigned char, 32> digest{};
+  std::shared_ptr<const PasswordTable> passwords;  // null: it holds rules
 };
 
 class Access {
@@ -49,12 +60,13 @@ class Access {
   [[nodiscard]] const std::vector<ListenerAccess>& listeners() const { return listeners_; }
   // Some listener has rules.
   [[nodiscard]] bool has_rules() const { return has_rules_; }
+  [[nodiscard]] const std::vector<AccessFile>& files() const { return files_; }
   // "3 users in /etc/nightjar/passwords", one for each file.
-  [[nodiscard]] const std::vector<std::string>& summary() const { return summary_; }
+  [[nodiscard]] std::vector<std::string> summary() const;
 
  private:
   std::vector<ListenerAccess> listeners_;
-  std::vector<std::string> summary_;
+  std::vector<AccessFile> files_;
   bool has_rules_ = false;
 };
 
@@ -65,6 +77,8 @@ class AccessInForce {
       : owner_(std::move(first)), now_(owner_.get()) {}
 
   [[nodiscard]] const Access& now() const { return *now_.load(std::memory_order_acquire); }
+  // By the thread that replaces it.
+  [[nodiscard]] const std::shared_ptr<const Access>& owner() const { return owner_; }
   // By one thread at a time. The caller keeps what was in force before until every worker has begun another
   // turn.
   [[nodiscard]] std::shared_ptr<const Access> replace(std::shared_ptr<const Access> next) {
@@ -78,8 +92,26 @@ class AccessInForce {
   std::atomic<const Access*> now_;
 };
 
-// A client that got in as `before` says must go once `now` counts: its user is there no more, or has another
-// password.
-bool lost_access(const Access& before, const Access& now, const broker::ClientIdentity& who);
+// Why a client may be here no longer.
+enum class Loss : std::uint8_t {
+  kNone,
+  kUser,      // its user is there no more, or has another password
+  kAnonymous  // nobody may enter there without proof of who he is
+};
+// Of a client that got in as `before` says, once `now` counts and its listener is called `listener_now`.
+// Whoever came by a certificate or key stays: TLS looks after those.
+Loss lost_access(const Access& before, const Access& now, const broker::ClientIdentity& who,
+                 std::string_view listener_now, const broker::PeerProof* proof);
+
+// The rules of a listener as they stand in its file.
+Result<WrittenRules> written_rules(const AccessSettings& settings);
+
+// A file that both have read and that says something else now.
+struct AccessFileChange {
+  std::string path;
+  std::string from;  // "3 users"
+  std::string to;    // "4 users: 2 new, 1 gone, 0 with another password"
+};
+std::vector<AccessFileChange> file_changes(const Access& before, const Access& now);
 
 }  // namespace nightjar::auth

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "auth/topic_rules.h"
+#include "auth/written_rule.h"
 #include "base/result.h"
 #include "broker/ports.h"
 
@@ -32,10 +33,12 @@ struct Decision {
 
 class AccessRules {
  public:
-  // Mosquitto's ACL file. Errors name `name` and the line.
-  static Result<AccessRules> parse_mosquitto(std::string_view text, std::string_view name);
+  // Mosquitto's ACL file. Errors name `name` and the line. `written` gets the rules as they stand there.
+  static Result<AccessRules> parse_mosquitto(std::string_view text, std::string_view name,
+                                             WrittenRules* written = nullptr);
   // Nightjar's own, TOML.
-  static Result<AccessRules> parse_toml(std::string_view text, std::string_view name);
+  static Result<AccessRules> parse_toml(std::string_view text, std::string_view name,
+                                        WrittenRules* written = nullptr);
 
   // `topic`: a topic name; with kSubscribe a filter.
   [[nodiscard]] Decision decide(Action action, const broker::ClientIdentity& who,

@@ -41,7 +41,8 @@ AuthVerdict judge_password(std::string_view user, LoginAnswer answer, ReasonCode
 
 // Without a certificate, and without a password that could be looked at.
 AuthVerdict judge_anonymous(const ListenerAccess& access, const broker::AuthRequest& request) {
-  if (!request.listener_allows_anonymous) {
+  // What held when the connection was accepted may hold no longer.
+  if (!request.listener_allows_anonymous || !access.settings.allows_anonymous) {
     if (!request.has_user_name)
       return refuse(ReasonCode::kNotAuthorized, "this listener does not allow anonymous clients");
     return refuse(code_of_wrong_login(access.settings), "no users are configured");
@@ -87,11 +88,22 @@ class FileExchange final : public broker::AuthExchange {
          .password = request.has_password ? request.password : ByteView{},
          .peer = request.peer,
          .worker = request.worker},
-        [user = std::string(request.user_name), done, wrong](LoginAnswer later) {
+        [this, listener = std::string(request.listener), table = access.passwords,
+         user = std::string(request.user_name), done, wrong](LoginAnswer later) {
+          if (later == LoginAnswer::kRight && !still_counts(listener, user, *table)) later = LoginAnswer::kWrong;
           done(judge_password(user, later, wrong));
         },
         ticket_);
     if (answer) done(judge_password(request.user_name, *answer, wrong));
+  }
+
+  // The file may have been read again while the password was looked at.
+  bool still_counts(std::string_view listener, std::string_view user, const PasswordTable& asked) const {
+    const auto& present = access_.now().of(listener).passwords;
+    if (present.get() == &asked) return true;
+    const PasswordHash* then = asked.find(user);
+    const PasswordHash* now = present ? present->find(user) : nullptr;
+    return then != nullptr && now != nullptr && then->text() == now->text();
   }
 
   const AccessInForce& access_;

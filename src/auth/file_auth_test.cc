@@ -249,13 +249,68 @@ TEST(Access, WhoeverWasTakenOutOrGotAnotherPasswordLosesIt) {
   folder.file("passwords", line("ann", "changed") + bob);
   const auto now = *Access::load(settings);
   const auto lost = [&](std::string_view user) {
-    return lost_access(*before, *now, {.client_id = "c", .user_name = user, .listener = "tls"});
+    return lost_access(*before, *now, {.client_id = "c", .user_name = user, .listener = "tls"}, "tls", nullptr);
   };
-  EXPECT_TRUE(lost("ann"));
-  EXPECT_FALSE(lost("bob"));
-  EXPECT_TRUE(lost("cy"));
-  EXPECT_FALSE(lost("")) << "anonymous";
-  EXPECT_FALSE(lost("pump")) << "came by its certificate";
+  EXPECT_EQ(lost("ann"), Loss::kUser);
+  EXPECT_EQ(lost("bob"), Loss::kNone);
+  EXPECT_EQ(lost("cy"), Loss::kUser);
+  EXPECT_EQ(lost(""), Loss::kNone) << "anonymous";
+  EXPECT_EQ(lost("pump"), Loss::kNone) << "came by its certificate";
+}
+
+TEST(Access, WhoeverIsAnonymousLosesItWhereThatIsAllowedNoMore) {
+  const Folder folder;
+  const std::string path = folder.file("passwords", line("ann", "a"));
+  const AccessSettings open{.listener = "old name", .password_file = path};
+  AccessSettings closed{.listener = "new name", .password_file = path};
+  closed.allows_anonymous = false;
+  const auto before = *Access::load({open});
+  const auto now = *Access::load({closed});
+  const auto lost = [&](std::string_view user, const broker::PeerProof* proof = nullptr) {
+    return lost_access(*before, *now, {.user_name = user, .listener = "old name"}, "new name", proof);
+  };
+  EXPECT_EQ(lost(""), Loss::kAnonymous);
+  EXPECT_EQ(lost("ann"), Loss::kNone);
+}
+
+TEST(Access, NobodyKeepsAUserWhoseFileIsNamedNoMore) {
+  const Folder folder;
+  const auto before = *Access::load({{.listener = "a", .password_file = folder.file("p", line("ann", "a"))}});
+  const auto now = *Access::load({{.listener = "a"}});
+  EXPECT_EQ(lost_access(*before, *now, {.user_name = "ann", .listener = "a"}, "a", nullptr), Loss::kUser);
+}
+
+TEST(Access, ACertificateIsNotTakenForTheUserOfTheSameName) {
+  const Folder folder;
+  const std::string path = folder.file("p", line("pump", "a"));
+  const std::vector<AccessSettings> settings{
+      {.listener = "tls", .password_file = path, .user_from = UserFrom::kCommonName}};
+  const auto before = *Access::load(settings);
+  folder.file("p", "");
+  const auto now = *Access::load(settings);
+  const broker::PeerProof proof{.has_certificate = true, .common_name = "pump"};
+  const broker::ClientIdentity who{.user_name = "pump", .listener = "tls"};
+  EXPECT_EQ(lost_access(*before, *now, who, "tls", &proof), Loss::kNone);
+  EXPECT_EQ(lost_access(*before, *now, who, "tls", nullptr), Loss::kUser);
+}
+
+TEST(Access, TellsWhatIsDifferentInItsFiles) {
+  const Folder folder;
+  const std::string bob = line("bob", "b");
+  const std::vector<AccessSettings> settings{
+      {.listener = "tls",
+       .password_file = folder.file("passwords", line("ann", "a") + bob + line("cy", "c")),
+       .acl_file = folder.file("acl", "topic read a\n")}};
+  const auto before = *Access::load(settings);
+  EXPECT_TRUE(file_changes(*before, **Access::load(settings)).empty());
+  folder.file("passwords", line("ann", "changed") + bob + line("dee", "d") + line("eve", "e"));
+  folder.file("acl", "topic read b\n");
+  const auto changes = file_changes(*before, **Access::load(settings));
+  ASSERT_EQ(changes.size(), 2U);
+  EXPECT_EQ(changes[0].from, "3 users");
+  EXPECT_EQ(changes[0].to, "4 users: 2 new, 1 gone, 1 with another password");
+  EXPECT_EQ(changes[1].path, settings.front().acl_file);
+  EXPECT_EQ(changes[1].to, "1 line: not the same as before");
 }
 
 // ---- rules ----

@@ -29,7 +29,10 @@ bool set_access(std::string_view word, Rule& rule) {
 
 class MosquittoAcl {
  public:
-  explicit MosquittoAcl(std::string_view name) : rules_(Precedence::kMosquitto, name) {}
+  MosquittoAcl(std::string_view name, WrittenRules* written)
+      : rules_(Precedence::kMosquitto, name), written_(written) {
+    if (written_ != nullptr) written_->is_mosquitto = true;
+  }
 
   Result<AccessRules> read(std::string_view text) {
     Lines lines(text);
@@ -54,6 +57,7 @@ class MosquittoAcl {
     if (name.empty())
       return fail("\"user\" without a name; lines for anonymous clients stand before the first user");
     section_ = &rules_.by_user_[std::string(name)];
+    user_ = name;
     return {};
   }
 
@@ -73,16 +77,33 @@ class MosquittoAcl {
           fmt::format("\"{}\" is no topic filter: + and # stand alone between slashes, # at the end", topic));
     }
     into->add(topic, rule, substitution);
+    if (written_ != nullptr) note(rule, topic, substitution);
     ++rules_.size_;
     return {};
   }
 
+  void note(const Rule& rule, std::string_view topic, Substitution substitution) {
+    const bool is_pattern = substitution == Substitution::kNames;
+    WrittenRule& written = written_->rules.emplace_back();
+    written.line = rule.line;
+    written.is_denied = rule.is_denied;
+    written.actions = rule.actions;
+    written.has_names = is_pattern;
+    written.topics.emplace_back(topic);
+    if (is_pattern) return;
+    written.about = user_.empty() ? RuleUsers::kAnonymous : RuleUsers::kNamed;
+    if (!user_.empty()) written.users.push_back(user_);
+  }
+
   AccessRules rules_;
+  WrittenRules* const written_;
+  std::string user_;
   TopicRules* section_ = &rules_.for_nobody_;
 };
 
-Result<AccessRules> AccessRules::parse_mosquitto(std::string_view text, std::string_view name) {
-  return MosquittoAcl(name).read(text);
+Result<AccessRules> AccessRules::parse_mosquitto(std::string_view text, std::string_view name,
+                                                 WrittenRules* written) {
+  return MosquittoAcl(name, written).read(text);
 }
 
 }  // namespace nightjar::auth

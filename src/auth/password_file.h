@@ -24,6 +24,10 @@ class PasswordTable {
   // nullptr: no such user.
   [[nodiscard]] const PasswordHash* find(std::string_view user) const;
   [[nodiscard]] std::size_t size() const { return users_.size(); }
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (const auto& [user, hash] : users_) visit(std::string_view(user), hash);
+  }
   // Whom a login of an unknown user is measured against: it takes as long as that one's. nullptr if there is
   // no user at all.
   [[nodiscard]] const PasswordHash* reference() const;

@@ -35,7 +35,8 @@ std::optional<std::uint8_t> action_of(std::string_view name) {
 
 class TomlAcl {
  public:
-  explicit TomlAcl(std::string_view name) : rules_(Precedence::kDenyFirst, name) {}
+  TomlAcl(std::string_view name, WrittenRules* written)
+      : rules_(Precedence::kDenyFirst, name), written_(written) {}
 
   Result<AccessRules> read(std::string_view text) {
     try {
@@ -153,8 +154,25 @@ class TomlAcl {
                         topic));
       }
     }
+    if (written_ != nullptr) note(rule, users, condition, topics);
     rule.condition = entered(std::move(condition));
     return enter(rule, users, topics, table);
+  }
+
+  void note(const Rule& rule, const std::vector<std::string>& users, const AccessRules::Condition& condition,
+            const std::vector<std::string>& topics) {
+    using User = AccessRules::Condition::User;
+    RuleUsers about = users.empty() ? RuleUsers::kAnybody : RuleUsers::kNamed;
+    if (condition.user == User::kSome) about = RuleUsers::kWithName;
+    if (condition.user == User::kNone) about = RuleUsers::kAnonymous;
+    written_->rules.push_back({.line = rule.line,
+                               .is_denied = rule.is_denied,
+                               .actions = rule.actions,
+                               .about = about,
+                               .users = users,
+                               .clients = condition.clients,
+                               .listeners = condition.listeners,
+                               .topics = topics});
   }
 
   std::uint32_t entered(AccessRules::Condition condition) {
@@ -183,11 +201,13 @@ class TomlAcl {
   }
 
   AccessRules rules_;
+  WrittenRules* const written_;
   std::size_t entries_ = 0;
 };
 
-Result<AccessRules> AccessRules::parse_toml(std::string_view text, std::string_view name) {
-  return TomlAcl(name).read(text);
+Result<AccessRules> AccessRules::parse_toml(std::string_view text, std::string_view name,
+                                            WrittenRules* written) {
+  return TomlAcl(name, written).read(text);
 }
 
 }  // namespace nightjar::auth

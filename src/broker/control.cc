@@ -33,46 +33,43 @@ void change_queue_limits(Worker& worker, const ListenerPolicy& from, const Liste
   });
 }
 
-std::size_t disconnect_clients_of(Worker& worker, std::string_view listener) {
+void judge_connections(Worker& worker,
+                       const std::function<std::optional<Farewell>(const PresentClient&)>& judge) {
   WorkerState& state = worker.state();
-  std::vector<Connection*> found;
+  std::vector<std::pair<Connection*, Farewell>> found;
   for (const auto& connection : state.connections) {
-    if (connection->policy->name == listener) found.push_back(connection.get());
+    if (!connection->is_open()) continue;
+    const Session* const session = connection->session;
+    PresentClient client{.who = {.listener = connection->policy->name},
+                         .proof = connection->transport().proof(),
+                         .policy = *connection->policy};
+    if (session != nullptr) {
+      client.who.client_id = session->client_id;
+      client.who.user_name = session->user_name;
+      client.ordinal = session->ordinal;
+    }
+    if (const auto farewell = judge(client)) found.emplace_back(connection.get(), *farewell);
   }
-  for (Connection* connection : found) {
+  for (const auto& [connection, farewell] : found) {
     // One may end with another: its will takes over a shared group's message, and so on.
     if (!connection->is_open()) continue;
     close_connection(state, *connection,
-                     {.code = mqtt::ReasonCode::kAdministrativeAction,
-                      .why = "the listener was taken out of the configuration",
-                      .is_expected = true});
+                     {.code = farewell.code, .why = farewell.why, .is_expected = farewell.is_expected});
   }
-  return found.size();
 }
 
-std::size_t count_clients_of(Worker& worker, std::string_view listener) {
-  const auto& connections = worker.state().connections;
-  return static_cast<std::size_t>(
-      std::count_if(connections.begin(), connections.end(),
-                    [&](const auto& connection) { return connection->policy->name == listener; }));
-}
-
-std::size_t disconnect_unauthorized(Worker& worker,
-                                    const std::function<bool(const ClientIdentity&)>& lost_access) {
+void rename_listener(Worker& worker, const ListenerPolicy& from, const ListenerPolicy& to) {
   WorkerState& state = worker.state();
-  std::vector<Connection*> found;
   for (const auto& connection : state.connections) {
-    const Session* session = connection->session;
-    if (session != nullptr && lost_access({session->client_id, session->user_name, connection->policy->name}))
-      found.push_back(connection.get());
+    if (connection->policy != &from) continue;
+    connection->policy = &to;
+    if (!connection->is_counted) continue;
+    ConnectionCounts& counts = state.node.connections();
+    counts.leave(from);
+    connection->is_counted =
+        counts.enter(to, state.node.policy().connections_max) != ConnectionCounts::Answer::kNotCounted;
   }
-  for (Connection* connection : found) {
-    if (!connection->is_open()) continue;
-    close_connection(
-        state, *connection,
-        {.code = mqtt::ReasonCode::kNotAuthorized, .why = "its user was removed or given another password"});
-  }
-  return found.size();
+  change_queue_limits(worker, from, to);
 }
 
 std::optional<std::size_t> judge_peers(Worker& worker, std::size_t from, std::size_t count,

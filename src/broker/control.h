@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include "broker/ids.h"
 #include "broker/policy.h"
 #include "broker/ports.h"
+#include "mqtt/reason_code.h"
 
 namespace nightjar::broker {
 
@@ -26,13 +28,27 @@ bool move_shard(Worker& worker, ShardId shard, WorkerIndex to);
 // for them; what they were told at CONNECT holds until they connect again. Both outlive the worker.
 void change_queue_limits(Worker& worker, const ListenerPolicy& from, const ListenerPolicy& to);
 
-// Ends the connections that came by a listener of that name, as kick() does; how many they were.
-std::size_t disconnect_clients_of(Worker& worker, std::string_view listener);
-[[nodiscard]] std::size_t count_clients_of(Worker& worker, std::string_view listener);
+// A connection as it stands, for who decides whether it may stay.
+struct PresentClient {
+  ClientIdentity who;                // without a client id before CONNECT was accepted
+  const PeerProof* proof = nullptr;  // null: nothing is known
+  const ListenerPolicy& policy;      // it came by the listener that had this one then
+  std::uint64_t ordinal = 0;         // of its CONNECT (Node::next_ordinal)
+};
+// What a connection is ended with: the code for a 5.0 client, the cause for it and for the log.
+struct Farewell {
+  mqtt::ReasonCode code = mqtt::ReasonCode::kAdministrativeAction;
+  std::string_view why;  // outlives the worker
+  bool is_expected = false;
+};
+// Shows every connection of this worker to `judge`, then ends those that got a farewell; their wills are
+// published.
+void judge_connections(Worker& worker,
+                       const std::function<std::optional<Farewell>(const PresentClient&)>& judge);
 
-// Ends the connections of clients that may no longer be here, with 0x87; how many they were.
-std::size_t disconnect_unauthorized(Worker& worker,
-                                    const std::function<bool(const ClientIdentity&)>& lost_access);
+// From now on connections and sessions with the policy `from` have `to`, which differs in its name only: the
+// listener is called so now. `to` outlives the worker.
+void rename_listener(Worker& worker, const ListenerPolicy& from, const ListenerPolicy& to);
 
 // A connection whose other end has proven something about itself.
 struct Peer {

@@ -97,18 +97,47 @@ TEST(Listeners, AreTakenAwayWithTheirClients) {
   Client client{world, "client"};
   client.connect();
   client.run();
-  std::size_t count = 0;
-  run_on(world, {0}, [&](broker::Worker& worker) { count = broker::count_clients_of(worker, "default"); });
-  EXPECT_EQ(count, 1U);
-  run_on(world, {0}, [&](broker::Worker& worker) { count = broker::disconnect_clients_of(worker, "other"); });
-  EXPECT_EQ(count, 0U);
-  client.run();
+  std::vector<std::string> seen;
+  const auto judge = [&](std::string_view condemned) {
+    run_on(world, {0}, [&](broker::Worker& worker) {
+      broker::judge_connections(worker, [&](const auto& each) -> std::optional<broker::Farewell> {
+        seen.emplace_back(each.who.client_id);
+        if (each.policy.name != condemned) return std::nullopt;
+        return broker::Farewell{.why = "the listener is gone", .is_expected = true};
+      });
+    });
+    client.run();
+  };
+  judge("other");
+  EXPECT_THAT(seen, ::testing::ElementsAre("client"));
   EXPECT_FALSE(client.is_closed());
-  run_on(world, {0},
-         [&](broker::Worker& worker) { count = broker::disconnect_clients_of(worker, "default"); });
-  EXPECT_EQ(count, 1U);
-  client.run();
+  judge("default");
   EXPECT_EQ(client.disconnect_code, ReasonCode::kAdministrativeAction);
+}
+
+TEST(Listeners, AreCalledOtherwiseWhileTheirClientsStay) {
+  World world{{.workers = 1}};
+  Client client{world, "client"};
+  client.connect();
+  client.run();
+  const broker::Session* session = world.worker(0).state().find_session("client");
+  const broker::ListenerPolicy& before = *session->policy;
+  broker::ListenerPolicy after = before;
+  after.name = "renamed";
+  std::vector<std::string> seen;
+  run_on(world, {0}, [&](broker::Worker& worker) {
+    broker::rename_listener(worker, before, after);
+    broker::judge_connections(worker, [&](const auto& each) -> std::optional<broker::Farewell> {
+      seen.emplace_back(each.who.listener);
+      return std::nullopt;
+    });
+  });
+  EXPECT_THAT(seen, ::testing::ElementsAre("renamed"));
+  EXPECT_EQ(session->policy->name, "renamed");
+  client.disconnect();
+  client.run();
+  session = nullptr;
+  world.drain();
 }
 
 TEST(QueueLimits, HoldForSessionsThatAreThereWhenTheyChange) {

@@ -1,5 +1,8 @@
 #include "broker/node.h"
 
+#include <algorithm>
+
+#include "broker/same_policy.h"
 #include "broker/shard_of.h"
 
 namespace nightjar::broker {
@@ -47,8 +50,10 @@ void Node::change_policy(const NodePolicy& wanted) {
   next->placement = policy().placement;
   next->refuses_when_full = policy().refuses_when_full;
   retained_.set_limits(next->retained_messages_max, next->retained_bytes_max);
-  policies_.push_back(std::move(next));
-  policy_.store(policies_.back().get(), std::memory_order_release);
+  // Nothing says when the last worker has stopped looking at one, so they stay; each is kept once.
+  auto same = std::find_if(policies_.begin(), policies_.end(), [&](const auto& one) { return is_same(*one, *next); });
+  if (same == policies_.end()) same = policies_.insert(same, std::move(next));
+  policy_.store(same->get(), std::memory_order_release);
 }
 
 RetainedReader Node::retained_reader() {

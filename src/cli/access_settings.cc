@@ -45,10 +45,13 @@ auth::AccessSettings settings_of(const config::Config& config, const config::Aut
 
 std::vector<auth::AccessSettings> access_settings(const config::Config& config) {
   std::vector<auth::AccessSettings> all{settings_of(config, config.auth, "")};
+  all.front().allows_anonymous = false;
   for (const config::ListenerConfig& listener : config.listeners) {
     auth::AccessSettings settings = settings_of(config, listener.auth, listener.label);
     settings.listener = config::name_of(listener);
     settings.user_from = user_from(listener.tls.user_from);
+    settings.allows_anonymous = listener.policy.allow_anonymous;
+    settings.requires_certificate = listener.tls.client_certificate == config::ClientCertificate::kRequired;
     all.push_back(std::move(settings));
   }
   return all;

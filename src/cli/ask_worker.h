@@ -2,10 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <future>
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "broker/worker.h"
@@ -43,6 +45,21 @@ auto ask_worker(net::MailRoom& mail, broker::WorkerIndex worker, Question questi
     promise->set_value(question(asked_worker));
   });
   return asked;
+}
+
+// A task for all of them; false if one of them did not do it in time.
+template <typename Question>
+bool on_each_worker(net::MailRoom& mail, const Question& question) {
+  std::vector<Asked<bool>> asked;
+  for (std::uint16_t i = 0; i < mail.workers(); ++i) {
+    asked.push_back(ask_worker(mail, broker::WorkerIndex{i}, [question](broker::Worker& worker) {
+      question(worker);
+      return true;
+    }));
+  }
+  bool have_all = true;
+  for (auto& answer : asked) have_all = answer.wait().has_value() && have_all;
+  return have_all;
 }
 
 }  // namespace nightjar::cli

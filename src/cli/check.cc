@@ -1,8 +1,9 @@
 #include "cli/check.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
+#include <fmt/ranges.h>
 
+#include <boost/json.hpp>
 #include <cstdio>
 #include <ctime>
 #include <memory>
@@ -13,14 +14,17 @@
 #include "auth/access.h"
 #include "broker/durable/describe.h"
 #include "cli/access_settings.h"
+#include "cli/check_places.h"
+#include "cli/check_rules.h"
 #include "cli/command_line.h"
+#include "cli/control_client.h"
 #include "cli/data_dir.h"
 #include "cli/listener_protocols.h"
 #include "cli/serve_config.h"
 #include "cli/tls_listeners.h"
 #include "cli/who_may_enter.h"
 #include "config/difference.h"
-#include "net/listener.h"
+#include "net/address.h"
 
 namespace nightjar::cli {
 namespace {
@@ -49,26 +53,22 @@ int complain(std::string_view problem) {
   return kWrongConfiguration;
 }
 
-void check_address(const config::ListenerConfig& listener, net::Address address, bool is_running,
-                   const auth::ListenerAccess& access, Report& report) {
+void check_address(const config::ListenerConfig& listener, const net::Address& address,
+                   const auth::ListenerAccess& access) {
   const std::string where{net::AddressText(address).view()};
   Report::say(fmt::format("listener \"{}\" on {}: {}; {}", config::name_of(listener), where,
                           describe_protocols(listener).words,
                           who_may_enter(address, listener.policy, access)));
-  // A broker that runs has its addresses.
-  if (is_running || address.family() == AF_UNIX) return;
-  if (const auto bound = net::bind_sockets(address, 1); !bound) report.warn(bound.error().message);
 }
 
-Result<void> check_listener(const config::ListenerConfig& listener, bool is_running,
-                            const auth::ListenerAccess& access, Report& report) {
+Result<void> check_listener(const config::ListenerConfig& listener, const auth::ListenerAccess& access,
+                            Report& report) {
   if (!listener.unix_path.empty()) {
     NJ_TRY(const net::Address address, net::unix_address(listener.unix_path));
-    check_address(listener, address, is_running, access, report);
+    check_address(listener, address, access);
   } else {
     NJ_TRY(const auto addresses, addresses_of(listener));
-    for (const net::Address& address : addresses)
-      check_address(listener, address, is_running, access, report);
+    for (const net::Address& address : addresses) check_address(listener, address, access);
   }
   if (access.rules) Report::say(fmt::format("  what they may do is in {}", access.settings.acl_file));
   if (lets_nobody_in(listener.policy, access)) report.warn("that listener lets nobody in");
@@ -86,6 +86,16 @@ void check_certificates(const TlsListeners& tls, Report& report) {
   }
 }
 
+// -1 if it does not say.
+int process_of_broker(const std::string& data_dir) {
+  const auto stats = ask_broker(data_dir, {.path = {"api", "v1", "stats"}});
+  if (!stats) return -1;
+  boost::json::error_code error;
+  const boost::json::value parsed = boost::json::parse(*stats, error);
+  const boost::json::value* id = error ? nullptr : parsed.find_pointer("/node/process_id", error);
+  return id != nullptr && id->is_int64() ? static_cast<int>(id->get_int64()) : -1;
+}
+
 Result<void> check(const config::Config& config, Report& report) {
   for (const std::string& warning : config.warnings) report.warn(warning);
   const bool keeps = config.node.durability != config::Durability::kMemory;
@@ -99,7 +109,13 @@ Result<void> check(const config::Config& config, Report& report) {
   NJ_TRY(const auto access, auth::Access::load(access_settings(config)));
   for (const std::string& line : access->summary()) Report::say(line);
   for (const config::ListenerConfig& listener : config.listeners)
-    NJ_CHECK(check_listener(listener, is_running, access->of(config::name_of(listener)), report));
+    NJ_CHECK(check_listener(listener, access->of(config::name_of(listener)), report));
+  NJ_TRY(const auto suspicious, check_rules(*access));
+  for (const std::string& finding : suspicious) report.warn(finding);
+  const PlaceFindings places =
+      check_places(config, is_running ? process_of_broker(config.node.data_dir) : 0);
+  for (const std::string& warning : places.warnings) report.warn(warning);
+  if (!places.problems.empty()) return fail(fmt::format("{}", fmt::join(places.problems, "\nnightjar check: ")));
   return {};
 }
 

@@ -57,7 +57,7 @@ Result<void> receive(const net::Fd& connection, Parser& parser) {
 }
 
 template <typename Message>
-std::string text_of(const Message& message) {
+std::string written(const Message& message) {
   std::ostringstream out;
   out << message;
   return out.str();
@@ -87,21 +87,37 @@ std::string target_of(const ControlRequest& request) {
 
 }  // namespace
 
-Result<ControlRequest, ControlResponse> receive_request(const net::Fd& connection) {
-  http::request_parser<http::string_body> parser;
-  parser.body_limit(kControlRequestBytesMax);
-  if (const auto read = receive(connection, parser); !read) {
-    return tl::make_unexpected(control_error(400, read.error().message));
+struct ControlRequestReader::Parser {
+  Parser() {
+    message.header_limit(kHeaderBytesMax);
+    message.body_limit(kControlRequestBytesMax);
+    message.eager(true);
   }
-  return parse_target(parser.get());
+  http::request_parser<http::string_body> message;
+  std::string unread;
+};
+
+ControlRequestReader::ControlRequestReader() : parser_(std::make_unique<Parser>()) {}
+ControlRequestReader::~ControlRequestReader() = default;
+
+std::optional<Result<ControlRequest, ControlResponse>> ControlRequestReader::take(std::string_view bytes) {
+  parser_->unread.append(bytes);
+  boost::beast::error_code error;
+  const std::size_t used = parser_->message.put(boost::asio::buffer(parser_->unread), error);
+  if (error && error != http::error::need_more) {
+    return tl::make_unexpected(control_error(400, error.message()));
+  }
+  parser_->unread.erase(0, used);
+  if (!parser_->message.is_done()) return std::nullopt;
+  return parse_target(parser_->message.get());
 }
 
-Result<void> send_response(const net::Fd& connection, const ControlResponse& response) {
+std::string text_of(const ControlResponse& response) {
   http::response<http::string_body> message{static_cast<http::status>(response.status), 11, response.body};
   message.set(http::field::content_type, "application/json");
   message.keep_alive(false);
   message.prepare_payload();
-  return send_all(connection, text_of(message));
+  return written(message);
 }
 
 Result<void> send_request(const net::Fd& connection, const ControlRequest& request) {
@@ -113,7 +129,7 @@ Result<void> send_request(const net::Fd& connection, const ControlRequest& reque
   if (!request.body.empty()) message.set(http::field::content_type, "application/json");
   message.body() = request.body;
   message.prepare_payload();
-  return send_all(connection, text_of(message));
+  return send_all(connection, written(message));
 }
 
 Result<ControlResponse> receive_response(const net::Fd& connection) {

@@ -1,10 +1,11 @@
 // HTTP/1.1 over a connected Unix socket, one request and one answer: what `nightjar ctl`, and anybody with
-// `curl --unix-socket`, speak with a running broker. Free functions over descriptors; they block, so never on
-// a worker.
+// `curl --unix-socket`, speak with a running broker. What takes a descriptor blocks, so never on a worker.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,9 +32,24 @@ struct ControlResponse {
   std::string body{};  // JSON
 };
 
-// The error is one of transport or of form; the answer to the second is a ControlResponse all the same.
-Result<ControlRequest, ControlResponse> receive_request(const net::Fd& connection);
-Result<void> send_response(const net::Fd& connection, const ControlResponse& response);
+// Puts a request together from the bytes of a connection, in whatever pieces they come. Pure.
+class ControlRequestReader {
+ public:
+  ControlRequestReader();
+  ~ControlRequestReader();
+  ControlRequestReader(const ControlRequestReader&) = delete;
+  ControlRequestReader& operator=(const ControlRequestReader&) = delete;
+
+  // Nothing while bytes are missing. The error is the answer to what is no request. Not to be called again
+  // after that.
+  std::optional<Result<ControlRequest, ControlResponse>> take(std::string_view bytes);
+
+ private:
+  struct Parser;
+  std::unique_ptr<Parser> parser_;
+};
+// As it goes over the wire.
+std::string text_of(const ControlResponse& response);
 
 Result<void> send_request(const net::Fd& connection, const ControlRequest& request);
 Result<ControlResponse> receive_response(const net::Fd& connection);

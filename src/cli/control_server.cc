@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -18,9 +18,7 @@
 namespace nightjar::cli {
 namespace {
 
-// A silent client holds up the next one, and the end of the broker, for this long at most.
-constexpr int kServerPatienceS = 2;
-constexpr int kRetryMs = 100;
+constexpr Duration kRetry{100};
 
 net::Fd open_spare() { return net::Fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)}; }
 
@@ -54,40 +52,67 @@ ControlServer::~ControlServer() {
 }
 
 void ControlServer::run() {
-  std::array<pollfd, 2> watched{{{.fd = socket_.get(), .events = POLLIN, .revents = 0},
-                                 {.fd = stop_.get(), .events = POLLIN, .revents = 0}}};
-  for (;;) {
-    if (::poll(watched.data(), watched.size(), -1) < 0) continue;  // EINTR
-    if (watched[1].revents != 0) return;
-    if (serve_one()) continue;
+  while (wait_for_events()) {
+    std::erase(clients_, nullptr);
+    if (!spare_) spare_ = open_spare();
+  }
+}
+
+bool ControlServer::wait_for_events() {
+  const bool is_accepting = clock_.now() >= accepts_at_;
+  std::vector<pollfd> watched{
+      {.fd = stop_.get(), .events = POLLIN, .revents = 0},
+      {.fd = socket_.get(), .events = static_cast<short>(is_accepting ? POLLIN : 0), .revents = 0}};
+  for (const auto& client : clients_)
+    watched.push_back({.fd = client->descriptor(), .events = client->awaited_events(), .revents = 0});
+  if (::poll(watched.data(), watched.size(), patience_ms()) < 0) return true;  // EINTR
+  if (watched[0].revents != 0) return false;
+  // Before any answer, which may take long: what came meanwhile is not late.
+  const MonoTime now = clock_.now();
+  for (std::size_t i = 2; i < watched.size(); ++i) {
+    std::unique_ptr<ControlConnection>& client = clients_[i - 2];
+    const bool goes_on = watched[i].revents != 0 ? client->advance(clock_, answer_) : now < client->deadline();
+    if (!goes_on) client.reset();
+  }
+  if (watched[1].revents != 0) accept_one();
+  return true;
+}
+
+// Until the first deadline; for ever if there is none.
+int ControlServer::patience_ms() const {
+  const MonoTime now = clock_.now();
+  MonoTime first = now < accepts_at_ ? accepts_at_ : kNever;
+  for (const auto& client : clients_) first = std::min(first, client->deadline());
+  if (first == kNever) return -1;
+  return static_cast<int>(std::max<std::int64_t>(0, (first - now).ms));
+}
+
+void ControlServer::accept_one() {
+  if (clients_.size() >= kControlClientsMax && !make_room()) {
+    accepts_at_ = clock_.now() + kRetry;
+    return;
+  }
+  const auto accept = [this] {
+    return net::Fd{::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+  };
+  net::Fd connection = accept();
+  if (!connection && (errno == EMFILE || errno == ENFILE)) {
+    spare_.reset();
+    connection = accept();
     // Not even the spare descriptor was left for us; asking again at once would only spin.
-    ::poll(&watched[1], 1, kRetryMs);
+    if (!connection) accepts_at_ = clock_.now() + kRetry;
+  }
+  if (connection) {
+    clients_.push_back(std::make_unique<ControlConnection>(std::move(connection), clock_.now()));
   }
 }
 
-bool ControlServer::serve_one() {
-  spare_.reset();
-  bool is_accepted = false;
-  {
-    const net::Fd connection{::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
-    is_accepted = static_cast<bool>(connection);
-    if (is_accepted) answer_on(connection);
-  }
-  spare_ = open_spare();
-  return is_accepted;
-}
-
-ControlResponse ControlServer::respond(const net::Fd& connection,
-                                       const Result<ControlRequest, ControlResponse>& request) {
-  if (!is_trusted(connection)) return control_error(403, "only the user of the broker, and root, may ask");
-  return request ? answer_(*request) : request.error();
-}
-
-// A client that breaks off hears nothing more; there is nobody to tell.
-void ControlServer::answer_on(const net::Fd& connection) {
-  limit_silence(connection, kServerPatienceS);
-  const auto request = receive_request(connection);
-  (void)send_response(connection, respond(connection, request));
+bool ControlServer::make_room() {
+  const auto idle = std::find_if(clients_.begin(), clients_.end(),
+                                 [](const auto& client) { return client == nullptr || client->is_asking(); });
+  if (idle == clients_.end()) return false;
+  clients_.erase(idle);
+  return true;
 }
 
 }  // namespace nightjar::cli

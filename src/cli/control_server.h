@@ -1,19 +1,27 @@
-// Answers HTTP requests on the control socket, from its own thread, one at a time.
+// Answers HTTP requests on the control socket, from its own thread: requests one at a time, in the order in
+// which they are whole, while other clients may still be speaking or reading.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "base/result.h"
+#include "cli/control_connection.h"
 #include "cli/control_http.h"
 #include "net/fd.h"
+#include "net/system_clock.h"
 
 namespace nightjar::cli {
 
 // Called on the control thread.
 using ControlAnswer = std::function<ControlResponse(const ControlRequest& request)>;
+
+// Clients at a time. When one more comes, the one that has been longest without a whole request goes.
+inline constexpr std::size_t kControlClientsMax = 32;
 
 class ControlServer {
  public:
@@ -27,16 +35,21 @@ class ControlServer {
  private:
   ControlServer(std::filesystem::path path, net::Fd socket, net::Fd stop, ControlAnswer answer);
   void run();
-  // False: there was no descriptor for the connection.
-  bool serve_one();
-  void answer_on(const net::Fd& connection);
-  ControlResponse respond(const net::Fd& connection, const Result<ControlRequest, ControlResponse>& request);
+  // False: it is time to end.
+  bool wait_for_events();
+  void accept_one();
+  // False: nobody can be sent away for another one.
+  bool make_room();
+  [[nodiscard]] int patience_ms() const;
 
   std::filesystem::path path_;
   net::Fd socket_;
   net::Fd stop_;   // readable: end
-  net::Fd spare_;  // given up for a moment when no descriptor is left, so that ctl works just then
+  net::Fd spare_;  // given up when no descriptor is left, so that ctl works just then
   ControlAnswer answer_;
+  net::SystemClock clock_;
+  std::vector<std::unique_ptr<ControlConnection>> clients_;  // in the order in which they came
+  MonoTime accepts_at_{};                                    // not before, for want of descriptors
   std::thread thread_;
 };
 

@@ -7,6 +7,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <string_view>
+#include <vector>
 
 #include "cli/control_socket.h"
 #include "tests/support/temp_dir.h"
@@ -69,6 +72,74 @@ TEST_F(ControlServerTest, SurvivesAClientThatBreaksOff) {
   const auto server = ControlServer::start(root / "nightjar.sock", echo);
   { const auto rude = connect_to(root / "nightjar.sock"); }
   EXPECT_EQ(ask(root / "nightjar.sock", "hello"), "you said hello");
+}
+
+// What comes back on a connection until its end.
+std::string rest_of(const net::Fd& connection) {
+  std::string all;
+  char chunk[1024];
+  for (ssize_t count = 0; (count = ::recv(connection.get(), chunk, sizeof chunk, 0)) > 0;)
+    all.append(chunk, static_cast<std::size_t>(count));
+  return all;
+}
+
+TEST_F(ControlServerTest, WhoSaysNothingHoldsNobodyUpAndIsCutOff) {
+  const auto server = ControlServer::start(root / "nightjar.sock", echo);
+  const auto silent = connect_to(root / "nightjar.sock");
+  const auto slow = connect_to(root / "nightjar.sock");
+  ASSERT_GT(::send(slow->get(), "GET /half HT", 12, 0), 0);
+  EXPECT_EQ(ask(root / "nightjar.sock", "hello"), "you said hello");
+  EXPECT_EQ(rest_of(*silent), "");
+  EXPECT_EQ(rest_of(*slow), "");
+}
+
+TEST_F(ControlServerTest, WhoDoesNotReadHisAnswerHoldsNobodyUp) {
+  const auto server = ControlServer::start(root / "nightjar.sock", [](const ControlRequest& request) {
+    return ControlResponse{200, request.path[0] == "much" ? std::string(64 << 20, 'x') : "little"};
+  });
+  const auto stuck = connect_to(root / "nightjar.sock");
+  ASSERT_TRUE(send_request(*stuck, {.path = {"much"}}));
+  EXPECT_EQ(ask(root / "nightjar.sock", "hello"), "little");
+  EXPECT_EQ(receive_response(*stuck)->body.size(), std::size_t{64} << 20) << "and it can still read it";
+}
+
+TEST_F(ControlServerTest, HasRoomForOneMoreHoweverManyAreSilent) {
+  const auto server = ControlServer::start(root / "nightjar.sock", echo);
+  std::vector<net::Fd> silent;
+  for (std::size_t i = 0; i < 3 * kControlClientsMax; ++i) {
+    auto connection = connect_to(root / "nightjar.sock");
+    ASSERT_TRUE(connection) << connection.error().message;
+    silent.push_back(std::move(*connection));
+  }
+  EXPECT_EQ(ask(root / "nightjar.sock", "hello"), "you said hello");
+}
+
+TEST_F(ControlServerTest, WhatCameDuringALongAnswerIsNotLate) {
+  std::promise<void> is_asked;
+  std::promise<void> may_end;
+  const auto server = ControlServer::start(root / "nightjar.sock", [&](const ControlRequest& request) {
+    if (request.path[0] == "long") {
+      is_asked.set_value();
+      may_end.get_future().wait();
+    }
+    return echo(request);
+  });
+  const auto patient = connect_to(root / "nightjar.sock");
+  ASSERT_TRUE(send_request(*patient, {.path = {"long"}}));
+  is_asked.get_future().wait();
+  const auto next = connect_to(root / "nightjar.sock");
+  ASSERT_TRUE(send_request(*next, {.path = {"hello"}}));
+  may_end.set_value();
+  EXPECT_EQ(receive_response(*next)->body, "you said hello");
+  EXPECT_EQ(receive_response(*patient)->body, "you said long");
+}
+
+TEST_F(ControlServerTest, TakesARequestInSinglePieces) {
+  const auto server = ControlServer::start(root / "nightjar.sock", echo);
+  const auto connection = connect_to(root / "nightjar.sock");
+  for (const char byte : std::string_view("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"))
+    ASSERT_EQ(::send(connection->get(), &byte, 1, MSG_NOSIGNAL), 1);
+  EXPECT_EQ(receive_response(*connection)->body, "you said slow");
 }
 
 TEST_F(ControlServerTest, ARequestHasABound) {

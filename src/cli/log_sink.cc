@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <utility>
 #include <vector>
 
@@ -32,9 +33,17 @@ constexpr char kTimelessPattern[] = "%-5l %v";
 constexpr char kOwnTimePattern[] = "%*: %-5l %v";
 constexpr char kJsonPattern[] = R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})";
 
-Result<net::Fd> open_log_file(const std::string& path) {
-  net::Fd file{::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640)};
-  if (file) return file;
+struct LogFile {
+  net::Fd file;
+  bool is_new = false;
+};
+
+Result<LogFile> open_log_file(const std::string& path) {
+  constexpr int kHow = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC;
+  LogFile made{net::Fd{::open(path.c_str(), kHow | O_EXCL, 0640)}, true};
+  if (made.file) return made;
+  LogFile found{net::Fd{::open(path.c_str(), kHow, 0640)}};
+  if (found.file) return found;
   const int error = errno;
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   std::error_code ignored;
@@ -49,20 +58,29 @@ Result<net::Fd> open_log_file(const std::string& path) {
                   std::strerror(error), ::geteuid()));
 }
 
-// A file that lines are appended to.
+// A file that lines are appended to. One that is new and gets no line is taken away again: a configuration that
+// is given up leaves nothing behind.
 class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  FileSink(std::string path, net::Fd file) : path_(std::move(path)), file_(std::move(file)) {}
+  FileSink(std::string path, LogFile log)
+      : path_(std::move(path)), file_(std::move(log.file)), is_untouched_(log.is_new) {}
+  ~FileSink() override {
+    if (is_untouched_) ::unlink(path_.c_str());
+  }
+  FileSink(const FileSink&) = delete;
+  FileSink& operator=(const FileSink&) = delete;
 
   Result<void> reopen() {
-    NJ_TRY(net::Fd file, open_log_file(path_));
+    NJ_TRY(LogFile log, open_log_file(path_));
     const std::lock_guard lock(mutex_);
-    file_ = std::move(file);
+    file_ = std::move(log.file);
+    is_untouched_ = false;
     return {};
   }
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
+    is_untouched_ = false;
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
     std::string_view rest{line.data(), line.size()};
@@ -77,11 +95,8 @@ class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
 
   const std::string path_;
   net::Fd file_;
+  bool is_untouched_;
 };
-
-// A log::Sink is a plain function, so what it writes to lives here. Set before other threads start.
-std::unique_ptr<spdlog::logger> g_logger;
-std::shared_ptr<FileSink> g_file;  // if the log is one
 
 spdlog::level::level_enum level_of(log::Level level) {
   switch (level) {
@@ -95,13 +110,6 @@ spdlog::level::level_enum level_of(log::Level level) {
       break;
   }
   return spdlog::level::err;
-}
-
-void write_text(log::Level level, std::string_view message, std::span<const log::Field> fields) {
-  g_logger->log(level_of(level), spdlog::string_view_t(text_line(message, fields)));
-}
-void write_json(log::Level level, std::string_view message, std::span<const log::Field> fields) {
-  g_logger->log(level_of(level), spdlog::string_view_t(json_members(message, fields)));
 }
 
 bool needs_quotes(std::string_view value) {
@@ -150,7 +158,9 @@ std::unique_ptr<spdlog::formatter> make_formatter(const config::LogConfig& confi
 constexpr std::array kFacilities{LOG_LOCAL0, LOG_LOCAL1, LOG_LOCAL2, LOG_LOCAL3, LOG_LOCAL4,
                                  LOG_LOCAL5, LOG_LOCAL6, LOG_LOCAL7, LOG_DAEMON};
 
-Result<spdlog::sink_ptr> make_sink(const std::string& destination, const config::LogConfig& config) {
+// The last file, if some destination is one, is left in `file`.
+Result<spdlog::sink_ptr> make_sink(const std::string& destination, const config::LogConfig& config,
+                                   std::shared_ptr<FileSink>& log_file) {
   if (destination == "none") return std::make_shared<spdlog::sinks::null_sink_mt>();
   if (destination == "syslog") {
     const int facility = kFacilities[std::min<std::size_t>(config.facility, kFacilities.size() - 1)];
@@ -158,9 +168,50 @@ Result<spdlog::sink_ptr> make_sink(const std::string& destination, const config:
   }
   if (destination == "stderr") return std::make_shared<spdlog::sinks::stderr_sink_mt>();
   if (destination == "stdout") return std::make_shared<spdlog::sinks::stdout_sink_mt>();
-  NJ_TRY(net::Fd file, open_log_file(destination));
-  g_file = std::make_shared<FileSink>(destination, std::move(file));
-  return g_file;
+  NJ_TRY(LogFile file, open_log_file(destination));
+  log_file = std::make_shared<FileSink>(destination, std::move(file));
+  return log_file;
+}
+
+}  // namespace
+
+class LogOutlet {
+ public:
+  LogOutlet(const config::LogConfig& config, const std::vector<spdlog::sink_ptr>& sinks,
+            std::shared_ptr<FileSink> file)
+      : level_(config.level),
+        is_json_(config.format == config::LogFormat::kJson),
+        logger_("nightjar", sinks.begin(), sinks.end()),
+        file_(std::move(file)) {
+    logger_.set_formatter(make_formatter(config));
+    logger_.set_level(spdlog::level::debug);  // the facade filters
+    logger_.flush_on(spdlog::level::debug);
+  }
+
+  void write(log::Level level, std::string_view message, std::span<const log::Field> fields) {
+    logger_.log(level_of(level), spdlog::string_view_t(is_json_ ? json_members(message, fields)
+                                                                : text_line(message, fields)));
+  }
+  [[nodiscard]] log::Level level() const { return level_; }
+  [[nodiscard]] FileSink* file() const { return file_.get(); }
+
+ private:
+  const log::Level level_;
+  const bool is_json_;
+  spdlog::logger logger_;
+  const std::shared_ptr<FileSink> file_;  // if the log is one
+};
+
+namespace {
+
+// A log::Sink is a plain function, so what it writes to lives here. Held for reading while a line is written,
+// so that an outlet is not closed under it.
+std::shared_mutex g_outlet_lock;
+std::shared_ptr<LogOutlet> g_outlet;
+
+void write_line(log::Level level, std::string_view message, std::span<const log::Field> fields) {
+  const std::shared_lock lock(g_outlet_lock);
+  g_outlet->write(level, message, fields);
 }
 
 }  // namespace
@@ -186,27 +237,41 @@ std::string json_members(std::string_view message, std::span<const log::Field> f
   return text;
 }
 
-Result<void> install_log(const config::LogConfig& config) {
-  g_file = nullptr;
-  NJ_TRY(spdlog::sink_ptr first, make_sink(config.destination, config));
+Result<std::shared_ptr<LogOutlet>> open_log(const config::LogConfig& config) {
+  std::shared_ptr<FileSink> file;
+  NJ_TRY(spdlog::sink_ptr first, make_sink(config.destination, config, file));
   std::vector<spdlog::sink_ptr> sinks{std::move(first)};
   for (const std::string& destination : config.more_destinations) {
-    NJ_TRY(spdlog::sink_ptr sink, make_sink(destination, config));
+    NJ_TRY(spdlog::sink_ptr sink, make_sink(destination, config, file));
     sinks.push_back(std::move(sink));
   }
-  g_logger = std::make_unique<spdlog::logger>("nightjar", sinks.begin(), sinks.end());
-  const bool is_json = config.format == config::LogFormat::kJson;
-  g_logger->set_formatter(make_formatter(config));
-  g_logger->set_level(spdlog::level::debug);  // the facade filters
-  g_logger->flush_on(spdlog::level::debug);
-  log::set_level(config.level);
-  log::set_sink(is_json ? write_json : write_text);
+  return std::make_shared<LogOutlet>(config, sinks, std::move(file));
+}
+
+std::shared_ptr<LogOutlet> exchange_log(std::shared_ptr<LogOutlet> next) {
+  log::set_level(next->level());
+  {
+    const std::unique_lock lock(g_outlet_lock);
+    g_outlet.swap(next);
+  }
+  log::set_sink(write_line);
+  return next;
+}
+
+Result<void> install_log(const config::LogConfig& config) {
+  NJ_TRY(std::shared_ptr<LogOutlet> outlet, open_log(config));
+  exchange_log(std::move(outlet));
   return {};
 }
 
 Result<bool> reopen_log() {
-  if (!g_file) return false;
-  NJ_CHECK(g_file->reopen());
+  std::shared_ptr<LogOutlet> outlet;
+  {
+    const std::shared_lock lock(g_outlet_lock);
+    outlet = g_outlet;
+  }
+  if (!outlet || outlet->file() == nullptr) return false;
+  NJ_CHECK(outlet->file()->reopen());
   return true;
 }
 

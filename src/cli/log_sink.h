@@ -1,7 +1,8 @@
 // Where log lines go and what they look like: text for people or one JSON object per line.
-// Installed once before other threads start; lines may then come from any thread.
+// Installed before other threads start, and exchanged while they run; lines may come from any thread.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,7 +13,13 @@
 
 namespace nightjar::cli {
 
+// What a configuration makes of the log, ready to take lines.
+class LogOutlet;
 // Fails if the log file cannot be opened; its folder is not made.
+Result<std::shared_ptr<LogOutlet>> open_log(const config::LogConfig& config);
+// Lines go there from now on; returns where they went before, which may be null.
+std::shared_ptr<LogOutlet> exchange_log(std::shared_ptr<LogOutlet> next);
+// Both at once.
 Result<void> install_log(const config::LogConfig& config);
 // Opens the log file anew under its name, after logrotate or somebody else moved it away. Until then, and if
 // that fails, lines go where they went. False if the log is not a file. Any thread.

@@ -38,6 +38,33 @@ TEST_F(LogFile, IsOpenedAnewUnderItsName) {
   EXPECT_THAT(content_of(file), ContainsRegex("^.*three\n$"));
 }
 
+TEST_F(LogFile, IsExchangedForAnotherAndBack) {
+  const std::filesystem::path first = directory.path() / "first.log";
+  const std::filesystem::path second = directory.path() / "second.log";
+  ASSERT_TRUE(install_log({.destination = first}).has_value());
+  log::info("one");
+  auto next = open_log({.level = log::Level::kWarn, .format = config::LogFormat::kJson, .destination = second});
+  ASSERT_TRUE(next.has_value());
+  log::info("two");
+  const auto before = exchange_log(std::move(*next));
+  log::info("left out");
+  log::warn("three");
+  exchange_log(before);
+  log::info("four");
+  EXPECT_THAT(content_of(first), ContainsRegex("one\n.*two\n.*four\n$"));
+  EXPECT_THAT(content_of(second), ContainsRegex(R"(^\{"time":.*"message":"three"\}\n$)"));
+}
+
+TEST_F(LogFile, LeavesNothingBehindWhenItIsGivenUp) {
+  const std::filesystem::path fresh = directory.path() / "fresh.log";
+  const std::filesystem::path old = directory.path() / "old.log";
+  std::ofstream(old).close();
+  ASSERT_TRUE(open_log({.destination = fresh}).has_value());
+  ASSERT_TRUE(open_log({.destination = old}).has_value());
+  EXPECT_FALSE(std::filesystem::exists(fresh));
+  EXPECT_TRUE(std::filesystem::exists(old)) << "it was there before";
+}
+
 TEST_F(LogFile, StaysWhereItIsWhenItCannotBeOpenedAnew) {
   const std::filesystem::path folder = directory.path() / "logs";
   std::filesystem::create_directory(folder);

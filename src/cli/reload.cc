@@ -1,10 +1,6 @@
 #include "cli/reload.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
-#include "broker/durable/describe.h"
+#include <utility>
 
 namespace nightjar::cli {
 namespace {
@@ -15,40 +11,33 @@ tl::unexpected<config::Problems> problem(std::string text) {
 
 }  // namespace
 
-Reload::Plan Reload::plan_for(const config::Config& next) {
-  Plan plan{config::differences(current_, next), {}};
-  for (const config::ListenerConfig& listener : current_.listeners) {
-    const bool stays = std::any_of(next.listeners.begin(), next.listeners.end(),
-                                   [&](const auto& other) { return config::is_same_place(other, listener); });
-    if (stays) continue;
-    plan.disconnects.push_back(fmt::format("listener \"{}\": {}", config::name_of(listener),
-                                           broker::counted(target_.clients_of(listener), "client")));
-  }
-  return plan;
+Result<Reload::Step, config::Problems> Reload::prepare() {
+  NJ_TRY(config::Config next, load_());
+  Step step{.plan = {config::differences(current_, next), {}}};
+  step.next = config::without_restart(current_, std::move(next));
+  auto prepared = target_.prepare(step.next);
+  if (!prepared) return problem(prepared.error().message);
+  step.prepared = std::move(*prepared);
+  for (config::Change& change : step.prepared->file_changes()) step.plan.changes.push_back(std::move(change));
+  return step;
 }
 
 Result<Reload::Plan, config::Problems> Reload::plan() {
-  NJ_TRY(const config::Config next, load_());
-  return plan_for(next);
+  NJ_TRY(Step step, prepare());
+  step.plan.disconnects = step.prepared->departures();
+  return std::move(step.plan);
 }
 
 Result<Reload::Plan, config::Problems> Reload::apply() {
-  NJ_TRY(config::Config next, load_());
-  Plan plan = plan_for(next);
-  auto prepared = target_.prepare(next);
-  if (!prepared) return problem(prepared.error().message);
-  (*prepared)->commit();
+  NJ_TRY(Step step, prepare());
+  step.prepared->commit();
   if (const auto healthy = target_.check_health(); !healthy) {
-    auto before = target_.prepare(current_);
-    if (!before) {
-      return problem(fmt::format("{}; the configuration of before cannot be taken up again: {}",
-                                 healthy.error().message, before.error().message));
-    }
-    (*before)->commit();
+    step.prepared->roll_back();
     return problem(healthy.error().message + "; the configuration of before is in force again");
   }
-  current_ = config::without_restart(current_, std::move(next));
-  return plan;
+  step.plan.disconnects = step.prepared->finish();
+  current_ = std::move(step.next);
+  return std::move(step.plan);
 }
 
 }  // namespace nightjar::cli

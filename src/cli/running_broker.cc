@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -12,6 +11,7 @@
 #include "cli/control_config.h"
 #include "cli/kept_state.h"
 #include "cli/listener_health.h"
+#include "cli/log_sink.h"
 #include "cli/serve_config.h"
 
 namespace nightjar::cli {
@@ -23,14 +23,8 @@ constexpr Duration kDrainTime = Duration::seconds(8);
 
 // The policy of the node, with what it has to know about its listeners.
 broker::NodePolicy node_policy(const config::Config& config) {
-  const auto refuses = [](const broker::QueueLimits& queue) {
-    return queue.overflow == broker::OverflowPolicy::kReject;
-  };
   broker::NodePolicy policy = config.policy;
-  policy.refuses_when_full =
-      refuses(policy.shared_queue) ||
-      std::any_of(config.listeners.begin(), config.listeners.end(),
-                  [&](const auto& listener) { return refuses(listener.policy.queue); });
+  policy.refuses_when_full = config::refuses_when_full(config);
   return policy;
 }
 
@@ -53,16 +47,60 @@ void report(const Result<Reload::Plan, config::Problems>& done) {
 
 }  // namespace
 
+// A configuration on its way, with what it takes to go back.
 class RunningBroker::Ready final : public ReloadTarget::Prepared {
  public:
   Ready(RunningBroker& broker, const config::Config& config, Parts parts)
-      : broker_(broker), config_(config), parts_(std::move(parts)) {}
-  void commit() override { broker_.commit(config_, std::move(parts_)); }
+      : broker_(broker),
+        policy_(node_policy(config)),
+        before_(broker.access_.owner()),
+        now_(parts.access),
+        departures_(std::make_shared<Departures>(before_, now_, broker.listeners_->fates(parts.listeners))),
+        parts_(std::move(parts)) {}
+
+  [[nodiscard]] std::vector<config::Change> file_changes() const override {
+    std::vector<config::Change> changes;
+    for (const auth::AccessFileChange& change : auth::file_changes(*before_, *now_))
+      changes.push_back({change.path, change.from, change.to, config::Effect::kAtOnce});
+    return changes;
+  }
+
+  [[nodiscard]] std::vector<std::string> departures() override {
+    return describe(count_departures(*broker_.mail_, departures_));
+  }
+
+  void commit() override {
+    policy_before_ = broker_.node_.policy();
+    broker_.take_up(policy_, parts_.access);
+    std::swap(broker_.tls_, parts_.tls);
+    broker_.listeners_->serve(std::move(parts_.listeners));
+  }
+
+  std::vector<std::string> finish() override {
+    // Nothing can be wrong with it any more, and its file gets no line of a configuration that was taken back.
+    if (parts_.log) exchange_log(std::move(parts_.log));
+    for (const std::string& file : now_->summary()) log::info("read: " + file);
+    broker_.listeners_->close_others();
+    const auto gone = broker_.send_away(departures_);
+    broker_.listeners_->finish();
+    return describe(gone);
+  }
+
+  void roll_back() override {
+    broker_.listeners_->roll_back();
+    std::swap(broker_.tls_, parts_.tls);
+    broker_.take_up(policy_before_, before_);
+    broker_.forget_former_access();
+  }
 
  private:
   RunningBroker& broker_;
-  const config::Config config_;
-  Parts parts_;
+  const broker::NodePolicy policy_;
+  broker::NodePolicy policy_before_;
+  const std::shared_ptr<const auth::Access> before_;
+  const std::shared_ptr<const auth::Access> now_;
+  const std::shared_ptr<const Departures> departures_;
+  Parts parts_;  // after commit(), those of before
 };
 
 Result<std::unique_ptr<RunningBroker>> RunningBroker::open(const config::Config& config, const DataDir& data,
@@ -84,7 +122,7 @@ Result<std::unique_ptr<RunningBroker>> RunningBroker::open(const config::Config&
            return commands->answer(request);
          }));
   // Last: who can connect can also ask.
-  NJ_TRY(Listeners::Next listeners, broker->listeners_->prepare(config, policies, *broker->tls_));
+  NJ_TRY(Listeners::Next listeners, broker->listeners_->prepare(config, *broker->tls_));
   broker->listeners_->serve(std::move(listeners));
   return broker;
 }
@@ -206,46 +244,43 @@ std::vector<config::Setting> RunningBroker::settings() {
 Result<std::unique_ptr<ReloadTarget::Prepared>> RunningBroker::prepare(const config::Config& config) {
   Parts parts;
   NJ_TRY(parts.access, auth::Access::load(access_settings(config)));
-  NJ_TRY(parts.tls, TlsListeners::open(config, stranger_budget(config)));
-  NJ_TRY(parts.listeners, listeners_->prepare(config, listeners_->adopt(config), *parts.tls));
+  NJ_TRY(parts.tls, TlsListeners::open(config, stranger_budget(config), tls_.get()));
+  if (config.log != reload_.current().log) {
+    auto log = open_log(config.log);
+    if (!log) return fail(config::said_at(config, "log", "destination") + log.error().message);
+    parts.log = std::move(*log);
+  }
+  // Last: as long as nothing else is wrong nobody sees an address come and go.
+  NJ_TRY(parts.listeners, listeners_->prepare(config, *parts.tls));
   return std::make_unique<Ready>(*this, config, std::move(parts));
 }
 
-void RunningBroker::commit(const config::Config& config, Parts parts) {
-  tls_ = std::move(parts.tls);
-  node_.change_policy(node_policy(config));
-  take_up(std::move(parts.access));
-  listeners_->serve(std::move(parts.listeners));
+// Every worker decides by the new files from its next turn on.
+void RunningBroker::take_up(const broker::NodePolicy& policy, std::shared_ptr<const auth::Access> access) {
+  const bool has_other_interval = policy.sys_interval != node_.policy().sys_interval;
+  node_.change_policy(policy);
+  former_access_.push_back(access_.replace(std::move(access)));
+  if (!has_other_interval) return;
   ask_worker(*mail_, broker::WorkerIndex{0}, [](broker::Worker& worker) {
     broker::restart_sys_topics(worker);
     return true;
   });
-  log::set_level(config.log.level);
 }
 
-// Every worker decides by the new files from its next turn on, and ends whom they do not know any more.
-void RunningBroker::take_up(std::shared_ptr<const auth::Access> access) {
-  for (const std::string& file : access->summary()) log::info("read: " + file);
-  const auto before = access_.replace(access);
-  former_access_.push_back(before);
-  std::vector<Asked<std::size_t>> asked;
-  for (std::uint16_t i = 0; i < workers(); ++i) {
-    asked.push_back(ask_worker(*mail_, broker::WorkerIndex{i}, [before, access](broker::Worker& worker) {
-      return broker::disconnect_unauthorized(worker, [&](const broker::ClientIdentity& who) {
-        return auth::lost_access(*before, *access, who);
-      });
-    }));
-  }
-  std::size_t gone = 0;
-  bool have_all_answered = true;
-  for (auto& answer : asked) {
-    const auto count = answer.wait();
-    gone += count.value_or(0);
-    have_all_answered = have_all_answered && count.has_value();
-  }
-  if (gone != 0)
-    log::info(fmt::format("disconnected: {} clients whose users are gone or have another password", gone));
-  if (have_all_answered) former_access_.clear();
+// A client may be on its way from one worker to another while these are asked, so they are asked twice.
+// Whoever logs in meanwhile is judged by the new files and has a higher ordinal.
+Departures::Counts RunningBroker::send_away(const std::shared_ptr<const Departures>& departures) {
+  forget_former_access();
+  const std::uint64_t newest = node_.next_ordinal();
+  Departures::Counts gone = cli::send_away(*mail_, departures, newest);
+  (void)on_each_worker(*mail_, [](broker::Worker&) {});
+  for (const auto& [what, count] : cli::send_away(*mail_, departures, newest)) gone[what] += count;
+  return gone;
+}
+
+// A worker that has begun another turn looks at it no more.
+void RunningBroker::forget_former_access() {
+  if (on_each_worker(*mail_, [](broker::Worker&) {})) former_access_.clear();
 }
 
 Result<void> RunningBroker::check_health() {
@@ -255,10 +290,6 @@ Result<void> RunningBroker::check_health() {
   }
   for (const ListeningAt& at : listeners_->listening()) NJ_CHECK(check_accepts(at.address));
   return {};
-}
-
-std::size_t RunningBroker::clients_of(const config::ListenerConfig& listener) {
-  return listeners_->clients_of(config::name_of(listener));
 }
 
 }  // namespace nightjar::cli

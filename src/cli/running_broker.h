@@ -16,7 +16,9 @@
 #include "cli/control_commands.h"
 #include "cli/control_server.h"
 #include "cli/data_dir.h"
+#include "cli/departures.h"
 #include "cli/listeners.h"
+#include "cli/log_sink.h"
 #include "cli/reload.h"
 #include "cli/system_entropy.h"
 #include "cli/tls_listeners.h"
@@ -73,6 +75,7 @@ class RunningBroker final : private ReloadTarget {
     Listeners::Next listeners;
     std::shared_ptr<const auth::Access> access;
     std::unique_ptr<TlsListeners> tls;
+    std::shared_ptr<LogOutlet> log;  // null: it stays as it is
   };
 
   RunningBroker(const config::Config& config, Reload::Load load, std::unique_ptr<net::MailRoom> mail,
@@ -82,9 +85,9 @@ class RunningBroker final : private ReloadTarget {
   Result<void> bring_back(const std::vector<const broker::ListenerPolicy*>& policies);
   Result<std::unique_ptr<Prepared>> prepare(const config::Config& config) override;
   Result<void> check_health() override;
-  std::size_t clients_of(const config::ListenerConfig& listener) override;
-  void commit(const config::Config& config, Parts parts);
-  void take_up(std::shared_ptr<const auth::Access> access);
+  void take_up(const broker::NodePolicy& policy, std::shared_ptr<const auth::Access> access);
+  Departures::Counts send_away(const std::shared_ptr<const Departures>& departures);
+  void forget_former_access();
   [[nodiscard]] net::StrangerBudget stranger_budget(const config::Config& config);
   CertificateStats certificates();
 

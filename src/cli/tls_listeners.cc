@@ -84,12 +84,19 @@ net::TlsSettings tls_settings(const config::ListenerConfig& listener) {
 }
 
 Result<std::unique_ptr<TlsListeners>> TlsListeners::open(const config::Config& config,
-                                                         net::StrangerBudget budget) {
+                                                         net::StrangerBudget budget,
+                                                         const TlsListeners* before) {
   std::unique_ptr<TlsListeners> listeners(new TlsListeners);
+  if (before != nullptr) listeners->warned_days_ = before->warned_days_;
   for (const config::ListenerConfig& listener : config.listeners) {
     if (!listener.tls.is_on()) continue;
     net::TlsSettings settings = tls_settings(listener);
     FileStamps stamps = stamps_of(files_of(settings));
+    const Watched* same = before == nullptr ? nullptr : before->same_as(settings, stamps, budget);
+    if (same != nullptr) {
+      listeners->listeners_.push_back(*same);
+      continue;
+    }
     auto context = net::TlsContext::open(std::move(settings), budget);
     if (!context) return fail(explain(config, listener, context.error()));
     log_warnings(**context);
@@ -97,6 +104,17 @@ Result<std::unique_ptr<TlsListeners>> TlsListeners::open(const config::Config& c
         {.name = listener.policy.name, .context = std::move(*context), .served = std::move(stamps)});
   }
   return listeners;
+}
+
+const TlsListeners::Watched* TlsListeners::same_as(const net::TlsSettings& settings, const FileStamps& stamps,
+                                                   const net::StrangerBudget& budget) const {
+  // A file that is changed within a directory does not change the directory.
+  if (!settings.client_ca_dir.empty()) return nullptr;
+  const auto found = std::find_if(listeners_.begin(), listeners_.end(), [&](const Watched& watched) {
+    return watched.served == stamps && watched.context->settings() == settings &&
+           watched.context->budget().bytes_max == budget.bytes_max;
+  });
+  return found == listeners_.end() ? nullptr : &*found;
 }
 
 TlsListeners::MakeFilter TlsListeners::filter_of(const config::ListenerConfig& listener) const {

@@ -29,8 +29,10 @@ struct ServedCertificate {
 
 class TlsListeners {
  public:
-  // Fails with the place in the configuration, what is wrong with the file and the fix.
-  static Result<std::unique_ptr<TlsListeners>> open(const config::Config& config, net::StrangerBudget budget);
+  // Fails with the place in the configuration, what is wrong with the file and the fix. What `before` serves
+  // in the same way is served on: its clients can resume their sessions.
+  static Result<std::unique_ptr<TlsListeners>> open(const config::Config& config, net::StrangerBudget budget,
+                                                    const TlsListeners* before = nullptr);
 
   // Empty for a listener without TLS.
   using MakeFilter = std::function<std::unique_ptr<net::StreamFilter>(const net::PeerAddress& peer)>;
@@ -59,6 +61,8 @@ class TlsListeners {
   };
 
   TlsListeners() = default;
+  [[nodiscard]] const Watched* same_as(const net::TlsSettings& settings, const FileStamps& stamps,
+                                       const net::StrangerBudget& budget) const;
   bool look_at(Watched& watched);
 
   std::vector<Watched> listeners_;

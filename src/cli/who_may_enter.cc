@@ -38,7 +38,9 @@ std::string who_may_enter(const net::Address& address, const broker::ListenerPol
                               access.settings.password_file));
   }
   if (policy.allow_anonymous) who.emplace_back(anonymous_at(address));
-  return who.empty() ? "nobody may enter" : fmt::format("{} may enter", fmt::join(who, ", "));
+  if (who.empty()) return "nobody may enter";
+  return fmt::format("{} may enter{}", fmt::join(who, ", "),
+                     access.settings.requires_certificate ? ", each with a certificate only" : "");
 }
 
 bool lets_nobody_in(const broker::ListenerPolicy& policy, const auth::ListenerAccess& access) {

@@ -29,6 +29,7 @@ struct LogConfig {
   bool has_time = true;                        // text lines begin with the time
   std::string time_format;                     // strftime's language; empty: down to the millisecond
   std::uint8_t facility = 8;                   // syslog: local0 to local7, or 8 for daemon
+  friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
 
 // Which Internet protocol a listener takes where its address leaves the choice.

@@ -14,10 +14,8 @@ namespace {
 
 // What a running broker does about a key of a section that stands once.
 Effect effect_of(std::string_view section, std::string_view key) {
-  if (section == "auth") return key == "acl_file" ? Effect::kAtOnce : Effect::kNewConnections;
   if (section == "limits") return Effect::kNewConnections;
-  if (section == "queue" || section == "shared" || section == "sys") return Effect::kAtOnce;
-  if (section == "log") return key == "level" ? Effect::kAtOnce : Effect::kRestart;
+  if (section != "node") return Effect::kAtOnce;
   return key.starts_with("max_") || key == "log_connections" ? Effect::kAtOnce : Effect::kRestart;
 }
 
@@ -25,7 +23,9 @@ using Visit = std::function<void(const std::string& label, const Slot& slot)>;
 
 void visit(const Section& section, const std::string& label, const Visit& each) {
   for (const Slot& slot : section.slots) each(label, slot);
-  for (const Section& nested : section.nested) visit(nested, fmt::format("{}.{}", label, nested.name), each);
+  for (const Section& nested : section.nested) {
+    if (!nested.further) visit(nested, fmt::format("{}.{}", label, nested.name), each);
+  }
 }
 
 std::vector<Setting> values_of(const Section& section, const std::string& label) {
@@ -36,10 +36,24 @@ std::vector<Setting> values_of(const Section& section, const std::string& label)
   return values;
 }
 
-void compare(const Section& before, const Section& after, const std::string& label,
+// Of a listener, those of its further certificates included.
+std::vector<Setting> values_of(ListenerConfig& listener, const std::string& label) {
+  std::vector<Setting> values = values_of(section_of(listener), label);
+  std::size_t number = 0;
+  for (const CertificateFiles& files : listener.tls.more) {
+    // As the reader calls them.
+    const std::string own = label + (++number == 1 ? ".tls.more" : fmt::format(".tls.more.{}", number));
+    values.push_back({own + ".certificate", fmt::format("\"{}\"", files.certificate), {}});
+    values.push_back({own + ".key", fmt::format("\"{}\"", files.key), {}});
+  }
+  return values;
+}
+
+// Both have the same keys, except that those at the end of the longer one are new, or gone.
+void compare(std::vector<Setting> old, std::vector<Setting> now, const std::string& label,
              const std::function<Effect(std::string_view key)>& effect, std::vector<Change>& changes) {
-  const std::vector<Setting> old = values_of(before, label);
-  const std::vector<Setting> now = values_of(after, label);
+  for (std::size_t i = old.size(); i < now.size(); ++i) old.push_back({now[i].key, "", {}});
+  for (std::size_t i = now.size(); i < old.size(); ++i) now.push_back({old[i].key, "", {}});
   for (std::size_t i = 0; i < now.size(); ++i) {
     if (old[i].value == now[i].value) continue;
     const std::string_view key = std::string_view(now[i].key).substr(label.size() + 1);
@@ -81,11 +95,13 @@ void compare_listeners(std::vector<ListenerConfig>& before, std::vector<Listener
       continue;
     }
     const auto effect = [](std::string_view key) {
-      const bool is_at_once = key.starts_with("queue.") || key == "auth.acl_file";
+      const bool is_at_once = key.starts_with("queue.") || key.starts_with("auth.") ||
+                              key == "allow_anonymous" || key == "path_mode" || key == "name";
       return is_at_once ? Effect::kAtOnce : Effect::kNewConnections;
     };
     std::vector<Change> of_this;
-    compare(section_of(*was), section_of(now), label_of(now), effect, of_this);
+    const std::string label = label_of(now);
+    compare(values_of(*was, label), values_of(now, label), label, effect, of_this);
     std::erase_if(of_this, [&](const Change& change) {
       return is_inherited(change, std::string_view(change.key).substr(label_of(now).size() + 1), changes);
     });
@@ -93,7 +109,31 @@ void compare_listeners(std::vector<ListenerConfig>& before, std::vector<Listener
   }
 }
 
+bool refuses(const broker::QueueLimits& queue) { return queue.overflow == broker::OverflowPolicy::kReject; }
+
+// As before, or without refusing if it was not there before.
+void keep_overflow(broker::QueueLimits& queue, const broker::QueueLimits& before) {
+  if (refuses(queue)) queue.overflow = before.overflow;
+}
+
+void keep_from_refusing(const Config& before, Config& after) {
+  keep_overflow(after.policy.shared_queue, before.policy.shared_queue);
+  keep_overflow(after.limits.queue, before.limits.queue);
+  for (ListenerConfig& listener : after.listeners) {
+    const auto was = std::find_if(before.listeners.begin(), before.listeners.end(),
+                                  [&](const auto& other) { return is_same_place(other, listener); });
+    keep_overflow(listener.policy.queue,
+                  was == before.listeners.end() ? before.limits.queue : was->policy.queue);
+  }
+}
+
 }  // namespace
+
+bool refuses_when_full(const Config& config) {
+  return config.policy.refuses_when_full || refuses(config.policy.shared_queue) ||
+         std::any_of(config.listeners.begin(), config.listeners.end(),
+                     [](const ListenerConfig& listener) { return refuses(listener.policy.queue); });
+}
 
 bool is_same_place(const ListenerConfig& a, const ListenerConfig& b) {
   if (!a.unix_path.empty() || !b.unix_path.empty()) return a.unix_path == b.unix_path;
@@ -111,11 +151,16 @@ std::vector<Change> differences(Config before, Config after) {
   const std::vector<Section> old = sections_of(before);
   const std::vector<Section> now = sections_of(after);
   for (std::size_t i = 0; i < now.size(); ++i) {
+    const std::string& name = now[i].name;
     compare(
-        old[i], now[i], now[i].name, [&](std::string_view key) { return effect_of(now[i].name, key); },
-        changes);
+        values_of(old[i], name), values_of(now[i], name), name,
+        [&](std::string_view key) { return effect_of(name, key); }, changes);
   }
   compare_listeners(before.listeners, after.listeners, changes);
+  if (refuses_when_full(before)) return changes;
+  for (Change& change : changes) {
+    if (change.key.ends_with(".overflow") && change.to == "\"reject\"") change.effect = Effect::kRestart;
+  }
   return changes;
 }
 
@@ -128,21 +173,23 @@ Config without_restart(Config before, Config after) {
         now[i].slots[k].set(old[i].slots[k].get());
     }
   }
+  if (!refuses_when_full(before)) keep_from_refusing(before, after);
+  after.policy.refuses_when_full = refuses_when_full(before);
   return after;
 }
 
 std::vector<Setting> settings(Config config) {
   std::vector<Setting> all;
-  const auto add = [&](const Section& section, const std::string& label) {
-    for (Setting& each : values_of(section, label)) {
+  const auto add = [&](std::vector<Setting> values) {
+    for (Setting& each : values) {
       const auto said = config.places.find(each.key);
       each.origin = said == config.places.end() ? "default" : said->second;
       if (config.from_command_line.contains(each.key)) each.origin = "command line";
       all.push_back(std::move(each));
     }
   };
-  for (const Section& section : sections_of(config)) add(section, section.name);
-  for (ListenerConfig& listener : config.listeners) add(section_of(listener), label_of(listener));
+  for (const Section& section : sections_of(config)) add(values_of(section, section.name));
+  for (ListenerConfig& listener : config.listeners) add(values_of(listener, label_of(listener)));
   return all;
 }
 

@@ -32,6 +32,10 @@ std::vector<Change> differences(Config before, Config after);
 // `after` as far as a broker that runs with `before` can follow: what needs a restart stays as it was.
 Config without_restart(Config before, Config after);
 
+// Some queue refuses what it has no room for, so that publishers wait for an answer. That is decided at the
+// start.
+bool refuses_when_full(const Config& config);
+
 // The same address, port and path.
 bool is_same_place(const ListenerConfig& a, const ListenerConfig& b);
 

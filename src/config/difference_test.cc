@@ -47,6 +47,56 @@ TEST(Differences, OfALimitAreNotRepeatedForEachListenerThatHasItFromThere) {
               ElementsAre(Change{"limits.max_keep_alive", "\"1m\"", "\"90s\"", Effect::kNewConnections}));
 }
 
+TEST(Differences, ShowFurtherCertificates) {
+  const std::string listener =
+      "[[listener]]\nname = \"a\"\nport = 1\n[listener.tls]\ncertificate = \"c\"\nkey = \"k\"\n";
+  const auto more = [](const std::string& name) {
+    return "[[listener.tls.more]]\ncertificate = \"" + name + ".pem\"\nkey = \"" + name + ".key\"\n";
+  };
+  const Config before = read(listener + more("x"));
+  const Config after = read(listener + more("y") + more("z"));
+  const Effect effect = Effect::kNewConnections;
+  const std::string key = "listener.a.tls.more";
+  EXPECT_THAT(differences(before, after),
+              ElementsAre(Change{key + ".certificate", "\"x.pem\"", "\"y.pem\"", effect},
+                          Change{key + ".key", "\"x.key\"", "\"y.key\"", effect},
+                          Change{key + ".2.certificate", "", "\"z.pem\"", effect},
+                          Change{key + ".2.key", "", "\"z.key\"", effect}));
+  EXPECT_THAT(differences(after, read(listener + more("y"))),
+              ElementsAre(Change{key + ".2.certificate", "\"z.pem\"", "", effect},
+                          Change{key + ".2.key", "\"z.key\"", "", effect}));
+}
+
+TEST(Differences, OfWhoMayEnterAreFeltAtOnce) {
+  const std::string listener = "[[listener]]\nname = \"a\"\nport = 1\n";
+  EXPECT_THAT(differences(read(listener + "allow_anonymous = true\n"), read("[auth]\npassword_file = \"p\"\n" + listener)),
+              ElementsAre(Change{"auth.password_file", "\"\"", "\"p\"", Effect::kAtOnce},
+                          Change{"listener.a.allow_anonymous", "true", "false", Effect::kAtOnce}));
+}
+
+TEST(Differences, RefusingMessagesBeginsWithARestart) {
+  const std::string listener = "[[listener]]\nname = \"a\"\nport = 1\n";
+  const Config plain = read("[queue]\noverflow = \"drop-old\"\n" + listener);
+  const Config refusing = read("[queue]\noverflow = \"reject\"\n" + listener);
+  EXPECT_THAT(differences(plain, refusing),
+              ElementsAre(Change{"queue.overflow", "\"drop-old\"", "\"reject\"", Effect::kRestart}));
+  const Config meanwhile = without_restart(plain, refusing);
+  EXPECT_EQ(meanwhile.listeners.front().policy.queue.overflow, broker::OverflowPolicy::kDropOld);
+  EXPECT_THAT(differences(meanwhile, refusing), ElementsAre(Field(&Change::effect, Effect::kRestart)));
+  // One that refused from its start may do so again.
+  const Config again = without_restart(refusing, plain);
+  EXPECT_THAT(differences(again, refusing), ElementsAre(Field(&Change::effect, Effect::kAtOnce)));
+}
+
+TEST(Settings, ShowFurtherCertificatesWithTheirPlace) {
+  const auto all = settings(read(
+      "[[listener]]\nname = \"a\"\nport = 1\n[listener.tls]\ncertificate = \"c\"\nkey = \"k\"\n"
+      "[[listener.tls.more]]\ncertificate = \"d\"\nkey = \"l\"\n"));
+  EXPECT_THAT(all, Contains(::testing::AllOf(Field(&Setting::key, "listener.a.tls.more.certificate"),
+                                             Field(&Setting::value, "\"d\""),
+                                             Field(&Setting::origin, "nightjar.toml:8:15"))));
+}
+
 TEST(Settings, SayWhereEachValueComesFrom) {
   Config config = read("[log]\nlevel = \"debug\"\n");
   config.from_command_line.insert("node.data");

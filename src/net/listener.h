@@ -27,7 +27,8 @@ inline constexpr Duration kAcceptPause = Duration::seconds(1);
 // Connections that wait in the kernel; it caps this at net.core.somaxconn.
 inline constexpr int kAcceptBacklog = 4096;
 
-// One address to listen on: what all workers share about it. Does not change, and outlives the listeners.
+// One address to listen on: what all workers share about it. Does not change; outlives the listeners that
+// refer to it.
 struct Endpoint {
   Address address;  // with the real port, if port 0 was asked for
   const broker::ListenerPolicy* policy = nullptr;

@@ -10,6 +10,7 @@ namespace nightjar::net {
 struct TlsCertificateFiles {
   std::string certificate;  // PEM: the server's first, then those between it and its authority
   std::string key;          // PEM
+  friend bool operator==(const TlsCertificateFiles&, const TlsCertificateFiles&) = default;
 };
 
 enum class TlsProtocolVersion : std::uint8_t { kTls12, kTls13 };
@@ -36,6 +37,7 @@ struct TlsSettings {
   std::string psk_file;
   std::string psk_hint;
   bool speaks_websocket = false;  // accepts ALPN "http/1.1" too
+  friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
 
 // What is wrong with a setting: the key of the configuration, whose pair of files it is (0: the first), and a

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -75,6 +76,12 @@ Result<BoundUnixSocket> bind_unix_socket(const std::string& path, mode_t mode) {
   bound.file = std::make_unique<UnixSocketFile>(path);
   if (::chmod(path.c_str(), mode) != 0) return cannot_listen(path, std::strerror(errno));
   return bound;
+}
+
+Result<void> set_unix_socket_mode(const Address& address, mode_t mode) {
+  const char* const path = reinterpret_cast<const sockaddr_un&>(address.storage).sun_path;
+  if (::chmod(path, mode) == 0) return {};
+  return fail(fmt::format("cannot change who may connect to {}: {}", path, std::strerror(errno)));
 }
 
 }  // namespace nightjar::net

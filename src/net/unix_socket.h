@@ -36,4 +36,7 @@ struct BoundUnixSocket {
 // says who may connect.
 Result<BoundUnixSocket> bind_unix_socket(const std::string& path, mode_t mode);
 
+// Says anew who may connect to a bound socket.
+Result<void> set_unix_socket_mode(const Address& address, mode_t mode);
+
 }  // namespace nightjar::net

@@ -64,12 +64,14 @@ const Endpoint& Workers::change(const Endpoint& endpoint, const broker::Listener
       Endpoint{endpoint.address, &policy, std::move(filter), std::move(owned(endpoint).file)}));
   const Endpoint& next = *endpoints_.back();
   on_each_loop([&](WorkerLoop& loop, std::size_t) { loop.change(endpoint, next); });
+  // No worker knows it any more, and it may hold much: certificates, keys.
+  std::erase_if(endpoints_, [&](const auto& one) { return one.get() == &endpoint; });
   return next;
 }
 
 void Workers::close(const Endpoint& endpoint) {
   on_each_loop([&](WorkerLoop& loop, std::size_t) { loop.close(endpoint); });
-  owned(endpoint).file.reset();
+  std::erase_if(endpoints_, [&](const auto& one) { return one.get() == &endpoint; });
 }
 
 Endpoint& Workers::owned(const Endpoint& endpoint) {

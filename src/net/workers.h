@@ -38,12 +38,13 @@ class Workers {
   // The same with a Unix socket, whose `mode` says who may connect.
   Result<Bound, BindError> bind_unix(const std::string& path, mode_t mode,
                                      const broker::ListenerPolicy& policy, FilterFactory filter = {});
-  // Every worker accepts there from now on. The endpoint lives as long as this.
+  // Every worker accepts there from now on. The endpoint is good until it is changed or closed.
   const Endpoint& listen(Bound bound);
   // Both at once. Returns the address with the port that was bound.
   Result<Address, BindError> listen(const Address& address, const broker::ListenerPolicy& policy,
                                     FilterFactory filter = {});
-  // Connections that come from now on are treated as said here; those that are there stay as they are.
+  // Connections that come from now on are treated as said here; those that are there stay as they are. What is
+  // returned takes the place of `endpoint`.
   const Endpoint& change(const Endpoint& endpoint, const broker::ListenerPolicy& policy,
                          FilterFactory filter = {});
   // Accepts nothing more there and frees the address. Clients stay.
@@ -69,7 +70,7 @@ class Workers {
   MailRoom& mail_;
   LoadWatch watch_;
   DescriptorShortage shortage_;
-  std::vector<std::unique_ptr<Endpoint>> endpoints_;  // those that were closed, too: few, and small
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;
   std::vector<std::unique_ptr<WorkerLoop>> loops_;
   std::vector<std::thread> threads_;
 

@@ -21,6 +21,7 @@ import cases_abuse  # noqa: F401  each module registers its cases
 import cases_access  # noqa: F401
 import cases_agents  # noqa: F401
 import cases_browser  # noqa: F401
+import cases_check  # noqa: F401
 import cases_client_certificates  # noqa: F401
 import cases_controller  # noqa: F401
 import cases_disk_full  # noqa: F401
@@ -30,6 +31,7 @@ import cases_mosquitto  # noqa: F401
 import cases_mosquitto_conf  # noqa: F401
 import cases_nightjar  # noqa: F401
 import cases_operator  # noqa: F401
+import cases_reload  # noqa: F401
 import cases_store  # noqa: F401
 import cases_tls
 import cases_transports  # noqa: F401
