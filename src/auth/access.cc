@@ -13,6 +13,8 @@
 #include <utility>
 
 #include "auth/certified_user.h"
+#include "auth/dynamic_security.h"
+#include "auth/native_access.h"
 
 namespace nightjar::auth {
 namespace {
@@ -56,7 +58,7 @@ std::string difference(const AccessFile& before, const AccessFile& now) {
 }
 
 bool has_own_rules(const AccessSettings& settings) {
-  return !settings.is_mosquitto && settings.acl_file.ends_with(".toml");
+  return !settings.has_mosquitto_acl && settings.acl_file.ends_with(".toml");
 }
 
 // Each file is read once, however many listeners name it.
@@ -72,7 +74,9 @@ class FileReader {
       return fail(fmt::format("{}{}; \"nightjar passwd -c {} USER\" makes one", settings.password_place,
                               text.error().message, path));
     }
-    auto table = PasswordTable::parse(*text, path);
+    const auto repeated =
+        settings.is_mosquitto ? PasswordTable::Repeated::kLastCounts : PasswordTable::Repeated::kIsWrong;
+    auto table = PasswordTable::parse(*text, path, repeated);
     if (!table) return fail(settings.password_place + table.error().message);
     known = std::make_shared<const PasswordTable>(std::move(*table));
     files_.push_back({path, counted(known->size(), "user"), digest_of(*text), known});
@@ -94,9 +98,38 @@ class FileReader {
     return known;
   }
 
+  // Sets both.
+  Result<void> dynamic_security(ListenerAccess& access) {
+    const std::string& path = access.settings.dynamic_security;
+    auto known = dynamic_.find(path);
+    if (known == dynamic_.end()) {
+      const auto text = read_file(path);
+      if (!text) return fail(text.error().message);
+      NJ_TRY(const DynamicSecurity read, read_dynamic_security(*text, path));
+      const NativeAccess native = native_access(read);
+      NJ_TRY(PasswordTable table, PasswordTable::parse(native.passwords, path));
+      NJ_TRY(AccessRules rules, AccessRules::parse_toml(native.rules, path + ", as rules"));
+      files_.push_back(
+          {path, fmt::format("{} and {}", counted(table.size(), "user"), counted(rules.size(), "rule")),
+           digest_of(*text), nullptr});
+      known = dynamic_
+                  .emplace(path, Both{std::make_shared<const PasswordTable>(std::move(table)),
+                                      std::make_shared<const AccessRules>(std::move(rules))})
+                  .first;
+    }
+    access.passwords = known->second.passwords;
+    access.rules = known->second.rules;
+    return {};
+  }
+
   std::vector<AccessFile> take_files() { return std::move(files_); }
 
  private:
+  struct Both {
+    std::shared_ptr<const PasswordTable> passwords;
+    std::shared_ptr<const AccessRules> rules;
+  };
+  std::map<std::string, Both> dynamic_;
   std::map<std::string, std::shared_ptr<const PasswordTable>> passwords_;
   std::map<std::pair<std::string, bool>, std::shared_ptr<const AccessRules>> rules_;
   std::vector<AccessFile> files_;
@@ -109,8 +142,12 @@ Result<std::shared_ptr<const Access>> Access::load(const std::vector<AccessSetti
   FileReader files;
   for (const AccessSettings& settings : listeners) {
     ListenerAccess each{settings, {}, {}};
-    NJ_TRY(each.passwords, files.passwords(settings));
-    NJ_TRY(each.rules, files.rules(settings));
+    if (settings.dynamic_security.empty()) {
+      NJ_TRY(each.passwords, files.passwords(settings));
+      NJ_TRY(each.rules, files.rules(settings));
+    } else {
+      NJ_CHECK(files.dynamic_security(each));
+    }
     access->has_rules_ |= each.rules != nullptr;
     access->listeners_.push_back(std::move(each));
   }

@@ -26,7 +26,11 @@ struct AccessSettings {
   std::string password_place;  // where the configuration names it, for errors: "nightjar.toml:7:1: "
   std::string acl_file;        // empty: none. Nightjar's own if its name ends in .toml, else Mosquitto's
   std::string acl_place;
-  bool is_mosquitto = false;  // each acl_file is Mosquitto's, and a name that nobody proved counts
+  std::string dynamic_security;    // Mosquitto's file of that plugin, in place of both; empty: none
+  bool is_mosquitto = false;       // decides about names as Mosquitto does
+  bool has_mosquitto_acl = false;  // the acl_file is Mosquitto's, whatever its name
+  // Somebody who is not here knows the users: without a file that proves it, no name lets anybody in.
+  bool refuses_unproved_names = false;
   UserFrom user_from = UserFrom::kNone;
   bool allows_anonymous = true;
   bool requires_certificate = false;  // of everybody, whatever else he shows

@@ -4,29 +4,18 @@
 
 #include <algorithm>
 
-namespace nightjar::auth {
+#include "auth/glob.h"
 
-bool matches_glob(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0;
-  std::size_t t = 0;
-  std::size_t star = std::string_view::npos;  // the last one, and how far the text had come
-  std::size_t from = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      from = t;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++from;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+namespace nightjar::auth {
+namespace {
+
+// Mosquitto's patterns allow nothing at all to such a name, also those without %u and %c.
+bool has_wildcard_name(const broker::ClientIdentity& who) {
+  return who.user_name.find_first_of("+#") != std::string_view::npos ||
+         who.client_id.find_first_of("+#") != std::string_view::npos;
 }
+
+}  // namespace
 
 bool AccessRules::applies(const Rule& rule, Action action, const broker::ClientIdentity& who) const {
   if ((rule.actions & action) == 0) return false;
@@ -42,16 +31,40 @@ bool AccessRules::applies(const Rule& rule, Action action, const broker::ClientI
                      [&](const std::string& pattern) { return matches_glob(pattern, who.client_id); });
 }
 
+template <typename Visit>
+void AccessRules::find(const TopicRules& rules, Action action, const broker::ClientIdentity& who,
+                       std::string_view topic, Visit&& visit) const {
+  const auto visit_if = [&](const Rule& rule) {
+    if (applies(rule, action, who)) visit(rule);
+  };
+  rules.find(topic, who, visit_if);
+  if (action == kSubscribe) rules.find_texts(topic, visit_if);
+}
+
 Decision AccessRules::decide_by(const TopicRules& rules, Action action, const broker::ClientIdentity& who,
                                 std::string_view topic) const {
   std::uint32_t allowed = 0;
   std::uint32_t denied = 0;
-  rules.find(topic, who, [&](const Rule& rule) {
+  find(rules, action, who, topic, [&](const Rule& rule) {
     std::uint32_t& line = rule.is_denied ? denied : allowed;
-    if (line == 0 && applies(rule, action, who)) line = rule.line;
+    if (line == 0) line = rule.line;
   });
   if (denied != 0) return {false, denied};
   return {allowed != 0, allowed};
+}
+
+Decision AccessRules::decide_by_first(Action action, const broker::ClientIdentity& who,
+                                      std::string_view topic) const {
+  Decision decision;
+  std::uint32_t order = 0;
+  const auto take = [&](const Rule& rule) {
+    if (order != 0 && order <= rule.order) return;
+    order = rule.order;
+    decision = {!rule.is_denied, rule.line};
+  };
+  find(rules_of_user(who.user_name), action, who, topic, take);
+  find(for_anybody_, action, who, topic, take);
+  return decision;
 }
 
 const TopicRules& AccessRules::rules_of_user(std::string_view user) const {
@@ -63,8 +76,10 @@ const TopicRules& AccessRules::rules_of_user(std::string_view user) const {
 
 Decision AccessRules::decide(Action action, const broker::ClientIdentity& who, std::string_view topic) const {
   if (precedence_ == Precedence::kMosquitto && action == kSubscribe) return {true, 0};
+  if (precedence_ == Precedence::kFirst) return decide_by_first(action, who, topic);
   const Decision own = decide_by(rules_of_user(who.user_name), action, who, topic);
   if (own.line != 0 && (precedence_ == Precedence::kMosquitto || !own.is_allowed)) return own;
+  if (precedence_ == Precedence::kMosquitto && has_wildcard_name(who)) return {};
   const Decision general = decide_by(for_anybody_, action, who, topic);
   return general.line != 0 ? general : own;
 }

@@ -21,6 +21,8 @@ namespace nightjar::auth {
 enum class Precedence : std::uint8_t {
   // What any rule denies is denied; what none allows is too. SUBSCRIBE is asked about as well.
   kDenyFirst,
+  // The first one that fits, in the order of the file.
+  kFirst,
   // Those of the client's user first, then those with patterns; of each, deny before allow. SUBSCRIBE is
   // never refused.
   kMosquitto
@@ -64,9 +66,15 @@ class AccessRules {
 
   AccessRules(Precedence precedence, std::string_view name) : precedence_(precedence), name_(name) {}
   [[nodiscard]] bool applies(const Rule& rule, Action action, const broker::ClientIdentity& who) const;
+  // Visits every rule of `rules` that says something about it.
+  template <typename Visit>
+  void find(const TopicRules& rules, Action action, const broker::ClientIdentity& who, std::string_view topic,
+            Visit&& visit) const;
   // Looks at `rules` only; nothing decides: allowed is false and the line 0.
   [[nodiscard]] Decision decide_by(const TopicRules& rules, Action action, const broker::ClientIdentity& who,
                                    std::string_view topic) const;
+  [[nodiscard]] Decision decide_by_first(Action action, const broker::ClientIdentity& who,
+                                         std::string_view topic) const;
   [[nodiscard]] const TopicRules& rules_of_user(std::string_view user) const;
 
   Precedence precedence_;
@@ -77,8 +85,5 @@ class AccessRules {
   TopicRules for_anybody_;  // with patterns, or without a list of users
   std::vector<Condition> conditions_{{}};
 };
-
-// '*' stands for any text, also none.
-bool matches_glob(std::string_view pattern, std::string_view text);
 
 }  // namespace nightjar::auth

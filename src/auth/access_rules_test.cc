@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/glob.h"
 #include "mqtt/topic.h"
 
 namespace nightjar::auth {
@@ -101,13 +102,42 @@ TEST(MosquittoAcl, NamesTheLineOfWhatIsWrong) {
 
 // ---- names as a way in ----
 
-TEST(AccessRules, ANameWithAWildcardOrASlashReachesNothing) {
-  const AccessRules rules = mosquitto("pattern readwrite dev/%c/#\npattern readwrite user/%u\n");
-  for (const std::string_view name : {"#", "+", "a/b", "pump/+", "a+"}) {
+TEST(AccessRules, ANameWithAWildcardReachesNothing) {
+  const AccessRules rules = mosquitto(
+      "pattern readwrite dev/%c/#\npattern readwrite user/%u\npattern read news\nuser a+\ntopic own\n");
+  for (const std::string_view name : {"#", "+", "pump/+", "a+"}) {
     EXPECT_FALSE(rules.decide(kReceive, who(name, name), "dev/pump/secret").is_allowed) << name;
     EXPECT_FALSE(rules.decide(kPublish, who(name, name), "user/ann").is_allowed) << name;
-    EXPECT_FALSE(rules.decide(kReceive, who(name, name), "dev/a/b/c").is_allowed) << name;
+    EXPECT_FALSE(rules.decide(kReceive, who("c", name), "news").is_allowed) << name << ": no pattern at all";
+    EXPECT_FALSE(rules.decide(kReceive, who(name, "ann"), "news").is_allowed) << name;
   }
+  EXPECT_TRUE(rules.decide(kReceive, who("#", "a+"), "own").is_allowed) << "the user's own lines count";
+}
+
+TEST(AccessRules, ASlashInANameBeginsALevelWithMosquitto) {
+  const AccessRules rules = mosquitto(
+      "pattern readwrite dev/%c/#\npattern read %u/x%c\npattern readwrite last/%u\npattern deny "
+      "dev/%c/secret\n");
+  const auto may = [&rules](std::string_view id, std::string_view user, std::string_view topic) {
+    return rules.decide(kReceive, who(id, user), topic).is_allowed;
+  };
+  EXPECT_TRUE(may("a/b", "", "dev/a/b/c"));
+  EXPECT_TRUE(may("a/b", "", "dev/a/b"));
+  EXPECT_FALSE(may("a/b", "", "dev/a/c"));
+  EXPECT_FALSE(may("a/b", "", "dev/a"));
+  EXPECT_FALSE(may("a/b", "", "dev/a/bc"));
+  EXPECT_FALSE(may("a/b", "", "dev/a/b/secret"));
+  EXPECT_TRUE(may("a/b", "site/ann", "site/ann/xa/b"));
+  EXPECT_FALSE(may("a/b", "site/ann", "site/ann/xa"));
+  EXPECT_TRUE(may("c", "site/ann", "last/site/ann"));
+  EXPECT_FALSE(may("c", "site/ann", "last/site/ann/x"));
+  EXPECT_TRUE(may("c", "/", "last//"));
+}
+
+TEST(TomlAcl, ANameWithASlashStandsForNothing) {
+  const AccessRules rules = toml("[[rule]]\nallow = \"all\"\ntopics = \"dev/%c/#\"\n");
+  EXPECT_FALSE(rules.decide(kReceive, who("a/b"), "dev/a/b/c").is_allowed);
+  EXPECT_FALSE(rules.decide(kReceive, who("a/b"), "dev/a/c").is_allowed);
 }
 
 TEST(AccessRules, ANameDoesNotOpenSys) {
@@ -221,11 +251,61 @@ TEST(TomlAcl, SaysWhatIsWrongAndWhere) {
               HasSubstr("\"users\" is empty"));
   EXPECT_THAT(problem("[[rule]]\nallow=\"all\"\ntopics=\"a\"\nusers=[\"*\",\"b\"]"),
               HasSubstr("stands alone"));
+  EXPECT_THAT(problem("precedence = \"last\""), HasSubstr("acl.toml:1:14: \"precedence\" is \"deny\""));
+  EXPECT_THAT(problem("[[rule]]\nallow = \"all\"\nfilters = \"a\""),
+              HasSubstr("acl.toml:3:11: \"filters\" is about the text of a SUBSCRIBE"));
   EXPECT_THAT(problem("[[rule]"), HasSubstr("acl.toml:1:"));
   // toml++ asserts on these.
   EXPECT_THAT(problem("[[=]]"), HasSubstr("acl.toml: this is no TOML"));
   EXPECT_THAT(problem("[\n]"), HasSubstr("acl.toml: this is no TOML"));
   EXPECT_THAT(problem("users = [}}"), HasSubstr("acl.toml: this is no TOML"));
+}
+
+TEST(TomlAcl, TheFirstRuleThatFitsDecidesWhereTheFileSaysSo) {
+  const AccessRules rules = toml(R"(
+precedence = "first"
+[[rule]]
+users = "ann"
+allow = "publish"
+topics = "plant/1/#"
+[[rule]]
+deny = "publish"
+topics = "plant/#"
+[[rule]]
+users = "ann"
+allow = "all"
+topics = "#"
+)");
+  EXPECT_TRUE(rules.decide(kPublish, who("c", "ann"), "plant/1/x").is_allowed);
+  const Decision denied = rules.decide(kPublish, who("c", "ann"), "plant/2");
+  EXPECT_FALSE(denied.is_allowed);
+  EXPECT_EQ(rules.place(denied.line), "acl.toml:7");
+  EXPECT_TRUE(rules.decide(kReceive, who("c", "ann"), "plant/2").is_allowed);
+  EXPECT_FALSE(rules.decide(kReceive, who("c", "bob"), "plant/2").is_allowed) << "no rule at all";
+}
+
+TEST(TomlAcl, FiltersAreAboutTheTextOfASubscribe) {
+  const AccessRules rules = toml(R"(
+precedence = "first"
+[[rule]]
+allow = "subscribe"
+filters = "a/+"
+[[rule]]
+deny = "subscribe"
+filters = ["*+*", "*#*"]
+[[rule]]
+allow = "all"
+topics = "a/#"
+)");
+  const auto may = [&rules](std::string_view filter) {
+    return rules.decide(kSubscribe, who("c"), filter).is_allowed;
+  };
+  EXPECT_TRUE(may("a/+"));
+  EXPECT_FALSE(may("a/+/b"));
+  EXPECT_FALSE(may("a/#"));
+  EXPECT_TRUE(may("a/b"));
+  EXPECT_FALSE(may("b"));
+  EXPECT_TRUE(rules.decide(kReceive, who("c"), "a/b").is_allowed);
 }
 
 TEST(Glob, StarStandsForAnyText) {
@@ -317,8 +397,9 @@ TEST(AccessRules, DecideAsAPlainReadingOfTheLinesDoes) {
     const AccessRules compiled = mosquitto(as_patterns(rules));
     const std::string topic = *topics({"a", "b", "", "xa", "b-a", "$S"});
     RC_PRE(!topic.empty());
-    const std::string user = *rc::gen::element<std::string>("", "b");
-    const broker::ClientIdentity client = who("a", user);
+    const std::string user = *rc::gen::element<std::string>("", "b", "b/a");
+    const std::string id = *rc::gen::element<std::string>("a", "a/b", "/");
+    const broker::ClientIdentity client = who(id, user);
     for (const Action action : {kPublish, kReceive}) {
       RC_ASSERT(compiled.decide(action, client, topic).is_allowed ==
                 plain_decision(rules, action, client, topic));

@@ -39,14 +39,21 @@ AuthVerdict judge_password(std::string_view user, LoginAnswer answer, ReasonCode
   return refuse(wrong, "wrong user name or password");
 }
 
+// With Mosquitto an empty user name is none.
+bool has_name(const AccessSettings& settings, const broker::AuthRequest& request) {
+  return request.has_user_name && !(settings.is_mosquitto && request.user_name.empty());
+}
+
 // Without a certificate, and without a password that could be looked at.
 AuthVerdict judge_anonymous(const ListenerAccess& access, const broker::AuthRequest& request) {
   // What held when the connection was accepted may hold no longer.
   if (!request.listener_allows_anonymous || !access.settings.allows_anonymous) {
-    if (!request.has_user_name)
+    if (!has_name(access.settings, request))
       return refuse(ReasonCode::kNotAuthorized, "this listener does not allow anonymous clients");
     return refuse(code_of_wrong_login(access.settings), "no users are configured");
   }
+  if (has_name(access.settings, request) && access.settings.refuses_unproved_names)
+    return refuse(ReasonCode::kNotAuthorized, "the plugin that knows the users is not loaded");
   // A name that nobody proved stands for nothing, but Mosquitto takes it.
   return allow(access.settings.is_mosquitto ? request.user_name : std::string_view{});
 }
@@ -73,7 +80,8 @@ class FileExchange final : public broker::AuthExchange {
       return done(refuse(ReasonCode::kBadUserNameOrPassword,
                          "this listener takes the user from a certificate or key, and the client has none"));
     }
-    if (!access.passwords || !request.has_user_name) return done(judge_anonymous(access, request));
+    if (!access.passwords || !has_name(access.settings, request))
+      return done(judge_anonymous(access, request));
     ask_desk(access, request, done);
   }
   // Never asked for more, so whatever comes is out of place.
@@ -90,7 +98,8 @@ class FileExchange final : public broker::AuthExchange {
          .worker = request.worker},
         [this, listener = std::string(request.listener), table = access.passwords,
          user = std::string(request.user_name), done, wrong](LoginAnswer later) {
-          if (later == LoginAnswer::kRight && !still_counts(listener, user, *table)) later = LoginAnswer::kWrong;
+          if (later == LoginAnswer::kRight && !still_counts(listener, user, *table))
+            later = LoginAnswer::kWrong;
           done(judge_password(user, later, wrong));
         },
         ticket_);

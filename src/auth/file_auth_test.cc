@@ -107,6 +107,41 @@ TEST(FileAuth, MosquittoTakesANameThatNobodyProved) {
   EXPECT_EQ(door.login("ann", "whatever", true).user_name, "ann");
 }
 
+TEST(FileAuth, WithMosquittoAnEmptyUserNameIsNone) {
+  const Folder folder;
+  const std::string path = folder.file("passwords", line("ann", "secret"));
+  Door door{AccessSettings{.password_file = path, .is_mosquitto = true}};
+  EXPECT_EQ(door.login("", "", true).kind, AuthVerdict::Kind::kAllow);
+  EXPECT_EQ(door.login("", "").code, ReasonCode::kNotAuthorized);
+  Door own{AccessSettings{.password_file = path}};
+  EXPECT_EQ(own.login("", "", true).code, ReasonCode::kBadUserNameOrPassword);
+}
+
+TEST(FileAuth, ANameThatOnlyAMissingPluginKnowsLetsNobodyIn) {
+  Door door{AccessSettings{.is_mosquitto = true, .refuses_unproved_names = true}};
+  EXPECT_EQ(door.login("ann", "whatever", true).code, ReasonCode::kNotAuthorized);
+  EXPECT_EQ(door.enter({.listener_allows_anonymous = true}).kind, AuthVerdict::Kind::kAllow);
+}
+
+TEST(FileAuth, DynamicSecurityIsUsersAndRules) {
+  const Folder folder;
+  const std::string hash = *hash_password(HashKind::kPbkdf2Sha512, "secret", 100);
+  const std::string path =
+      folder.file("d.json", R"({"clients": [{"username": "ann", "encoded_password": ")" + hash +
+                                R"(", "roles": [{"rolename": "r"}]}], "roles": [{"rolename": "r", "acls": [
+                    {"acltype": "publishClientSend", "topic": "a", "allow": true}]}]})");
+  Door door{AccessSettings{.dynamic_security = path, .is_mosquitto = true}};
+  EXPECT_EQ(door.login("ann", "secret").user_name, "ann");
+  EXPECT_EQ(door.login("ann", "wrong").code, ReasonCode::kNotAuthorized);
+  EXPECT_EQ(door.login("bob", "secret", true).code, ReasonCode::kNotAuthorized);
+  FileRules rules(door.access, door.clock);
+  const broker::ClientIdentity ann{.client_id = "c", .user_name = "ann", .listener = "tls"};
+  EXPECT_TRUE(rules.may_publish(ann, "a", mqtt::Qos::kAtMostOnce, false));
+  EXPECT_FALSE(rules.may_publish(ann, "b", mqtt::Qos::kAtMostOnce, false));
+  EXPECT_FALSE(rules.may_receive(ann, "a"));
+  EXPECT_EQ(door.access.now().summary().front(), "1 user and 1 rule in " + path);
+}
+
 TEST(FileAuth, MosquittoCallsAWrongLoginNotAuthorized) {
   const Folder folder;
   Door door{
@@ -237,7 +272,7 @@ TEST(Access, TheNameOfAFileTellsItsSyntax) {
   const std::string own = folder.file("acl.toml", "[[rule]]\nallow = \"all\"\ntopics = \"a\"\n");
   const std::string other = folder.file("acl", "topic a\n");
   EXPECT_TRUE(Access::load({{.acl_file = own}, {.acl_file = other}}).has_value());
-  EXPECT_FALSE(Access::load({{.acl_file = own, .is_mosquitto = true}}).has_value());
+  EXPECT_FALSE(Access::load({{.acl_file = own, .has_mosquitto_acl = true}}).has_value());
 }
 
 TEST(Access, WhoeverWasTakenOutOrGotAnotherPasswordLosesIt) {
@@ -249,7 +284,8 @@ TEST(Access, WhoeverWasTakenOutOrGotAnotherPasswordLosesIt) {
   folder.file("passwords", line("ann", "changed") + bob);
   const auto now = *Access::load(settings);
   const auto lost = [&](std::string_view user) {
-    return lost_access(*before, *now, {.client_id = "c", .user_name = user, .listener = "tls"}, "tls", nullptr);
+    return lost_access(*before, *now, {.client_id = "c", .user_name = user, .listener = "tls"}, "tls",
+                       nullptr);
   };
   EXPECT_EQ(lost("ann"), Loss::kUser);
   EXPECT_EQ(lost("bob"), Loss::kNone);

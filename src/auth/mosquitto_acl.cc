@@ -49,7 +49,7 @@ class MosquittoAcl {
     const auto [keyword, rest] = cut_word(line);
     if (keyword == "user") return begin_user(rest);
     if (keyword == "topic") return add(rest, number, section_, Substitution::kNone);
-    if (keyword == "pattern") return add(rest, number, &rules_.for_anybody_, Substitution::kNames);
+    if (keyword == "pattern") return add(rest, number, &rules_.for_anybody_, Substitution::kNamesAsText);
     return fail(fmt::format("\"{}\" is none of \"user\", \"topic\" and \"pattern\"", keyword));
   }
 

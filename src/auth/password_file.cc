@@ -25,13 +25,13 @@ Result<std::optional<PasswordLine>> read_password_line(std::string_view line) {
   if (colon == std::string_view::npos) {
     return fail("a line reads USER:HASH; \"nightjar passwd FILE USER\" writes one");
   }
-  const PasswordLine parts{line.substr(0, colon), line.substr(colon + 1)};
+  const PasswordLine parts{trimmed(line.substr(0, colon)), trimmed(line.substr(colon + 1))};
   if (const std::string_view wrong = wrong_user_name(parts.user); !wrong.empty())
     return fail(std::string(wrong));
   return parts;
 }
 
-Result<PasswordTable> PasswordTable::parse(std::string_view text, std::string_view name) {
+Result<PasswordTable> PasswordTable::parse(std::string_view text, std::string_view name, Repeated repeated) {
   PasswordTable table;
   boost::unordered_flat_map<std::string_view, std::uint32_t> line_of;
   Lines lines(text);
@@ -48,9 +48,14 @@ Result<PasswordTable> PasswordTable::parse(std::string_view text, std::string_vi
           "the password of \"{}\" is not hashed; \"nightjar passwd -U {}\" hashes all that are not", user,
           name));
     }
-    const auto hash = PasswordHash::parse(hashed);
+    // What stands behind another colon is not read, by Mosquitto neither.
+    const auto hash = PasswordHash::parse(hashed.substr(0, hashed.find(':')));
     if (!hash) return wrong(fmt::format("the password of \"{}\": {}", user, hash.error().message));
     if (const auto [at, is_new] = line_of.emplace(user, lines.number()); !is_new) {
+      if (repeated == Repeated::kLastCounts) {
+        table.users_.insert_or_assign(std::string{user}, *hash);
+        continue;
+      }
       return wrong(fmt::format("\"{}\" is in line {} already; take one of the two out", user, at->second));
     }
     table.users_.emplace(user, *hash);

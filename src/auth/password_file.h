@@ -18,8 +18,11 @@ inline constexpr std::size_t kAccessFileBytesMax = 256 * 1024 * 1024;
 
 class PasswordTable {
  public:
+  // What a second line of a user is: a mistake, or the one that counts, as with Mosquitto.
+  enum class Repeated : bool { kIsWrong, kLastCounts };
   // `name` is how errors call the file.
-  static Result<PasswordTable> parse(std::string_view text, std::string_view name);
+  static Result<PasswordTable> parse(std::string_view text, std::string_view name,
+                                     Repeated repeated = Repeated::kIsWrong);
 
   // nullptr: no such user.
   [[nodiscard]] const PasswordHash* find(std::string_view user) const;

@@ -32,6 +32,22 @@ TEST(PasswordFile, FindsUsersAmongCommentsAndBlankLines) {
   EXPECT_TRUE(table->find("ann")->verify(as_bytes("secret")));
 }
 
+TEST(PasswordFile, BlanksAroundNamesAndFurtherFieldsAreNothing) {
+  const auto table = PasswordTable::parse(" ann : " + kHash + ":Ann Smith\n", "passwords");
+  ASSERT_TRUE(table.has_value()) << table.error().message;
+  ASSERT_NE(table->find("ann"), nullptr);
+  EXPECT_TRUE(table->find("ann")->verify(as_bytes("secret")));
+}
+
+TEST(PasswordFile, WithMosquittoTheLastLineOfAUserCounts) {
+  const std::string other = *hash_password(HashKind::kSha512, "new");
+  const auto table = PasswordTable::parse("ann:" + kHash + "\nann:" + other, "passwords",
+                                          PasswordTable::Repeated::kLastCounts);
+  ASSERT_TRUE(table.has_value()) << table.error().message;
+  EXPECT_EQ(table->size(), 1u);
+  EXPECT_TRUE(table->find("ann")->verify(as_bytes("new")));
+}
+
 TEST(PasswordFile, AnEmptyOneHasNobody) {
   const auto table = PasswordTable::parse("", "passwords");
   ASSERT_TRUE(table.has_value());

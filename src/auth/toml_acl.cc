@@ -18,7 +18,8 @@ namespace {
 // Users times topics of all rules together: some 100 MB.
 constexpr std::size_t kEntriesMax = 1'000'000;
 
-constexpr std::array<std::string_view, 6> kKeys{"allow", "deny", "topics", "users", "clients", "listeners"};
+constexpr std::array<std::string_view, 7> kKeys{"allow", "deny",    "topics",   "filters",
+                                                "users", "clients", "listeners"};
 constexpr std::string_view kAnyUser = "*";
 // No user's name begins like that in a rule: it would be a comment in a password file.
 constexpr std::string_view kAnonymous = "#anonymous";
@@ -57,9 +58,14 @@ class TomlAcl {
 
   Result<void> read_file(const toml::table& file) {
     for (const auto& [key, value] : file) {
+      if (key.str() == "precedence") {
+        NJ_CHECK(read_precedence(value));
+        continue;
+      }
       if (key.str() != "rule")
-        return wrong(key.source(),
-                     fmt::format("unknown key \"{}\"; the file is a list of [[rule]]", key.str()));
+        return wrong(key.source(), fmt::format("unknown key \"{}\"; the file is \"precedence\" and a list of "
+                                               "[[rule]]",
+                                               key.str()));
       const toml::array* rules = value.as_array();
       if (rules == nullptr)
         return wrong(value.source(), "rules are a list: write [[rule]] with two brackets");
@@ -69,6 +75,17 @@ class TomlAcl {
         NJ_CHECK(read_rule(*rule));
       }
     }
+    return {};
+  }
+
+  Result<void> read_precedence(const toml::node& value) {
+    const auto text = value.value_exact<std::string>();
+    if (!text || (*text != "deny" && *text != "first")) {
+      return wrong(value.source(),
+                   "\"precedence\" is \"deny\" (what any rule denies is denied) or \"first\" (the first rule "
+                   "that fits decides)");
+    }
+    rules_.precedence_ = *text == "first" ? Precedence::kFirst : Precedence::kDenyFirst;
     return {};
   }
 
@@ -144,9 +161,29 @@ class TomlAcl {
     NJ_TRY(const std::vector<std::string> users, users_of(table, condition));
     NJ_TRY(condition.clients, texts(table, "clients"));
     NJ_TRY(condition.listeners, texts(table, "listeners"));
-    NJ_TRY(const std::vector<std::string> topics, texts(table, "topics"));
-    if (topics.empty()) return wrong(table.source(), "a rule names its topics: topics = [\"plant/#\"]");
-    for (const std::string& topic : topics) {
+    NJ_TRY(const What what, what_of(table, rule));
+    if (written_ != nullptr) note(rule, users, condition, what);
+    rule.condition = entered(std::move(condition));
+    rule.order = static_cast<std::uint32_t>(++rules_.size_);
+    return enter(rule, users, what, table);
+  }
+
+  // What a rule is about.
+  struct What {
+    std::vector<std::string> topics;
+    std::vector<std::string> filters;
+  };
+  Result<What> what_of(const toml::table& table, const Rule& rule) const {
+    What what;
+    NJ_TRY(what.topics, texts(table, "topics"));
+    NJ_TRY(what.filters, texts(table, "filters"));
+    if (what.topics.empty() && what.filters.empty())
+      return wrong(table.source(), "a rule names its topics: topics = [\"plant/#\"]");
+    if (!what.filters.empty() && rule.actions != kSubscribe) {
+      return wrong(table.get("filters")->source(),
+                   "\"filters\" is about the text of a SUBSCRIBE: allow or deny \"subscribe\" only");
+    }
+    for (const std::string& topic : what.topics) {
       if (!mqtt::is_valid_utf8(topic) || !mqtt::is_valid_topic_filter(topic)) {
         return wrong(
             table.get("topics")->source(),
@@ -154,13 +191,11 @@ class TomlAcl {
                         topic));
       }
     }
-    if (written_ != nullptr) note(rule, users, condition, topics);
-    rule.condition = entered(std::move(condition));
-    return enter(rule, users, topics, table);
+    return what;
   }
 
   void note(const Rule& rule, const std::vector<std::string>& users, const AccessRules::Condition& condition,
-            const std::vector<std::string>& topics) {
+            const What& what) {
     using User = AccessRules::Condition::User;
     RuleUsers about = users.empty() ? RuleUsers::kAnybody : RuleUsers::kNamed;
     if (condition.user == User::kSome) about = RuleUsers::kWithName;
@@ -172,7 +207,7 @@ class TomlAcl {
                                .users = users,
                                .clients = condition.clients,
                                .listeners = condition.listeners,
-                               .topics = topics});
+                               .topics = what.topics});
   }
 
   std::uint32_t entered(AccessRules::Condition condition) {
@@ -183,20 +218,20 @@ class TomlAcl {
     return static_cast<std::uint32_t>(rules_.conditions_.size() - 1);
   }
 
-  Result<void> enter(const Rule& rule, const std::vector<std::string>& users,
-                     const std::vector<std::string>& topics, const toml::table& table) {
-    entries_ += std::max<std::size_t>(users.size(), 1) * topics.size();
+  Result<void> enter(const Rule& rule, const std::vector<std::string>& users, const What& what,
+                     const toml::table& table) {
+    entries_ += std::max<std::size_t>(users.size(), 1) * (what.topics.size() + what.filters.size());
     if (entries_ > kEntriesMax) {
       return wrong(table.source(),
                    fmt::format("more than {} users and topics in all rules; use %u for the name of the user",
                                kEntriesMax));
     }
     const auto add_to = [&](TopicRules& into) {
-      for (const std::string& topic : topics) into.add(topic, rule, Substitution::kNames);
+      for (const std::string& topic : what.topics) into.add(topic, rule, Substitution::kNames);
+      for (const std::string& filter : what.filters) into.add_text(filter, rule);
     };
     if (users.empty()) add_to(rules_.for_anybody_);
     for (const std::string& user : users) add_to(rules_.by_user_[user]);
-    ++rules_.size_;
     return {};
   }
 

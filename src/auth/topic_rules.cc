@@ -7,7 +7,9 @@
 namespace nightjar::auth {
 namespace {
 
-bool is_harmless(std::string_view name) { return name.find_first_of("+#/") == std::string_view::npos; }
+bool is_harmless(std::string_view name, bool is_text) {
+  return name.find_first_of(is_text ? "+#" : "+#/") == std::string_view::npos;
+}
 
 }  // namespace
 
@@ -29,42 +31,46 @@ std::vector<TopicRules::Part> TopicRules::parts_of(std::string_view level) {
   return parts;
 }
 
-TopicRules::Fit TopicRules::fit(const Pattern& pattern, std::string_view level,
+TopicRules::Fit TopicRules::fit(const Pattern& pattern, std::string_view rest,
                                 const broker::ClientIdentity& who, bool is_system) {
-  if (is_system && !pattern.parts.front().text.starts_with('$')) return Fit::kNo;
+  if (is_system && !pattern.parts.front().text.starts_with('$')) return {};
   const auto text_of = [&who](const Part& part) -> std::string_view {
     if (part.kind == Part::Kind::kText) return part.text;
     return part.kind == Part::Kind::kClientId ? who.client_id : who.user_name;
   };
+  std::size_t size = 0;
   for (const Part& part : pattern.parts) {
     const std::string_view text = text_of(part);
-    if (text.empty()) return Fit::kNo;  // nobody by that name
-    if (part.kind != Part::Kind::kText && !is_harmless(text)) return Fit::kOnlyToDeny;
-    if (!level.starts_with(text)) return Fit::kNo;
-    level.remove_prefix(text.size());
+    if (text.empty()) return {};  // nobody by that name
+    if (part.kind != Part::Kind::kText && !is_harmless(text, pattern.is_text))
+      return {Fit::Kind::kOnlyToDeny, std::min(rest.find('/'), rest.size())};
+    if (!rest.substr(size).starts_with(text)) return {};
+    size += text.size();
   }
-  return level.empty() ? Fit::kYes : Fit::kNo;
+  const bool is_whole = size == rest.size() || rest[size] == '/';
+  return is_whole ? Fit{Fit::Kind::kYes, size} : Fit{};
 }
 
 std::uint32_t TopicRules::child_for(std::uint32_t at, std::string_view level, Substitution substitution) {
   const auto next = static_cast<std::uint32_t>(nodes_.size());
   std::uint32_t child = next;
   Node& node = nodes_[at];
-  const bool has_names =
-      substitution == Substitution::kNames &&
-      (level.find("%c") != std::string_view::npos || level.find("%u") != std::string_view::npos);
+  const bool is_text = substitution == Substitution::kNamesAsText;
+  const bool has_names = substitution != Substitution::kNone && (level.find("%c") != std::string_view::npos ||
+                                                                 level.find("%u") != std::string_view::npos);
   if (level == "+") {
     if (node.any == 0) node.any = next;
     child = node.any;
   } else if (has_names) {
     std::vector<Part> parts = parts_of(level);
-    const auto is_same = [&parts](const Pattern& other) {
-      return std::equal(parts.begin(), parts.end(), other.parts.begin(), other.parts.end(),
+    const auto is_same = [&parts, is_text](const Pattern& other) {
+      return other.is_text == is_text &&
+             std::equal(parts.begin(), parts.end(), other.parts.begin(), other.parts.end(),
                         [](const Part& a, const Part& b) { return a.kind == b.kind && a.text == b.text; });
     };
     const auto found = std::find_if(node.patterns.begin(), node.patterns.end(), is_same);
     if (found != node.patterns.end()) return found->child;
-    node.patterns.push_back({std::move(parts), next});
+    node.patterns.push_back({std::move(parts), is_text, next});
   } else {
     child = node.children.try_emplace(std::string(level), next).first->second;
   }
@@ -81,6 +87,11 @@ void TopicRules::add(std::string_view filter, const Rule& rule, Substitution sub
     at = child_for(at, level, substitution);
   }
   nodes_[at].ends.push_back(rule);
+}
+
+void TopicRules::add_text(std::string_view glob, const Rule& rule) {
+  ++count_;
+  texts_.emplace_back(glob, rule);
 }
 
 }  // namespace nightjar::auth

@@ -8,8 +8,10 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "auth/glob.h"
 #include "broker/ports.h"
 
 namespace nightjar::auth {
@@ -23,26 +25,41 @@ struct Rule {
   bool is_denied = false;
   std::uint32_t line = 0;
   std::uint32_t condition = 0;  // of AccessRules; 0: none
+  std::uint32_t order = 0;      // in its file, from 1 on
 };
 
-// "%c" and "%u" within a level, and what stands around them.
-enum class Substitution : bool { kNone, kNames };
+// What "%c" and "%u" within a level become.
+enum class Substitution : std::uint8_t {
+  kNone,
+  kNames,       // a name, which fills no more than its place: one with a / in it stands for nothing
+  kNamesAsText  // Mosquitto: what the text becomes with the names in it; a / in one begins another level
+};
 
 class TopicRules {
  public:
   void add(std::string_view filter, const Rule& rule, Substitution substitution);
+  // About subscription filters that read as `glob` says, whatever they match.
+  void add_text(std::string_view glob, const Rule& rule);
   [[nodiscard]] bool empty() const { return count_ == 0; }
   [[nodiscard]] std::size_t size() const { return count_; }
 
   // Every rule about `topic`, which is a topic name, or a filter: then rules that cover all it matches.
   //
-  // A name with +, # or / in it stands for nothing: a rule that allows by it does not apply. One that denies
-  // by it denies whatever stands in that place, so that nobody gets past it by his name.
+  // A name with + or # in it stands for nothing, and neither does one with a / unless it was added as text: a
+  // rule that allows by it does not apply. One that denies by it denies whatever stands in that place, so
+  // that nobody gets past it by his name.
   template <typename Visit>
   void find(std::string_view topic, const broker::ClientIdentity& who, Visit&& visit) const {
     if (count_ == 0) return;
     Walk<Visit> walk{*this, who, visit, !topic.empty() && topic.front() == '$'};
     walk.down(0, topic, Depth::kFirst, false);
+  }
+  // Every rule of add_text() about `filter`.
+  template <typename Visit>
+  void find_texts(std::string_view filter, Visit&& visit) const {
+    for (const auto& [glob, rule] : texts_) {
+      if (matches_glob(glob, filter)) visit(rule);
+    }
   }
 
  private:
@@ -54,6 +71,7 @@ class TopicRules {
   // A level with names in it.
   struct Pattern {
     std::vector<Part> parts;
+    bool is_text = false;  // kNamesAsText
     std::uint32_t child = 0;
   };
   struct Hash {
@@ -68,10 +86,14 @@ class TopicRules {
     std::uint32_t any = 0;    // "+"
   };
   enum class Depth : bool { kFirst, kDeeper };
-  enum class Fit : std::uint8_t { kNo, kYes, kOnlyToDeny };
+  struct Fit {
+    enum class Kind : std::uint8_t { kNo, kYes, kOnlyToDeny } kind = Kind::kNo;
+    std::size_t size = 0;  // of what it fits
+  };
 
   static std::vector<Part> parts_of(std::string_view level);
-  static Fit fit(const Pattern& pattern, std::string_view level, const broker::ClientIdentity& who,
+  // `rest`: the topic from the level on.
+  static Fit fit(const Pattern& pattern, std::string_view rest, const broker::ClientIdentity& who,
                  bool is_system);
   std::uint32_t child_for(std::uint32_t node, std::string_view level, Substitution substitution);
 
@@ -95,24 +117,26 @@ class TopicRules {
       const std::size_t slash = rest.find('/');
       const std::string_view level = rest.substr(0, slash);
       if (level == "#") return;  // of a filter: only "#" covers it
-      const auto follow = [&](std::uint32_t child, bool denies_only) {
-        if (slash != std::string_view::npos)
-          return down(child, rest.substr(slash + 1), Depth::kDeeper, denies_only);
+      // `size`: of what `child` stands for.
+      const auto follow = [&](std::uint32_t child, std::size_t size, bool denies_only) {
+        if (size != rest.size()) return down(child, rest.substr(size + 1), Depth::kDeeper, denies_only);
         tell(rules.nodes_[child].ends, denies_only);
         tell(rules.nodes_[child].below, denies_only);  // "a/#" covers "a"
       };
-      if (is_wild && node.any != 0) follow(node.any, only_to_deny);
+      if (is_wild && node.any != 0) follow(node.any, level.size(), only_to_deny);
       if (level == "+") return;  // of a filter: only a wildcard covers it
       if (const auto found = node.children.find(level); found != node.children.end())
-        follow(found->second, only_to_deny);
+        follow(found->second, level.size(), only_to_deny);
       for (const Pattern& pattern : node.patterns) {
-        const Fit fits = fit(pattern, level, who, depth == Depth::kFirst && is_system);
-        if (fits != Fit::kNo) follow(pattern.child, only_to_deny || fits == Fit::kOnlyToDeny);
+        const Fit fits = fit(pattern, rest, who, depth == Depth::kFirst && is_system);
+        if (fits.kind != Fit::Kind::kNo)
+          follow(pattern.child, fits.size, only_to_deny || fits.kind == Fit::Kind::kOnlyToDeny);
       }
     }
   };
 
   std::vector<Node> nodes_{1};
+  std::vector<std::pair<std::string, Rule>> texts_;
   std::size_t count_ = 0;
 };
 

@@ -28,6 +28,8 @@ class Message {
     bool retain = false;
     MonoTime expires = kNever;
     std::uint64_t origin = 0;  // hash of the publisher's client id, for No Local; 0 for the broker itself
+    // Who published it, as message_source.h writes it; empty where nobody will ask (check_retained_source).
+    std::string_view source{};
   };
   static MessageRef make(const Parts& parts);
 
@@ -38,8 +40,11 @@ class Message {
   [[nodiscard]] ByteView payload() const {
     return as_bytes(std::string_view{bytes() + topic_size_ + properties_size_, payload_size_});
   }
+  // Empty if it is not known.
+  [[nodiscard]] std::string_view source() const;
   // Topic, properties and payload: what queue limits count.
   [[nodiscard]] std::size_t size() const { return topic_size_ + properties_size_ + payload_size_; }
+  [[nodiscard]] std::size_t payload_size() const { return payload_size_; }
   [[nodiscard]] mqtt::Qos qos() const { return qos_; }
   [[nodiscard]] bool retain() const { return retain_; }
   [[nodiscard]] MonoTime expires() const { return expires_; }
@@ -55,13 +60,16 @@ class Message {
   void retain_ref() { references_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref();
   [[nodiscard]] const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
+  // A source stands behind the payload, with its size in front.
+  using SourceSize = std::uint32_t;
 
   std::atomic<std::uint32_t> references_{1};
   std::uint32_t payload_size_ = 0;
   std::uint32_t properties_size_ = 0;
   std::uint16_t topic_size_ = 0;
   mqtt::Qos qos_ = mqtt::Qos::kAtMostOnce;
-  bool retain_ = false;
+  bool retain_ : 1 = false;
+  bool has_source_ : 1 = false;
   MonoTime expires_ = kNever;
   std::uint64_t origin_ = 0;
   std::uint64_t retained_version_ = 0;

@@ -35,6 +35,9 @@ struct QueueLimits {
   Duration age_max{0};                         // 0: no limit
   OverflowPolicy overflow = OverflowPolicy::kDropNew;
   bool queue_qos0_offline = false;
+  // As Mosquitto counts: payloads only, here and in inflight_bytes_max, and a message is taken while they are
+  // below bytes_max.
+  bool counts_payload_only = false;
 };
 
 struct ListenerPolicy {
@@ -94,7 +97,9 @@ struct NodePolicy {
   std::uint64_t retained_bytes_max = std::uint64_t{1} << 30;
   std::uint32_t connections_max = 0;  // open at a time, on all listeners together; 0: no limit
   std::uint32_t sessions_max = 0;     // connected or kept; 0: no limit
-  bool logs_connections = true;       // a line when a client comes and when it goes
+  // A retained message goes to a new subscription only while its publisher may still publish there.
+  bool checks_retained_source = false;
+  bool logs_connections = true;  // a line when a client comes and when it goes
   // Bytes that all connections without an accepted CONNECT may hold together.
   std::uint64_t strangers_bytes_max = 64 * 1024 * 1024;
   // Bytes of packets that clients have sent in part, all connections together.

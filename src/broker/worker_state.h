@@ -119,6 +119,7 @@ struct WorkerState {
   std::vector<Receiver> receivers;
   ByteBuffer properties;
   ByteBuffer forwarded;
+  std::string source;  // of the retained message at hand
   std::string mounted_topic;
   mqtt::Publish publish;  // the packet being acted on
   mqtt::PublishAck publish_ack;

@@ -38,7 +38,10 @@ auth::AccessSettings settings_of(const config::Config& config, const config::Aut
           .password_place = said_of(config, label, "password_file"),
           .acl_file = files.acl_file,
           .acl_place = said_of(config, label, "acl_file"),
-          .is_mosquitto = files.is_mosquitto};
+          .dynamic_security = files.dynamic_security,
+          .is_mosquitto = files.is_mosquitto,
+          .has_mosquitto_acl = files.has_mosquitto_acl,
+          .refuses_unproved_names = files.refuses_unproved_names};
 }
 
 }  // namespace

@@ -97,6 +97,7 @@ int process_of_broker(const std::string& data_dir) {
 }
 
 Result<void> check(const config::Config& config, Report& report) {
+  for (const std::string& error : config.errors) report.warn(error);
   for (const std::string& warning : config.warnings) report.warn(warning);
   const bool keeps = config.node.durability != config::Durability::kMemory;
   const bool is_running = !config.node.data_dir.empty() && broker_serves(config.node.data_dir);
@@ -112,10 +113,10 @@ Result<void> check(const config::Config& config, Report& report) {
     NJ_CHECK(check_listener(listener, access->of(config::name_of(listener)), report));
   NJ_TRY(const auto suspicious, check_rules(*access));
   for (const std::string& finding : suspicious) report.warn(finding);
-  const PlaceFindings places =
-      check_places(config, is_running ? process_of_broker(config.node.data_dir) : 0);
+  const PlaceFindings places = check_places(config, is_running ? process_of_broker(config.node.data_dir) : 0);
   for (const std::string& warning : places.warnings) report.warn(warning);
-  if (!places.problems.empty()) return fail(fmt::format("{}", fmt::join(places.problems, "\nnightjar check: ")));
+  if (!places.problems.empty())
+    return fail(fmt::format("{}", fmt::join(places.problems, "\nnightjar check: ")));
   return {};
 }
 

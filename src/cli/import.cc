@@ -6,14 +6,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/command_line.h"
+#include "cli/import_access.h"
 #include "cli/import_state.h"
 #include "cli/kept_state.h"
 #include "cli/option_checks.h"
@@ -62,7 +65,8 @@ Result<Written, config::Problems> native_form(const config::Config& config, cons
       "Nightjar's configuration, written by \"nightjar import {}\".\n"
       "Keys with Nightjar's own defaults are left out; \"nightjar serve --explain KEY\" tells about each.",
       options.files.front());
-  Written written{.text = config::write_toml(config, header), .differing = config.warnings};
+  Written written{.text = config::write_toml(config, header), .differing = config.errors};
+  written.differing.insert(written.differing.end(), config.warnings.begin(), config.warnings.end());
   for (std::string& line : config::unsayable(config)) written.differing.push_back(std::move(line));
   NJ_TRY(const config::Config back, config::load_text(written.text, options.output));
   for (const config::Change& change : config::differences(config, back)) {
@@ -74,8 +78,10 @@ Result<Written, config::Problems> native_form(const config::Config& config, cons
 }
 
 // A file that is there already may be somebody's work.
-Result<void> write_new_file(const std::string& path, std::string_view text) {
-  const net::Fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
+Result<void> write_new_file(const NewFile& wanted) {
+  const std::string& path = wanted.path;
+  std::string_view text = wanted.text;
+  const net::Fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, wanted.mode)};
   if (!file) {
     return fail(errno == EEXIST
                     ? fmt::format("{} is there already: give another file with -o, or take it away", path)
@@ -89,6 +95,21 @@ Result<void> write_new_file(const std::string& path, std::string_view text) {
       return fail(fmt::format("cannot write {}: {}", path, std::strerror(reason)));
     }
     text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return {};
+}
+
+void take_away(const std::vector<NewFile>& files) {
+  for (const NewFile& file : files) ::unlink(file.path.c_str());
+}
+
+// All of them, or none.
+Result<void> write_new_files(const std::vector<NewFile>& files) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (auto written = write_new_file(files[i]); !written) {
+      take_away({files.begin(), files.begin() + static_cast<std::ptrdiff_t>(i)});
+      return written;
+    }
   }
   return {};
 }
@@ -153,28 +174,27 @@ int run_import(int argc, char** argv) {
       sources.conf, {.port = {}, .is_verbose = false, .is_without_bridges = options->is_without_bridges});
   if (!config) return wrong(config.error());
   if (!options->data_dir.empty()) config->node.data_dir = options->data_dir;
+  auto access = import_access(*config, sources.security, options->output);
+  if (!access) return stopped(access.error().message, kCannot);
   auto written = native_form(*config, *options);
   if (!written) return wrong(written.error());
-  if (!sources.security.empty())
-    written->differing.push_back(
-        fmt::format("{}: not imported; clients and roles have to be written as a "
-                    "password_file and an acl_file",
-                    sources.security));
   if (!sources.db.empty() && config->node.data_dir.empty())
     return stopped("the mosquitto.conf keeps nothing: say with --data where the state goes", kCannot);
-  if (auto made = write_new_file(options->output, written->text); !made)
-    return stopped(made.error().message, kCannot);
+  std::vector<NewFile> files = std::move(access->files);
+  files.push_back({options->output, std::move(written->text)});
+  if (auto made = write_new_files(files); !made) return stopped(made.error().message, kCannot);
   std::optional<ImportedState> state;
   if (!sources.db.empty()) {
     auto brought = bring_state(sources, *config);
     if (!brought) {
-      ::unlink(options->output.c_str());
+      take_away(files);
       return stopped(brought.error().message, kCannot);
     }
     state = *brought;
   }
-  fmt::print("Wrote {}\n", options->output);
+  for (const NewFile& file : files) fmt::print("Wrote {}\n", file.path);
   if (state) print_state(*state, config->node.data_dir);
+  for (std::string& line : access->differing) written->differing.push_back(std::move(line));
   print_differing(written->differing);
   return 0;
 }

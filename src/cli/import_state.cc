@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "broker/durable/records.h"
 #include "broker/durable/run.h"
+#include "broker/message_source.h"
 #include "broker/protocol/forwarded_properties.h"
 #include "broker/session/session.h"
 #include "broker/shard_of.h"
@@ -72,6 +74,10 @@ class Import {
     if (!properties) return {};
     ByteBuffer forwarded;
     broker::protocol::append_forwarded(forwarded, *properties);
+    std::string source;
+    const auto listener = target_.listeners.find(stored.source_port);
+    if (stored.retain && !stored.source_id.empty() && listener != target_.listeners.end())
+      broker::write_source({stored.source_id, stored.source_user_name, listener->second}, source);
     return broker::Message::make(
         {.topic = stored.topic,
          .payload = as_bytes(stored.payload),
@@ -79,7 +85,8 @@ class Import {
          .qos = static_cast<mqtt::Qos>(stored.qos),
          .retain = stored.retain,
          .expires = stored.expires_s == 0 ? kNever : ours(stored.expires_s),
-         .origin = stored.source_id.empty() ? 0 : broker::stable_hash(stored.source_id)});
+         .origin = stored.source_id.empty() ? 0 : broker::stable_hash(stored.source_id),
+         .source = source});
   }
 
   void read_messages() {

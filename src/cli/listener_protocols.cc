@@ -17,6 +17,7 @@ net::ListenerProtocols protocols_of(const config::ListenerConfig& listener, TlsL
   }
   if (listener.proxy.is_on) {
     protocols.proxy = net::ProxyRules{
+        .version = static_cast<std::uint8_t>(listener.proxy.version),  // in the order of the enumeration
         .requires_tls = listener.proxy.requires_tls,
         // Whoever ends TLS sees the certificate.
         .requires_certificate =

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "cli/json_text.h"
+#include "cli/log_topic.h"
 #include "net/fd.h"
 
 namespace nightjar::cli {
@@ -58,8 +59,8 @@ Result<LogFile> open_log_file(const std::string& path) {
                   std::strerror(error), ::geteuid()));
 }
 
-// A file that lines are appended to. One that is new and gets no line is taken away again: a configuration that
-// is given up leaves nothing behind.
+// A file that lines are appended to. One that is new and gets no line is taken away again: a configuration
+// that is given up leaves nothing behind.
 class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   FileSink(std::string path, LogFile log)
@@ -96,6 +97,24 @@ class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
   const std::string path_;
   net::Fd file_;
   bool is_untouched_;
+};
+
+// Lines as messages of the broker itself.
+class TopicSink final : public spdlog::sinks::base_sink<std::mutex> {
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    std::string_view text{line.data(), line.size()};
+    while (text.ends_with('\n')) text.remove_suffix(1);
+    publish_line(level_of(message.level), text);
+  }
+  static log::Level level_of(spdlog::level::level_enum level) {
+    return level >= spdlog::level::err     ? log::Level::kError
+           : level == spdlog::level::warn  ? log::Level::kWarn
+           : level == spdlog::level::debug ? log::Level::kDebug
+                                           : log::Level::kInfo;
+  }
+  void flush_() override {}
 };
 
 spdlog::level::level_enum level_of(log::Level level) {
@@ -166,6 +185,7 @@ Result<spdlog::sink_ptr> make_sink(const std::string& destination, const config:
     const int facility = kFacilities[std::min<std::size_t>(config.facility, kFacilities.size() - 1)];
     return std::make_shared<spdlog::sinks::syslog_sink_mt>("nightjar", LOG_PID, facility, true);
   }
+  if (destination == "topic") return std::make_shared<TopicSink>();
   if (destination == "stderr") return std::make_shared<spdlog::sinks::stderr_sink_mt>();
   if (destination == "stdout") return std::make_shared<spdlog::sinks::stdout_sink_mt>();
   NJ_TRY(LogFile file, open_log_file(destination));
@@ -189,8 +209,8 @@ class LogOutlet {
   }
 
   void write(log::Level level, std::string_view message, std::span<const log::Field> fields) {
-    logger_.log(level_of(level), spdlog::string_view_t(is_json_ ? json_members(message, fields)
-                                                                : text_line(message, fields)));
+    logger_.log(level_of(level),
+                spdlog::string_view_t(is_json_ ? json_members(message, fields) : text_line(message, fields)));
   }
   [[nodiscard]] log::Level level() const { return level_; }
   [[nodiscard]] FileSink* file() const { return file_.get(); }

@@ -43,6 +43,7 @@ class RunningBroker final : private ReloadTarget {
   RunningBroker& operator=(const RunningBroker&) = delete;
 
   void start() { workers_->start(); }
+  [[nodiscard]] net::MailRoom& mail() { return *mail_; }
   // Every client is told; true if all of them were gone in time.
   bool drain();
   // Frees what every worker holds for speed only. Returns when it has gone, or after some patience.

@@ -17,6 +17,7 @@
 #include "cli/data_dir.h"
 #include "cli/doctor.h"
 #include "cli/log_sink.h"
+#include "cli/log_topic.h"
 #include "cli/process.h"
 #include "cli/running_broker.h"
 #include "cli/serve_config.h"
@@ -130,12 +131,14 @@ Result<void> serve(const config::Config& config, const ServeOptions& options) {
     return fail(config::said_at(config, "log", "destination") + installed.error().message);
   }
   mention_unread_file(options);
+  for (const std::string& error : config.errors) log::error(error);
   for (const std::string& warning : config.warnings) log::warn(warning);
   keep_freed_memory();
   const std::uint64_t open_files = raise_file_limit();
   NJ_TRY(const auto broker, RunningBroker::open(config, data, [options] { return serve_config(options); }));
   NJ_CHECK(at_key(config, "user", change_user(config, data)));
   broker->start();
+  const LogTopic log_topic(broker->mail());
   if (daemon) daemon->is_ready();
   warn_about_machine(config);
   report_start({.version = config.policy.version,

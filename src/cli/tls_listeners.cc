@@ -87,7 +87,7 @@ Result<std::unique_ptr<TlsListeners>> TlsListeners::open(const config::Config& c
                                                          net::StrangerBudget budget,
                                                          const TlsListeners* before) {
   std::unique_ptr<TlsListeners> listeners(new TlsListeners);
-  if (before != nullptr) listeners->warned_days_ = before->warned_days_;
+  if (before != nullptr) listeners->notices_ = before->notices_;
   for (const config::ListenerConfig& listener : config.listeners) {
     if (!listener.tls.is_on()) continue;
     net::TlsSettings settings = tls_settings(listener);
@@ -112,7 +112,7 @@ const TlsListeners::Watched* TlsListeners::same_as(const net::TlsSettings& setti
   if (!settings.client_ca_dir.empty()) return nullptr;
   const auto found = std::find_if(listeners_.begin(), listeners_.end(), [&](const Watched& watched) {
     return watched.served == stamps && watched.context->settings() == settings &&
-           watched.context->budget().bytes_max == budget.bytes_max;
+           watched.context->budget() == budget;
   });
   return found == listeners_.end() ? nullptr : &*found;
 }

@@ -95,9 +95,13 @@ struct WebSocketConfig {
   std::uint32_t headers_bytes_max = 16 * 1024;
 };
 
+// Which form of the PROXY header is taken.
+enum class ProxyVersion : std::uint8_t { kAny, k1, k2 };
+
 // Load balancers that say where a connection really comes from.
 struct ProxyConfig {
   bool is_on = false;
+  ProxyVersion version = ProxyVersion::kAny;
   std::vector<std::string> trusted;  // networks: "10.0.0.0/8"; empty: every peer
   bool requires_tls = false;         // the balancer must say that its client came by TLS (version 2)
 };
@@ -106,7 +110,11 @@ struct ProxyConfig {
 struct AuthConfig {
   std::string password_file;
   std::string acl_file;
-  bool is_mosquitto = false;  // these files and their meaning are Mosquitto's
+  bool is_mosquitto = false;       // names are taken as Mosquitto takes them
+  bool has_mosquitto_acl = false;  // the acl_file is Mosquitto's, whatever its name
+  std::string dynamic_security;    // Mosquitto's file of that plugin, in place of both
+  // The file loads a plugin that is not here and that might know the users: no unproved name lets anybody in.
+  bool refuses_unproved_names = false;
 };
 
 struct ListenerConfig {
@@ -149,6 +157,8 @@ struct Config {
   bool is_mosquitto = false;  // read from Mosquitto's language
   // What a file says that does nothing here, or not all it says; one line each for the log.
   std::vector<std::string> warnings;
+  // The same for what it wants and does not get.
+  std::vector<std::string> errors;
   std::vector<ListenerConfig> listeners;  // none: the loopback listener
 
   // Where the file says it: "log.destination" -> "nightjar.toml:7:15". A listener stands under its label.

@@ -16,7 +16,9 @@ namespace {
 Effect effect_of(std::string_view section, std::string_view key) {
   if (section == "limits") return Effect::kNewConnections;
   if (section != "node") return Effect::kAtOnce;
-  return key.starts_with("max_") || key == "log_connections" ? Effect::kAtOnce : Effect::kRestart;
+  return key.starts_with("max_") || key == "log_connections" || key == "check_retained_source"
+             ? Effect::kAtOnce
+             : Effect::kRestart;
 }
 
 using Visit = std::function<void(const std::string& label, const Slot& slot)>;

@@ -33,6 +33,7 @@ constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
 constexpr std::string_view kIpVersions[] = {"both", "4", "6"};
 constexpr std::string_view kFormats[] = {"text", "json"};
 constexpr std::string_view kProtocols[] = {"mqtt", "websocket", "auto"};
+constexpr std::string_view kProxyVersions[] = {"any", "1", "2"};
 constexpr std::string_view kTlsProfiles[] = {"modern", "plc"};
 constexpr std::string_view kTlsVersions[] = {"1.2", "1.3"};
 constexpr std::string_view kClientCertificates[] = {"none", "optional", "required"};
@@ -122,6 +123,9 @@ std::vector<Slot> node_keys(NodeConfig& node, ProcessConfig& process, NodePolicy
           "Connections open at a time on all listeners together. 0: no limit."),
       key("max_sessions", policy.sessions_max, number(0, 1'000'000'000, "20000"),
           "Sessions, connected or kept; a client that would need one more is refused. 0: no limit."),
+      key("check_retained_source", policy.checks_retained_source, flag(),
+          "Whether a retained message goes to a new subscription only while its publisher may still publish "
+          "there."),
       key("log_connections", policy.logs_connections, flag(),
           "Whether a line is logged when a client comes and when it goes."),
       key("max_stranger_bytes", policy.strangers_bytes_max, size(64 * kKiB, 64 * kGiB, "16MiB"),
@@ -221,6 +225,9 @@ std::vector<Slot> queue_keys(QueueLimits& q) {
                      "the slow client, or keeps the newest message of each topic."));
   keys.push_back(key("queue_qos0_offline", q.queue_qos0_offline, flag(),
                      "Whether QoS 0 messages also wait for a client that is away."));
+  keys.push_back(key("count_payload_only", q.counts_payload_only, flag(),
+                     "Count bytes as Mosquitto does: payloads only, and a message is taken while they are "
+                     "below the limit."));
   return keys;
 }
 
@@ -246,6 +253,7 @@ std::vector<Slot> proxy_keys(ProxyConfig& proxy) {
   return {
       key("enabled", proxy.is_on, flag(),
           "Whether each connection begins with a PROXY header, version 1 or 2, that says whose it is."),
+      key("version", proxy.version, choice(kProxyVersions), "Which version of the header is taken."),
       key("trusted", proxy.trusted, texts("10.0.0.0/8"),
           "Networks of the balancers, such as \"10.0.0.0/8\"; who is in none of them is closed. None: "
           "everybody is believed."),
@@ -262,6 +270,11 @@ std::vector<Slot> auth_keys(AuthConfig& auth) {
       key("acl_file", auth.acl_file, text("/etc/nightjar/rules.toml"),
           "Who may publish, subscribe and receive what: rules in TOML if the name ends in .toml, else lines "
           "as Mosquitto reads them. None: everybody who is in may do everything."),
+      key("mosquitto", auth.is_mosquitto, flag(),
+          "Take names as Mosquitto does: where anonymous clients may enter, a user name that nobody proved "
+          "counts, and where the user comes from a certificate nothing else lets a client in."),
+      key("refuse_unproved_names", auth.refuses_unproved_names, flag(),
+          "Where anonymous clients may enter, refuse those with a user name that no password_file proves."),
   };
 }
 
@@ -297,7 +310,8 @@ std::vector<Slot> tls_keys(TlsConfig& tls) {
                "Directory of authorities that issue clients' certificates, with the names that \"openssl "
                "rehash\" gives."),
            key("crl", tls.crl, text("/etc/nightjar/crl.pem"),
-               "PEM file: revocation lists; clients whose certificate, or an authority that it hangs on, is on "
+               "PEM file: revocation lists; clients whose certificate, or an authority that it hangs on, is "
+               "on "
                "one are refused and disconnected."),
            key("ignore_client_dates", tls.ignores_client_dates, flag(),
                "Whether clients' certificates count before and after their time."),
@@ -353,7 +367,8 @@ std::vector<Section> sections_of(Config& c) {
           {key("level", c.log.level, choice(kLevels), "Events below this level are left out."),
            key("format", c.log.format, choice(kFormats), "Lines for people, or one JSON object per line."),
            key("destination", c.log.destination, text("/var/log/nightjar/nightjar.log"),
-               "\"stderr\", \"stdout\", \"syslog\", \"none\" or a file to append to."),
+               "\"stderr\", \"stdout\", \"syslog\", \"topic\" (messages below $SYS/broker/log/), \"none\" or "
+               "a file to append to."),
            key("time", c.log.has_time, flag(), "Whether text lines begin with the time."),
            key("time_format", c.log.time_format, text("%FT%T%z"),
                "The time of text lines in the language of strftime; down to the millisecond if not given.")}),

@@ -130,12 +130,6 @@ std::vector<std::string> unsayable(const Config& config) {
                                 config.log.destination, each));
   if (config.log.facility != LogConfig{}.facility)
     lines.emplace_back("log_facility: syslog gets the log under \"daemon\"");
-  const auto is_loose = [](const ListenerConfig& listener) {
-    return listener.auth.is_mosquitto && !listener.auth.acl_file.empty() && listener.policy.allow_anonymous;
-  };
-  if (std::any_of(config.listeners.begin(), config.listeners.end(), is_loose))
-    lines.emplace_back(
-        "acl_file: a user name that nobody proved counts as anonymous; Mosquitto's rules for it applied");
   for (const ListenerConfig& listener : config.listeners) {
     const std::string_view address = std::string_view(listener.address).substr(0, listener.address.find('%'));
     const bool is_name = address != "*" && address != "localhost" && !listener.is_left_out &&
@@ -145,6 +139,10 @@ std::vector<std::string> unsayable(const Config& config) {
           fmt::format("listener {}: write the address of \"{}\" instead of its name; Nightjar's own "
                       "configuration takes no host names",
                       name_of(listener), address));
+    if (listener.auth.has_mosquitto_acl && listener.auth.acl_file.ends_with(".toml")) {
+      lines.push_back(fmt::format("listener {}: rename {}: an acl_file that ends in .toml is Nightjar's own",
+                                  name_of(listener), listener.auth.acl_file));
+    }
     if (listener.is_left_out) lines.push_back(fmt::format("listener {} is left out", name_of(listener)));
   }
   return lines;

@@ -32,6 +32,8 @@ bool ProxyFilter::receive(ByteView wire) {
     case ProxyHeaderState::kComplete:
       break;
   }
+  if (shared_->rules.version != 0 && header.version != shared_->rules.version)
+    return refuse("its header is of the version that the listener does not take");
   // A health check has no client.
   if (shared_->rules.requires_tls && !header.has_tls && !header.is_local) {
     return refuse("its client did not come by TLS, which require_tls asks for");

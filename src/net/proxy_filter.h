@@ -19,6 +19,7 @@ namespace nightjar::net {
 // What all connections of a listener share. Any thread.
 struct ProxyRules {
   std::vector<Network> trusted{};     // empty: every peer
+  std::uint8_t version = 0;           // of the header; 0: any
   bool requires_tls = false;          // the client must have come to the balancer by TLS
   bool requires_certificate = false;  // and have shown it a certificate that is in order
 

@@ -93,6 +93,7 @@ State read_version_1(std::string_view text, ProxyHeader& header, std::string_vie
     if (text.size() < kLineBytesMax) return State::kNeedMore;
     return malformed(problem, "the line of version 1 is too long");
   }
+  header.version = 1;
   header.bytes = end + 2;
   std::string_view line = text.substr(kBegin1.size(), end - kBegin1.size());
   const std::string_view kind = take_word(line);
@@ -186,6 +187,7 @@ std::size_t address_bytes_of(unsigned family) {
 
 State read_version_2(ByteView in, ProxyHeader& header, std::string_view& problem) {
   if (in.size() < kFixedBytes2) return State::kNeedMore;
+  header.version = 2;
   header.bytes = kFixedBytes2 + u16_at(in, 14);
   if (header.bytes > kProxyHeaderBytesMax) return malformed(problem, "the header of version 2 is too long");
   const unsigned command = byte_at(in, 12) & 0x0F;

@@ -18,6 +18,7 @@ inline constexpr std::size_t kProxyHeaderBytesMax = 4096;
 
 struct ProxyHeader {
   std::size_t bytes = 0;            // of the header itself
+  std::uint8_t version = 0;         // 1 or 2
   std::optional<Address> source{};  // none: the balancer speaks for itself, or does not know
   bool is_local = false;            // it speaks for itself: a health check
   bool has_tls = false;             // the client came to the balancer by TLS

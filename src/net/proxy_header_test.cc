@@ -49,6 +49,7 @@ TEST(ProxyHeader, TheLineOfVersion1) {
   EXPECT_EQ(four.state, State::kComplete);
   EXPECT_EQ(four.source(), "192.0.2.7:51234");
   EXPECT_EQ(four.header.bytes, 46u);
+  EXPECT_EQ(four.header.version, 1);
   EXPECT_EQ(Read("PROXY TCP6 2001:db8::7 ::1 5 1883\r\n").source(), "[2001:db8::7]:5");
   const Read unknown("PROXY UNKNOWN ffff:: whatever\r\n");
   EXPECT_EQ(unknown.state, State::kComplete);
@@ -71,6 +72,7 @@ TEST(ProxyHeader, LinesThatAreNone) {
 
 TEST(ProxyHeader, Version2) {
   const Read four(version_2(1, 0x11, kAddresses4));
+  EXPECT_EQ(four.header.version, 2);
   EXPECT_EQ(four.state, State::kComplete);
   EXPECT_EQ(four.source(), "192.0.2.7:51234");
   EXPECT_FALSE(four.header.is_local);

@@ -29,6 +29,7 @@ struct StrangerBudget {
   [[nodiscard]] std::int64_t bytes_max(StrangerStage stage) const {
     return stage == StrangerStage::kHello ? hello_bytes_max : handshake_bytes_max;
   }
+  friend bool operator==(const StrangerBudget&, const StrangerBudget&) = default;
 };
 
 class StrangerShare {

@@ -3,7 +3,7 @@ import shutil
 import signal
 import socket
 
-from harness import BINARY, HOST, case, expect, expect_equal, free_port
+from harness import BINARY, HERE, HOST, case, expect, expect_equal, free_port
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin")
 QUEUED = [(n, 1 + n % 2) for n in range(60)]
@@ -155,3 +155,26 @@ def in_flight(case):
     expect_equal(exactly(pusher, 4), b"\x70\x02\0\x03", "PUBCOMP")
     keeper.close()
     pusher.close()
+
+
+@case("import/dynamic-security.json becomes users and rules")
+def dynamic_security(case):
+    roles = HERE / "mosquitto_access" / "roles.json"
+    conf = case.file("m.conf", f"listener {case.port} {HOST}\n")
+    output = case.directory() / "nightjar.toml"
+    report = run_import(case, conf, roles, "-o", output)
+    expect("client \"site/dora\" is disabled" in report, report)
+    expect("\"cy\" may log in with another client id than \"dev-1\"" in report, report)
+    passwords, rules = output.with_suffix(".passwords"), output.with_suffix(".rules.toml")
+    expect_equal(passwords.stat().st_mode & 0o777, 0o600, "who may read the passwords")
+    expect("precedence = \"first\"" in rules.read_text(), "rules of which the first decides")
+    served = case.spawn([BINARY, "serve", "-c", output], "nightjar")
+    served.wait_line("listening on")
+    common = ["-h", HOST, "-p", str(case.port), "-V", "5", "-q", "1", "-m", "x", "-u", "ann"]
+    case.run(["mosquitto_pub", *common, "-P", "pw-ann", "-t", "plant/1/state"])
+    refused = case.spawn(["mosquitto_pub", *common, "-P", "pw-bob", "-t", "plant/1/state"], "mosquitto_pub")
+    expect(refused.finish() != 0, "a wrong password is refused")
+    denied = case.spawn(["mosquitto_pub", *common, "-P", "pw-ann", "-t", "plant/1/secret"], "mosquitto_pub")
+    denied.finish()
+    expect("Publish error: Not authorized" in denied.transcript() or "Not authorized" in denied.transcript(),
+           denied.transcript())

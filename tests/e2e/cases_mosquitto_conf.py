@@ -514,3 +514,23 @@ def a_proxy_is_asked_for_the_certificate(case):
     expect(not enters(b"\x01" + struct.pack("!I", 0)), "one without does not")
     expect(not enters(b"\x07" + struct.pack("!I", 1) + name), "nor one whose certificate was not in order")
     stopped(process)
+
+
+@case("mosquitto_conf/log_dest topic")
+def the_log_is_told_over_mqtt(case):
+    port = free_port()
+    conf = case.file("t.conf", f"listener {port} 127.0.0.1\nallow_anonymous true\nlog_dest topic\nlog_dest stderr\n")
+    process = case.spawn([BINARY, "-c", str(conf)], "broker")
+    wait_until(lambda: answers(process, HOST, port), "the broker to listen")
+    reader = Link(dial(case, port))
+    reader.connect("reader")
+    reader.subscribe("$SYS/broker/log/#")
+    Link(dial(case, port)).connect("somebody else")
+    lines = []
+    while not any("somebody else" in line for line in lines):
+        packet = reader.packet()
+        expect_equal((packet.type, packet.retain), (wire.PUBLISH, False), "what comes")
+        expect_equal(packet.topic, "$SYS/broker/log/N", "the topic of a notice")
+        lines.append(packet.payload.decode())
+    expect(re.match(r"\d{4}-.* client connected client=\"somebody else\"", lines[-1]), f"as the log says it: {lines[-1]}")
+    stopped(process)

@@ -8,7 +8,7 @@ import ssl
 import stat
 import struct
 
-from harness import BINARY, HOST, case, expect, expect_equal, wait_until
+from harness import BINARY, HOST, case, expect, expect_equal, free_port, wait_until
 
 CONNECT = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04some"
 CONNACK = b"\x20\x02\x00\x00"
@@ -109,6 +109,20 @@ def a_proxy_says_whose_connection_it_is(case):
     broker.wait_line(r'client connected .*peer="?\[2001:db8::7\]:5')
     expect_equal(answer_to(CONNECT, broker.port), b"", "the answer without a header")
     broker.wait_line("sent listener .* no valid PROXY header and was closed")
+
+
+@case("transports/proxy-version")
+def one_version_of_the_header_may_be_asked_for(case):
+    first = b"PROXY TCP4 192.0.2.7 198.51.100.1 51234 1883\r\n"
+    second = b"\r\n\r\n\0\r\nQUIT\n" + struct.pack("!BBH", 0x21, 0x11, 12) + bytes(8) + struct.pack("!HH", 5, 1883)
+    for version, right, wrong in (("1", first, second), ("2", second, first)):
+        port = free_port()
+        conf = case.file("p.conf", f"listener {port} {HOST}\nallow_anonymous true\nenable_proxy_protocol {version}\n")
+        broker = case.spawn([BINARY, "-c", str(conf)], "broker")
+        broker.wait_line("listening on")
+        expect_equal(answer_to(right + CONNECT, port), CONNACK, f"the answer behind version {version}")
+        expect_equal(answer_to(wrong + CONNECT, port), b"", "the answer behind the other version")
+        broker.wait_line("of the version that the listener does not take")
 
 
 @case("transports/untrusted-proxy")

@@ -28,6 +28,7 @@ import cases_disk_full  # noqa: F401
 import cases_import  # noqa: F401
 import cases_keys  # noqa: F401
 import cases_mosquitto  # noqa: F401
+import cases_mosquitto_access  # noqa: F401
 import cases_mosquitto_conf  # noqa: F401
 import cases_nightjar  # noqa: F401
 import cases_operator  # noqa: F401

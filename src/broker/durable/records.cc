@@ -11,6 +11,7 @@ using mqtt::Qos;
 
 // In front of every value, so that a single one may be of another form one day.
 constexpr std::uint8_t kForm = 1;
+constexpr std::uint8_t kFormWithSource = 2;  // of a retained message: who published it is behind it
 
 constexpr char kSessionKind = 'c';
 constexpr char kGroupKind = 'g';
@@ -51,7 +52,7 @@ void write_message(RecordWriter& writer, const Message& message, const StoreCloc
   writer.text(as_text(message.payload()));
 }
 
-MessageRef read_message(RecordReader& reader, std::string_view topic, const StoreClock& clock) {
+Message::Parts read_parts(RecordReader& reader, std::string_view topic, const StoreClock& clock) {
   Message::Parts parts;
   parts.topic = topic;
   const std::uint8_t bits = reader.u8();
@@ -61,6 +62,11 @@ MessageRef read_message(RecordReader& reader, std::string_view topic, const Stor
   parts.origin = reader.ordered(8);
   parts.properties = as_bytes(reader.text());
   parts.payload = as_bytes(reader.text());
+  return parts;
+}
+
+MessageRef read_message(RecordReader& reader, std::string_view topic, const StoreClock& clock) {
+  const Message::Parts parts = read_parts(reader, topic, clock);
   return reader.is_good() ? Message::make(parts) : MessageRef{};
 }
 
@@ -461,15 +467,22 @@ void erase_queue(Changes& changes, const QueueName& queue) {
 void write_retained(const Message& message, const StoreClock& clock, std::string& out) {
   out.clear();
   RecordWriter writer(out);
-  writer.u8(kForm);
+  const bool has_source = !message.source().empty();
+  writer.u8(has_source ? kFormWithSource : kForm);
   write_message(writer, message, clock);
+  if (has_source) writer.text(message.source());
 }
 
 MessageRef read_retained(std::string_view topic, std::string_view value, const StoreClock& clock) {
   RecordReader reader(value);
-  if (reader.u8() != kForm || topic.size() > 0xFFFF) return {};
-  MessageRef message = read_message(reader, topic, clock);
-  return reader.at_end() ? message : MessageRef{};
+  const std::uint8_t form = reader.u8();
+  if ((form != kForm && form != kFormWithSource) || topic.size() > 0xFFFF) return {};
+  Message::Parts parts = read_parts(reader, topic, clock);
+  if (form == kFormWithSource) {
+    parts.source = reader.text();
+    if (parts.source.empty()) return {};
+  }
+  return reader.is_good() && reader.at_end() ? Message::make(parts) : MessageRef{};
 }
 
 }  // namespace nightjar::broker

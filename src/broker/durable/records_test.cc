@@ -125,7 +125,7 @@ RC_GTEST_PROP(Records, AGroupStaysTheSame, ()) {
               [](std::string_view bytes) { return read_group_queue(bytes).has_value(); });
 }
 
-MessageRef any_message(std::string_view topic) {
+MessageRef any_message(std::string_view topic, std::string_view source = {}) {
   const std::string properties = any_text();
   const std::string payload = any_text();
   Message::Parts parts;
@@ -136,17 +136,19 @@ MessageRef any_message(std::string_view topic) {
   parts.retain = *rc::gen::arbitrary<bool>();
   parts.expires = any_time();
   parts.origin = any_number();
+  parts.source = source;
   return Message::make(parts);
 }
 
 bool are_same(const Message& a, const Message& b) {
   return a.topic() == b.topic() && as_text(a.payload()) == as_text(b.payload()) &&
          as_text(a.properties()) == as_text(b.properties()) && a.qos() == b.qos() &&
-         a.retain() == b.retain() && a.expires() == b.expires() && a.origin() == b.origin();
+         a.retain() == b.retain() && a.expires() == b.expires() && a.origin() == b.origin() &&
+         a.source() == b.source();
 }
 
 RC_GTEST_PROP(Records, ARetainedMessageStaysTheSame, ()) {
-  const MessageRef message = any_message(any_name());
+  const MessageRef message = any_message(any_name(), any_text());
   std::string value;
   write_retained(*message, kClock, value);
   const MessageRef read = read_retained(message->topic(), value, kClock);

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "base/log.h"
+#include "broker/message_source.h"
 #include "broker/mount_point.h"
 #include "broker/protocol/acknowledge.h"
 #include "broker/protocol/forwarded_properties.h"
@@ -102,6 +103,11 @@ Message::Parts message_parts(WorkerState& worker, const Connection& connection, 
                        .qos = packet.qos,
                        .retain = packet.retain,
                        .origin = connection.session->client_id_hash};
+  if (packet.retain && worker.node.policy().checks_retained_source) {
+    const Session& session = *connection.session;
+    write_source({session.client_id, session.user_name, connection.policy->name}, worker.source);
+    parts.source = worker.source;
+  }
   if (connection.is_v5() && !packet.properties.empty()) {
     worker.forwarded.clear();
     append_forwarded(worker.forwarded, packet.properties);

@@ -405,6 +405,38 @@ TEST(Retained, FollowsTheSuback) {
   expect_balanced(shelf.world);
 }
 
+// One client at a time may publish no more.
+class WithoutOne : public OpenDoor {
+ public:
+  bool may_publish(const broker::ClientIdentity& who, std::string_view, Qos, bool) override {
+    return who.client_id != banned;
+  }
+  [[nodiscard]] bool checks_receive() const override { return true; }
+  std::string banned;
+};
+
+TEST(Retained, OfWhoMayPublishNoMoreStaysAwayWhereThatIsAsked) {
+  for (const bool is_asked : {true, false}) {
+    WithoutOne rules;
+    World world{
+        {.node = {.checks_retained_source = is_asked, .sys_interval = Duration{0}}, .authorizer = &rules}};
+    Client good = joined(world, "good");
+    Client bad = joined(world, "bad");
+    good.publish("a/1", "kept", {.retain = true});
+    bad.publish("a/2", "banned", {.retain = true});
+    run_all({&good, &bad});
+    rules.banned = "bad";
+    Client reader = joined(world, "reader");
+    reader.subscribe("a/#");
+    reader.run();
+    if (is_asked) {
+      EXPECT_THAT(payloads(reader), ElementsAre("kept"));
+    } else {
+      EXPECT_THAT(payloads(reader), ::testing::UnorderedElementsAre("kept", "banned"));
+    }
+  }
+}
+
 TEST(Retained, HandlingSaysWhether) {
   struct Row {
     RetainHandling handling;

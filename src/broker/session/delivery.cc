@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "broker/message_source.h"
 #include "broker/mount_point.h"
 #include "broker/routing/group_member.h"
 #include "broker/worker.h"
@@ -130,7 +131,9 @@ void append_common_form(WorkerState& worker, Connection& connection, Publication
 void occupy_window(Connection& connection, InFlight::Entry& entry) {
   entry.is_counted = true;
   const MessageRef& message = entry.delivery.message;
-  entry.counted_bytes = message ? static_cast<std::uint32_t>(message->size()) : 0;
+  const bool counts_payload = connection.policy->queue.counts_payload_only;
+  const std::size_t bytes = !message ? 0 : counts_payload ? message->payload_size() : message->size();
+  entry.counted_bytes = static_cast<std::uint32_t>(bytes);
   ++connection.sent_unacknowledged;
   connection.sent_unacknowledged_bytes += entry.counted_bytes;
 }
@@ -265,6 +268,14 @@ bool may_receive(const WorkerState& worker, const Session& session, std::string_
          authorizer.may_receive({session.client_id, session.user_name, session.policy->name}, topic);
 }
 
+// Whoever published it may have lost the right to since.
+bool may_source_publish(const WorkerState& worker, const Message& retained) {
+  Authorizer& authorizer = worker.node.ports().authorizer;
+  if (!worker.node.policy().checks_retained_source || !authorizer.checks_receive()) return true;
+  return retained.source().empty() ||
+         authorizer.may_publish(read_source(retained.source()), retained.topic(), retained.qos(), true);
+}
+
 // Its Message Expiry Interval has passed, or it waited longer than the queue's limit.
 bool is_expired(const WorkerState& worker, const Session& session, const Delivery& waiting) {
   const Duration age_max = session.policy->queue.age_max;
@@ -373,7 +384,8 @@ bool send_ready(WorkerState& worker, Session& session, RetainedReplay& replay,
     Delivery delivery{.message = std::move(message), .qos = qos, .retain = true, .enqueued = worker.now};
     delivery.is_kept = is_kept(session, qos, nullptr);
     if (subscription.identifier != 0) delivery.subscription_ids.push_back(subscription.identifier);
-    if (!may_receive(worker, session, delivery.message->topic())) {
+    if (!may_receive(worker, session, delivery.message->topic()) ||
+        !may_source_publish(worker, *delivery.message)) {
       drop(worker, session, delivery, DropReason::kDenied);
     } else {
       send_now(worker, session, std::move(delivery));

@@ -107,11 +107,14 @@ void InFlight::grow() {
 }
 
 bool Outbox::is_full(const QueueLimits& limits, std::size_t size) const {
-  return this->size() >= limits.messages_max || (!empty() && bytes_ + size > limits.bytes_max);
+  if (this->size() >= limits.messages_max) return true;
+  if (limits.counts_payload_only) return bytes_ - overhead_ >= limits.bytes_max;
+  return !empty() && bytes_ + size > limits.bytes_max;
 }
 
 void Outbox::push(Delivery delivery) {
   bytes_ += delivery.message->size();
+  overhead_ += overhead_of(delivery);
   delivery.place = ++last_place_;
   if (!waiting_) waiting_ = std::make_unique<Queue>();
   if (waiting_->spilled) {
@@ -126,6 +129,7 @@ Delivery Outbox::pop() {
   Delivery delivery = std::move(waiting_->deliveries.front());
   waiting_->deliveries.pop_front();
   bytes_ -= delivery.message->size();
+  overhead_ -= overhead_of(delivery);
   leave(delivery);
   close_gap();
   if (size() == 0) waiting_.reset();
@@ -157,6 +161,7 @@ void Outbox::load(Delivery delivery) {
   --spilled.count;
   spilled.bytes -= std::min<std::uint64_t>(spilled.bytes, delivery.message->size());
   spilled.first_sequence = delivery.sequence + 1;
+  overhead_ += overhead_of(delivery);
   delivery.place = 0;  // it was pushed before everything that anybody waits for
   waiting_->deliveries.push_back(std::move(delivery));
   close_gap();
@@ -190,6 +195,7 @@ Delivery Outbox::conflate(const Delivery& newer) {
   if (known == waiting_->by_topic->end()) return {};
   Delivery& waiting = at_place(known->second);
   bytes_ += newer.message->size() - waiting.message->size();
+  overhead_ += overhead_of(newer) - overhead_of(waiting);
   Delivery older = std::exchange(waiting, newer);
   waiting.place = older.place;
   enter(*waiting_->by_topic, waiting);
@@ -205,6 +211,7 @@ std::vector<Delivery> Outbox::take_group(const GroupKey& group) {
   for (Delivery& waiting : waiting_->deliveries) {
     if (!belongs(waiting)) continue;
     bytes_ -= waiting.message->size();
+    overhead_ -= overhead_of(waiting);
     taken.push_back(waiting);
   }
   if (taken.empty()) return taken;

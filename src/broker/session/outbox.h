@@ -200,6 +200,9 @@ class Outbox {
     return waiting_->spilled ? waiting_->spilled->behind.size() : 0;
   }
   void close_gap();
+  static std::size_t overhead_of(const Delivery& delivery) {
+    return delivery.message->size() - delivery.message->payload_size();
+  }
 
   struct Queue {
     DeliveryQueue deliveries;
@@ -208,6 +211,7 @@ class Outbox {
   };
   std::unique_ptr<Queue> waiting_;  // none while empty
   std::size_t bytes_ = 0;
+  std::size_t overhead_ = 0;  // of these, topics and properties, as far as the messages are here
   std::uint64_t last_place_ = 0;
 };
 
@@ -219,7 +223,8 @@ bool Outbox::spill(IsDurable is_durable) {
     waiting_->spilled->behind.swap(waiting_->deliveries);
   }
   Spilled& spilled = *waiting_->spilled;
-  const auto take = [&spilled](const Delivery& gone) {
+  const auto take = [this, &spilled](const Delivery& gone) {
+    overhead_ -= overhead_of(gone);
     ++spilled.count;
     spilled.bytes += gone.message->size();
   };

@@ -119,6 +119,20 @@ TEST(Outbox, CountsBytesAndKnowsItsLimits) {
   EXPECT_EQ(outbox.size(), 2U);
 }
 
+TEST(Outbox, CountsPayloadsAsMosquittoDoes) {
+  Outbox outbox;
+  const QueueLimits limits{.messages_max = 100, .bytes_max = 10, .counts_payload_only = true};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(outbox.is_full(limits, 1000)) << "below the limit with " << i << " messages";
+    outbox.push(delivery_of("a/long/topic", "1234"));
+  }
+  EXPECT_TRUE(outbox.is_full(limits, 0));
+  static_cast<void>(outbox.pop());
+  EXPECT_FALSE(outbox.is_full(limits, 4));
+  static_cast<void>(outbox.conflate(delivery_of("a/long/topic", "1234567890")));
+  EXPECT_TRUE(outbox.is_full(limits, 0));
+}
+
 TEST(Outbox, ConflatesInPlace) {
   Outbox outbox;
   outbox.push(delivery_of("a", "old"));

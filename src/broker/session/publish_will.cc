@@ -1,8 +1,10 @@
 #include "broker/session/publish_will.h"
 
 #include <memory>
+#include <string>
 
 #include "base/log.h"
+#include "broker/message_source.h"
 #include "broker/routing/router.h"
 #include "broker/worker_state.h"
 
@@ -17,6 +19,8 @@ void publish_will(WorkerState& worker, Session& session) {
               {{"client", session.client_id}, {"topic", will->topic}});
     return;
   }
+  std::string source;
+  if (will->retain && worker.node.policy().checks_retained_source) write_source(who, source);
   MessageRef message =
       Message::make({.topic = will->topic,
                      .payload = as_bytes(will->payload),
@@ -24,7 +28,8 @@ void publish_will(WorkerState& worker, Session& session) {
                      .qos = will->qos,
                      .retain = will->retain,
                      .expires = will->has_expiry ? worker.now + Duration::seconds(will->expiry_s) : kNever,
-                     .origin = session.client_id_hash});
+                     .origin = session.client_id_hash,
+                     .source = source});
   const bool is_retained = will->retain && worker.node.retained().store(message);
   if (is_retained) worker.journal.retained_changed(will->topic, true);
   if (will->retain && !is_retained) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,6 +25,9 @@ struct Plugin {
   std::vector<std::pair<std::string, std::string>> options;
 };
 
+// Where the file sets a key of a listener in nightjar.toml: "tls.certificate" -> "mosquitto.conf:14".
+using Places = std::map<std::string, std::string>;
+
 // The keys that per_listener_settings makes each listener's own.
 struct Security {
   std::optional<bool> allow_anonymous;
@@ -32,7 +36,10 @@ struct Security {
   std::string password_file;
   std::string acl_file;
   std::string psk_file;
+  std::string dynamic_security;
+  bool lacks_plugin = false;   // one that might know the users
   std::deque<Plugin> plugins;  // references into it stay good
+  Places places;
 };
 
 // Topic Aliases that Mosquitto takes from a client, and uses towards one.
@@ -46,6 +53,7 @@ struct ListenerDraft {
   Security security;
   std::optional<bool> allow_anonymous;  // listener_allow_anonymous
   std::string auto_id_prefix;           // listener_auto_id_prefix
+  Places places;
   bool has_port = false;
   bool is_used = false;  // something was said that Mosquitto starts the default listener for
   // TLS, before it is known whether the listener has it.

@@ -1,10 +1,12 @@
 #include "config/mosquitto/keys.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <initializer_list>
 #include <optional>
 
 namespace nightjar::config::mosquitto {
@@ -74,6 +76,39 @@ std::string add_bridge_addresses(Target& t, const Value& value) {
   return {};
 }
 
+std::string one_of(std::string_view word, std::initializer_list<std::string_view> words) {
+  if (std::find(words.begin(), words.end(), word) != words.end()) return {};
+  return fmt::format("is one of {}, not \"{}\"", fmt::join(words, ", "), word);
+}
+
+std::string bridge_protocol_version(Target&, const Value& value) {
+  return one_of(value.text, {"mqttv31", "mqttv311", "mqttv50"});
+}
+std::string bridge_reload_type(Target&, const Value& value) {
+  return one_of(value.text, {"lazy", "immediate"});
+}
+std::string bridge_start_type(Target&, const Value& value) {
+  return one_of(value.text, {"automatic", "lazy", "once"});
+}
+
+// So many whole numbers of at least `min`.
+std::string numbers(std::string_view text, std::size_t count_min, std::size_t count_max, int min) {
+  std::size_t count = 0;
+  for (std::string_view word = take_word(text); !word.empty(); word = take_word(text)) {
+    int number = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+    if (error != std::errc{} || end != word.data() + word.size() || number < min)
+      return fmt::format("takes whole numbers from {} on, not \"{}\"", min, word);
+    ++count;
+  }
+  if (count >= count_min && count <= count_max) return {};
+  return count_min == count_max ? fmt::format("takes {} numbers, not {}", count_max, count)
+                                : fmt::format("takes {} to {} numbers, not {}", count_min, count_max, count);
+}
+
+std::string bridge_tcp_keepalive(Target&, const Value& value) { return numbers(value.text, 3, 3, 1); }
+std::string restart_timeout(Target&, const Value& value) { return numbers(value.text, 1, 2, 1); }
+
 std::string accept_versions(Target& t, const Value& value) {
   broker::ListenerPolicy& p = policy(t);
   p.accepts_v31 = p.accepts_v311 = p.accepts_v5 = false;
@@ -130,9 +165,9 @@ std::string log_destination(Target& t, const Value& value) {
   const std::string_view word = take_word(rest);
   if (word == "none") {
     destinations.clear();
-  } else if (word == "stdout" || word == "stderr" || word == "syslog") {
+  } else if (word == "stdout" || word == "stderr" || word == "syslog" || word == "topic") {
     destinations.emplace_back(word);
-  } else if (word == "topic" || word == "dlt" || word == "android") {
+  } else if (word == "dlt" || word == "android") {
     t.warn(fmt::format("\"log_dest {}\" is not served; the lines go to the other destinations only", word));
   } else if (word == "file") {
     rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
@@ -223,6 +258,9 @@ std::string proxy_protocol(Target& t, const Value& value) {
     return fmt::format("is 1 or 2, not \"{}\"", value.text);
   }
   t.listener.config.proxy.is_on = value.text != "false" && value.text != "0";
+  t.listener.config.proxy.version = value.text == "1"   ? ProxyVersion::k1
+                                    : value.text == "2" ? ProxyVersion::k2
+                                                        : ProxyVersion::kAny;
   return {};
 }
 
@@ -273,21 +311,20 @@ constexpr std::array kKeys {
       of_bridge("bridge_keyfile", ValueKind::kText), of_bridge("bridge_max_packet_size", ValueKind::kNumber),
       of_bridge("bridge_max_topic_alias", ValueKind::kNumber, 0, kPortMax),
       of_bridge("bridge_outgoing_retain", ValueKind::kFlag),
-      of_bridge("bridge_protocol_version", ValueKind::kText), of_bridge("bridge_psk", ValueKind::kText),
+      text("bridge_protocol_version", Scope::kBridge, bridge_protocol_version),
+      of_bridge("bridge_psk", ValueKind::kText),
       of_bridge("bridge_receive_maximum", ValueKind::kNumber, 1, kPortMax),
-      of_bridge("bridge_reload_type", ValueKind::kText), of_bridge("bridge_require_ocsp", ValueKind::kFlag),
+      text("bridge_reload_type", Scope::kBridge, bridge_reload_type),
+      of_bridge("bridge_require_ocsp", ValueKind::kFlag),
       of_bridge("bridge_session_expiry_interval", ValueKind::kNumber, 0, 0xFFFFFFFF),
-      of_bridge("bridge_tcp_keepalive", ValueKind::kText),
+      text("bridge_tcp_keepalive", Scope::kBridge, bridge_tcp_keepalive),
       of_bridge("bridge_tcp_user_timeout", ValueKind::kNumber),
       of_bridge("bridge_tls_use_os_certs", ValueKind::kFlag),
       of_bridge("bridge_tls_version", ValueKind::kText),
       text("cafile", kListener, NJ_SET_AND_USE(tls(t).client_ca = value.text)),
       text("capath", kListener, NJ_SET_AND_USE(tls(t).client_ca_dir = value.text)),
       text("certfile", kListener, NJ_SET_AND_USE(tls(t).files.certificate = value.text)),
-      flag(
-          "check_retain_source", kGlobal,
-          NJ_SET(if (value.flag) t.warn("check_retain_source: who may receive a retained message is checked, "
-                                        "whether its publisher still may publish is not"))),
+      flag("check_retain_source", kGlobal, NJ_SET(t.draft.config.policy.checks_retained_source = value.flag)),
       text("ciphers", kListener, NJ_SET_AND_USE(tls(t).ciphers = value.text)),
       text("ciphers_tls1.3", kListener, NJ_SET_AND_USE(tls(t).ciphers_tls13 = value.text)),
       of_bridge("cleansession", ValueKind::kFlag), of_bridge("clientid", ValueKind::kText),
@@ -320,9 +357,9 @@ constexpr std::array kKeys {
       number("max_connections", kListener, kAnyInt, kIntMax,
              NJ_SET(policy(t).connections_max = count_or(value.number, 0);
                     if (value.number > 0) t.listener.is_used = true)),
-      number("max_inflight_bytes", kGlobal, 0, std::numeric_limits<std::int64_t>::max(),
+      number("max_inflight_bytes", kGlobal, kAnyInt, std::numeric_limits<std::int64_t>::max(),
              NJ_SET(limits(t).inflight_bytes_max =
-                        value.number == 0 ? kNoByteLimit : static_cast<std::uint64_t>(value.number))),
+                        value.number <= 0 ? kNoByteLimit : static_cast<std::uint64_t>(value.number))),
       number("max_inflight_messages", kGlobal, kAnyInt, kPortMax,
              NJ_SET(const auto most = static_cast<std::uint16_t>(count_or(value.number, kPortMax));
                     limits(t).inflight_max = most; limits(t).receive_maximum = most)),
@@ -333,9 +370,9 @@ constexpr std::array kKeys {
       number("max_qos", kListener, 0, 2,
              NJ_SET(policy(t).maximum_qos = static_cast<mqtt::Qos>(value.number);
                     if (value.number != 2) t.listener.is_used = true)),
-      number("max_queued_bytes", kGlobal, 0, std::numeric_limits<std::int64_t>::max(),
+      number("max_queued_bytes", kGlobal, kAnyInt, std::numeric_limits<std::int64_t>::max(),
              NJ_SET(limits(t).queue.bytes_max =
-                        value.number == 0 ? kNoByteLimit : static_cast<std::uint64_t>(value.number))),
+                        value.number <= 0 ? kNoByteLimit : static_cast<std::uint64_t>(value.number))),
       number("max_queued_messages", kGlobal, kAnyInt, kIntMax,
              NJ_SET(limits(t).queue.messages_max = count_or(value.number, kNoMessageLimit))),
       number("max_topic_alias", kListener, 0, kPortMax,
@@ -377,7 +414,7 @@ constexpr std::array kKeys {
       of_bridge("remote_username", ValueKind::kText),
       flag("require_certificate", kListener,
            NJ_SET(t.listener.requires_certificate = value.flag; if (value.flag) t.listener.is_used = true)),
-      of_bridge("restart_timeout", ValueKind::kText),
+      text("restart_timeout", Scope::kBridge, restart_timeout),
       flag("retain_available", kGlobal, NJ_SET(limits(t).retain_available = value.flag)),
       without_meaning("retain_expiry_interval", kGlobal, ValueKind::kNumber,
                       "expired retained messages are looked for all the time"),
@@ -386,7 +423,8 @@ constexpr std::array kKeys {
       flag("set_tcp_nodelay", kGlobal,
            NJ_SET(if (!value.flag) t.warn("set_tcp_nodelay: TCP_NODELAY is always on; packets are gathered "
                                           "before they are sent"))),
-      repeated_text("socket_domain", kListener, socket_domain), of_bridge("start_type", ValueKind::kText),
+      repeated_text("socket_domain", kListener, socket_domain),
+      text("start_type", Scope::kBridge, bridge_start_type),
       without_meaning("store_clean_interval", kGlobal, ValueKind::kNumber, kGone),
       number("sys_interval", kGlobal, 0, kPortMax,
              NJ_SET(t.draft.config.policy.sys_interval = Duration::seconds(value.number))),

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <utility>
 
@@ -31,7 +32,9 @@ void set_defaults(Config& config) {
   limits.session_expiry_max_s = 0xFFFFFFFF;
   limits.queue.messages_max = 1000;
   limits.queue.bytes_max = std::uint64_t{1} << 40;
+  limits.queue.counts_payload_only = true;
   limits.refuses_longer_keep_alive = true;
+  config.policy.checks_retained_source = true;
 }
 
 // The plugins that are built in: where each has its file.
@@ -41,7 +44,10 @@ struct BuiltIn {
   std::string Security::*file;
 };
 constexpr BuiltIn kBuiltIn[] = {{"mosquitto_password_file", "password_file", &Security::password_file},
-                                {"mosquitto_acl_file", "acl_file", &Security::acl_file}};
+                                {"mosquitto_acl_file", "acl_file", &Security::acl_file},
+                                {"mosquitto_dynamic_security", "config_file", &Security::dynamic_security}};
+// Those of Mosquitto's own that say nothing about who may do what.
+constexpr std::string_view kWithoutAccess[] = {"mosquitto_persist_sqlite", "mosquitto_sparkplug_aware"};
 
 class Assembly {
  public:
@@ -82,20 +88,40 @@ class Assembly {
       if (path.empty()) {
         add(plugin.place,
             fmt::format("\"plugin_use {0}\": there is no \"plugin_load {0} PATH\"", plugin.name));
-      } else if (!map_built_in(security, path, *source)) {
-        add(plugin.place,
-            fmt::format("the plugin {} is not loaded: only Mosquitto's own password-file and acl-file are "
-                        "built in; take the line out if clients may enter without it",
-                        path));
+      } else if (!map_built_in(security, plugin.place, path, *source)) {
+        leave_out(security, plugin.place, path);
       }
+    }
+    if (security.dynamic_security.empty()) return;
+    for (std::string* file : {&security.password_file, &security.acl_file}) {
+      if (!file->empty())
+        warnings_.push_back(fmt::format("{}: {} is not read: the dynamic-security plugin decides alone",
+                                        path_, std::exchange(*file, {})));
     }
   }
 
-  static bool map_built_in(Security& security, const std::string& path, const Plugin& plugin) {
+  // Fails closed: whoever the plugin would have let in by his name stays outside.
+  void leave_out(Security& security, const Place& place, const std::string& path) {
+    const bool may_know_users =
+        std::none_of(std::begin(kWithoutAccess), std::end(kWithoutAccess),
+                     [&path](std::string_view name) { return path.find(name) != std::string::npos; });
+    security.lacks_plugin |= may_know_users;
+    draft_.config.errors.push_back(fmt::format(
+        "{}: the plugin {} is not loaded: only Mosquitto's own password-file, acl-file and dynamic-security "
+        "are "
+        "built in{}",
+        place.text(), path,
+        may_know_users ? "; a client with a user name is refused unless a password_file knows it" : ""));
+  }
+
+  bool map_built_in(Security& security, const Place& place, const std::string& path, const Plugin& plugin) {
     for (const BuiltIn& known : kBuiltIn) {
       if (path.find(known.library) == std::string::npos) continue;
       for (const auto& [name, value] : plugin.options) {
         if (name == known.option) security.*known.file = value;
+      }
+      if ((security.*known.file).empty()) {
+        add(place, fmt::format("the plugin {} needs \"plugin_opt_{} FILE\" behind it", path, known.option));
       }
       return true;
     }
@@ -152,12 +178,20 @@ class Assembly {
     const Security& security = draft_.is_per_listener ? draft.security : draft_.security;
     set_policy(draft, security, is_local);
     set_tls(draft, security);
-    listener.auth = {
-        .password_file = security.password_file, .acl_file = security.acl_file, .is_mosquitto = true};
+    listener.auth = {.password_file = security.password_file,
+                     .acl_file = security.acl_file,
+                     .is_mosquitto = true,
+                     .has_mosquitto_acl = true,
+                     .dynamic_security = security.dynamic_security,
+                     .refuses_unproved_names = security.lacks_plugin};
     if (!draft_.is_per_listener) config().auth = listener.auth;
     listener.websocket.headers_bytes_max = draft_.websocket_headers_bytes_max;
     listener.is_name_allowed = true;
     name(draft);
+    for (const Places* places : {&security.places, &std::as_const(draft.places)}) {
+      for (const auto& [key, place] : *places)
+        config().places.insert_or_assign(fmt::format("{}.{}", listener.label, key), place);
+    }
     config().listeners.push_back(std::move(listener));
   }
 

@@ -5,9 +5,12 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 
+#include "config/difference.h"
 #include "config/mosquitto/keys.h"
+#include "config/mosquitto/origins.h"
 
 namespace nightjar::config::mosquitto {
 namespace {
@@ -151,6 +154,22 @@ TEST(MosquittoConf, PortOfTheFileComesBeforeThatOfTheCommandLine) {
   EXPECT_EQ(config.listeners[0].address, "*");
   EXPECT_FALSE(config.listeners[0].policy.allow_anonymous);
   EXPECT_THAT(config.warnings, ElementsAre(HasSubstr("-p 1999 is ignored")));
+}
+
+TEST(MosquittoConf, PerListenerSettingsStandAboveWhatTheyDivide) {
+  for (const std::string before :
+       {"allow_anonymous true", "password_file /p", "plugin mosquitto_acl_file.so"}) {
+    EXPECT_THAT(problems(before + "\nlistener 1\nper_listener_settings true\n"),
+                ElementsAre(HasSubstr("m.conf:3: \"per_listener_settings\" must stand above")))
+        << before;
+  }
+  EXPECT_THAT(good("allow_anonymous true\nlistener 1\nper_listener_settings false\n").listeners, SizeIs(1));
+}
+
+TEST(MosquittoConf, ACommentMayStandBehindAListener) {
+  const Config config = good("listener 1884 # for the plant\nlistener 1885 127.0.0.1\n");
+  EXPECT_EQ(config.listeners.at(0).address, "*");
+  EXPECT_EQ(config.listeners.at(1).address, "127.0.0.1");
 }
 
 TEST(MosquittoConf, AnonymousClientsAreEverybodysOrEachListeners) {
@@ -545,8 +564,46 @@ TEST(MosquittoBridge, MistakesAreFoundToo) {
               ElementsAre(HasSubstr("m.conf:2: \"address\": a port is")));
   EXPECT_THAT(problems("connection a\naddress h\ntopic a sideways\n"),
               ElementsAre(HasSubstr("m.conf:3: \"topic\"")));
+  const Options without{.is_without_bridges = true};
+  for (const std::string wrong :
+       {"start_type manual", "bridge_protocol_version mqttv5", "restart_timeout x", "restart_timeout 1 2 3",
+        "bridge_reload_type never", "bridge_tcp_keepalive 1 2"}) {
+    EXPECT_THAT(problems("connection a\naddress h\n" + wrong + "\n", without),
+                ElementsAre(HasSubstr("m.conf:3: \"")))
+        << wrong;
+  }
   EXPECT_THAT(problems("connection a\naddress h\nconnection a\naddress h\n"),
               ElementsAre(HasSubstr("there is a connection \"a\" already")));
+}
+
+// ---- where it stands ----
+
+TEST(MosquittoOrigins, NameKeysThatAreThere) {
+  Config config;
+  config.listeners.emplace_back().label = "listener.x";
+  std::set<std::string> known;
+  for (const Setting& each : settings(config)) known.insert(each.key);
+  for (const Key& key : keys()) {
+    for (const Origin& origin : origins_of(key.name)) {
+      const std::string native = (origin.is_of_listener ? "listener.x." : "") + std::string{origin.native};
+      EXPECT_TRUE(known.contains(native)) << key.name << " sets " << native;
+    }
+  }
+}
+
+TEST(MosquittoOrigins, AreTheLinesOfTheFile) {
+  const Config config = good(
+      "max_queued_messages 5\nlistener 1\nallow_anonymous true\ncertfile c\nkeyfile k\nmax_connections 3\n"
+      "listener 2\nmax_connections 4\n");
+  std::map<std::string, std::string> origins;
+  for (const Setting& each : settings(config)) origins[each.key] = each.origin;
+  EXPECT_EQ(origins["queue.max_messages"], "m.conf:1");
+  EXPECT_EQ(origins["listener.1.allow_anonymous"], "m.conf:3");
+  EXPECT_EQ(origins["listener.2.allow_anonymous"], "m.conf:3") << "of all listeners";
+  EXPECT_EQ(origins["listener.1.tls.certificate"], "m.conf:4");
+  EXPECT_EQ(origins["listener.1.max_connections"], "m.conf:6");
+  EXPECT_EQ(origins["listener.2.max_connections"], "m.conf:8");
+  EXPECT_EQ(origins["listener.2.tls.certificate"], "default");
 }
 
 // ---- plugins ----
@@ -567,9 +624,29 @@ TEST(MosquittoPlugin, IsUsedByTheListenersThatSaySo) {
   EXPECT_EQ(config.listeners.at(1).auth.acl_file, "");
 }
 
-TEST(MosquittoPlugin, OfOthersEndsTheStart) {
-  EXPECT_THAT(problems("auth_plugin go-auth.so\nauth_opt_backends files\n"),
-              ElementsAre(AllOf(HasSubstr("m.conf:1:"), HasSubstr("go-auth.so is not loaded"))));
+TEST(MosquittoPlugin, OfDynamicSecurityIsBuiltIn) {
+  const Config config = good(
+      "listener 1\nplugin /usr/lib/mosquitto_dynamic_security.so\nplugin_opt_config_file /d.json\n"
+      "password_file /p\n");
+  EXPECT_EQ(first(config).auth.dynamic_security, "/d.json");
+  EXPECT_EQ(first(config).auth.password_file, "");
+  EXPECT_THAT(config.warnings, ElementsAre(HasSubstr("/p is not read")));
+  EXPECT_THAT(
+      problems("plugin mosquitto_dynamic_security.so\n"),
+      ElementsAre(HasSubstr("m.conf:1: the plugin mosquitto_dynamic_security.so needs \"plugin_opt_config")));
+}
+
+TEST(MosquittoPlugin, OfOthersIsNotLoadedAndLetsNobodyInByHisName) {
+  const Config config = good("listener 1\nauth_plugin go-auth.so\nauth_opt_backends files\n");
+  EXPECT_THAT(config.errors,
+              ElementsAre(AllOf(HasSubstr("m.conf:2:"), HasSubstr("go-auth.so is not loaded"))));
+  EXPECT_TRUE(first(config).auth.refuses_unproved_names);
+  const Config other = good("listener 1\nglobal_plugin /usr/lib/mosquitto_persist_sqlite.so\n");
+  EXPECT_THAT(other.errors, ElementsAre(HasSubstr("is not loaded")));
+  EXPECT_FALSE(first(other).auth.refuses_unproved_names);
+}
+
+TEST(MosquittoPlugin, NamesTheLineOfWhatIsWrong) {
   EXPECT_THAT(problems("plugin_opt_x 1\n"), ElementsAre(HasSubstr("needs a plugin above it")));
   EXPECT_THAT(problems("plugin a.so\nplugin_opt_ 1\nplugin_opt_x\n"),
               ElementsAre(HasSubstr("needs the name"), HasSubstr("needs a value")));

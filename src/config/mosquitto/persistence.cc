@@ -157,11 +157,11 @@ class Reader {
     const std::uint16_t source_id = body.u16();
     const std::uint16_t user_name = body.u16();
     const std::uint16_t topic = body.u16();
-    body.u16();  // the listener's port
+    read.source_port = body.u16();
     read.qos = body.u8();
     read.retain = body.u8() != 0;
     read.source_id = body.take(source_id);
-    body.take(user_name);
+    read.source_user_name = body.take(user_name);
     read.topic = body.take(topic);
     read.payload = body.take(payload);
     read.properties = body.rest();

@@ -19,6 +19,8 @@ struct StoredMessage {
   std::uint8_t qos = 0;
   bool retain = false;
   std::string_view source_id;  // who published it
+  std::string_view source_user_name;
+  std::uint16_t source_port = 0;  // of the listener; 0: not known
   std::string_view topic;
   std::string_view payload;
   std::string_view properties;  // with their length in front; empty: none
@@ -72,7 +74,8 @@ struct Persistence {
   std::vector<std::uint64_t> retained;  // ids of messages
 };
 
-// What is found points into `bytes`, so that no temporary can be read. `name` stands for the file in the error.
+// What is found points into `bytes`, so that no temporary can be read. `name` stands for the file in the
+// error.
 Result<Persistence> read_persistence(std::string_view bytes, std::string_view name);
 Result<Persistence> read_persistence(std::string&& bytes, std::string_view name) = delete;
 

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "config/mosquitto/origins.h"
 #include "config/suggest.h"
 
 namespace nightjar::config::mosquitto {
@@ -106,7 +107,8 @@ void Reader::include(Section& section, const Line& line) {
 void Reader::begin_listener(Section& section, const Line& line) {
   std::string_view rest = line.value;
   const auto port = read_number(take_word(rest));
-  const std::string_view address = rest.substr(std::min(rest.find_first_not_of(' '), rest.size()));
+  std::string_view address = rest.substr(std::min(rest.find_first_not_of(' '), rest.size()));
+  if (address.starts_with('#')) address = {};  // here alone a comment may stand behind
   if (!port || *port < 0 || *port > 65'535) {
     return add(section, line,
                fmt::format("needs a port from 1 to 65535, or 0 and the path of a Unix socket, "
@@ -168,6 +170,7 @@ bool Reader::read_plugin(Section& section, const Line& line) {
     plugin.name = take_word(rest);
     if (is_load) plugin.path = rest.substr(std::min(rest.find_first_not_of(' '), rest.size()));
   }
+  has_security_ = true;
   auto& plugins = is_load ? draft_.loadable : security_of(section).plugins;
   plugins.push_back(std::move(plugin));
   section.plugin = &plugins.back();
@@ -196,6 +199,10 @@ void Reader::read_key(Section& section, const Line& line, const Key& key) {
   if (const std::string wrong = read_value(key, line.value, value); !wrong.empty()) {
     return add(section, line, wrong);
   }
+  has_security_ |= key.scope == Scope::kSecurity;
+  if (key.name == "per_listener_settings" && value.flag && has_security_)
+    return add(section, line,
+               "must stand above everything about who may enter: what came before was for all");
   Target target{.draft = draft_,
                 .listener = *section.listener,
                 .security = security_of(section),
@@ -205,7 +212,19 @@ void Reader::read_key(Section& section, const Line& line, const Key& key) {
                 .warnings = warnings_};
   if (!key.note.empty()) target.warn(fmt::format("{} has no meaning here: {}", key.name, key.note));
   if (key.effect == nullptr) return;
-  if (const std::string wrong = key.effect(target, value); !wrong.empty()) add(section, line, wrong);
+  if (const std::string wrong = key.effect(target, value); !wrong.empty()) return add(section, line, wrong);
+  note_places(section, line, key);
+}
+
+void Reader::note_places(Section& section, const Line& line, const Key& key) {
+  const std::string place = Place{section.file, line.number}.text();
+  for (const Origin& origin : origins_of(key.name)) {
+    Places& places = !origin.is_of_listener          ? draft_.config.places
+                     : key.scope == Scope::kSecurity ? security_of(section).places
+                     : key.scope == Scope::kGlobal   ? draft_.default_listener.places
+                                                     : section.listener->places;
+    places.insert_or_assign(std::string{origin.native}, place);
+  }
 }
 
 Security& Reader::security_of(Section& section) {

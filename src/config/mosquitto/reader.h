@@ -45,6 +45,8 @@ class Reader {
   void read_plugin_option(Section& section, const Line& line, std::string_view name);
   void read_key(Section& section, const Line& line, const Key& key);
 
+  void note_places(Section& section, const Line& line, const Key& key);
+
   Security& security_of(Section& section);
   const void* owner_of(Section& section, const Key& key);
   void add(const Section& section, const Line& line, std::string_view text);
@@ -54,6 +56,7 @@ class Reader {
   Draft& draft_;
   Problems& problems_;
   std::vector<std::string>& warnings_;
+  bool has_security_ = false;                                // a line about who may enter has come
   std::set<std::pair<const void*, std::string_view>> seen_;  // text keys, by what they belong to
 };
 
