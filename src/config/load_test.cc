@@ -69,6 +69,7 @@ TEST(Load, EveryKeyReachesItsField) {
   EXPECT_EQ(config->policy.connections_max, 5000u);
   EXPECT_EQ(config->policy.sessions_max, 6000u);
   EXPECT_FALSE(config->policy.logs_connections);
+  EXPECT_TRUE(config->policy.checks_retained_source);
   EXPECT_FALSE(config->log.has_time);
   EXPECT_EQ(config->log.time_format, "%s");
   EXPECT_EQ(config->policy.retained_messages_max, 1000u);
@@ -120,6 +121,7 @@ TEST(Load, EveryKeyReachesItsField) {
   EXPECT_EQ(limits.queue.age_max, Duration::seconds(86400));
   EXPECT_EQ(limits.queue.overflow, OverflowPolicy::kConflate);
   EXPECT_TRUE(limits.queue.queue_qos0_offline);
+  EXPECT_TRUE(limits.queue.counts_payload_only);
 }
 
 TEST(Load, TheSampleNamesEveryKeyOfTheSchema) {
