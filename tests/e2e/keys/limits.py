@@ -118,6 +118,25 @@ def holds_so_much_for_who_does_not_read(door):
     return "all came" if came == count else "some dropped"
 
 
+@shows("limits.max_packet_size_out", {'"1KiB"': [5], "0": [5000, 5]})
+def drops_what_is_larger_for_who_announces_nothing(door):
+    client = door.connect(version=wire.V311)
+    client.subscribe("t")
+    for size in (5000, 5):
+        client.publish("t", b"x" * size)
+    return [len(packet.payload) for packet in client.drain()]
+
+
+@shows("limits.max_outstanding_bytes", {'"8KiB"': "unsent", "0": "in the kernel"})
+def holds_back_what_the_peer_has_not_confirmed(door):
+    reader, writer = door.connect(), door.connect()
+    reader.subscribe(door.name)
+    # More than a socket takes whose owner does not read, less than both ends of a connection take.
+    for _ in range(64):
+        writer.publish(door.name, b"x" * 8192, qos=1)
+    return "unsent" if door.client_info(reader.client_id)["unsent_bytes"] else "in the kernel"
+
+
 @shows("limits.maximum_qos", {"0": (0, FORBIDDEN_QOS, FORBIDDEN_QOS), "1": (1, 0, FORBIDDEN_QOS), "2": (None, 0, 0)})
 def tells_and_enforces_the_highest_qos(door):
     codes = []

@@ -129,6 +129,12 @@ def wants_a_header(door):
     return enters_behind(door, VERSION_1), enters_behind(door, b"")
 
 
+@shows("listener.proxy.version", {'"any"': (True, True), '"1"': (True, False), '"2"': (False, True)},
+       beside={"listener.proxy.enabled": "true"})
+def takes_that_version_of_the_header(door):
+    return enters_behind(door, VERSION_1), enters_behind(door, VERSION_2)
+
+
 @shows("listener.proxy.trusted", {'["127.0.0.0/8"]': True, '["10.0.0.0/8", "fd00::/8"]': False, "[]": True},
        beside={"listener.proxy.enabled": "true"})
 def believes_these_balancers(door):
@@ -163,3 +169,14 @@ def two_files_of_rules(case):
 def lets_them_do_that(door):
     client = door.connect()
     return tuple(client.publish(topic, b"", qos=1).code < 0x80 for topic in ("a/x", "b/x"))
+
+
+@shows("auth.mosquitto", {"true": "ann", "false": ""})
+def takes_a_name_that_nobody_proved(door):
+    client = door.connect(username="ann")
+    return door.client_info(client.client_id)["user"]
+
+
+@shows("auth.refuse_unproved_names", {"true": NOT_AUTHORIZED, "false": 0})
+def refuses_a_name_that_nobody_proved(door):
+    return door.code(username="ann")

@@ -7,7 +7,7 @@ import signal
 import socket
 
 from control import over_http
-from harness import HOST, Skipped, expect_equal
+from harness import BINARY, HOST, Skipped, expect_equal
 from keys.scenario import shows
 from sockets import end_of_stream, wire
 
@@ -78,6 +78,21 @@ def serves_with(door):
 @shows("node.shards", {"32": (200, 404), "64": (200, 200)})
 def has_so_many_shards(door):
     return tuple(over_http(door, "POST", f"/api/v1/shards/{shard}/move", {"worker": 0})[0] for shard in (31, 63))
+
+
+WRITABLE, READABLE = "topic readwrite kept\n", "topic read kept\n"
+
+
+@shows("node.check_retained_source", {"true": [], "false": [b"1"]}, beside={"auth.acl_file": '"{dir}/acl"'},
+       prepare=lambda case: case.file("acl", WRITABLE))
+def asks_whether_the_publisher_still_may(door):
+    client = door.connect()
+    client.publish("kept", b"1", qos=1, retain=True)
+    door.case.file("acl", READABLE)
+    door.case.run([BINARY, "ctl", "reload", "--data", door.data], "nightjar ctl")
+    client.subscribe("kept")
+    door.case.file("acl", WRITABLE)  # for the next broker
+    return [packet.payload for packet in client.drain()]
 
 
 # ---- limits of all clients together ----

@@ -69,6 +69,11 @@ def keeps_qos_0_too(door):
     return waited(door, "", [b"0"], qos=0)
 
 
+@shows("queue.count_payload_only", {"true": 2, "false": 1}, beside={"queue.max_bytes": '"2000B"'})
+def counts_topics_or_not(door):
+    return len(waited(door, "", [BODY] * 5))
+
+
 @shows("shared.queue.overflow", {'"drop-new"': (0, [b"0", b"1"]), '"drop-old"': (0, [b"1", b"2"]),
                                  '"reject"': (QUOTA, [b"0", b"1"])}, beside={"shared.queue.max_messages": "2"})
 def a_full_queue_of_a_group_does_so(door):

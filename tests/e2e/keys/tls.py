@@ -1,9 +1,13 @@
 """What each key of [listener.tls] and [[listener.tls.more]] does."""
 import hashlib
+import pathlib
 import re
 import shutil
 import socket
 import ssl
+import subprocess
+import tempfile
+import threading
 
 from harness import BINARY, HOST
 from keys.scenario import shows
@@ -25,10 +29,14 @@ def openssl(case, *arguments):
     return case.run(["openssl", *arguments], "openssl")
 
 
-def rsa_pair(case, name, common_name, key=None):
+# RSA keys take a busy machine long to find, so they are for what is about RSA.
+EC_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
+
+def pair(case, name, common_name, key=None):
     """A certificate of its own, for a key that is there or a new one."""
     path = case.directory()
-    how = ["-key", path / key] if key else ["-newkey", "rsa:2048", "-nodes", "-keyout", path / f"{name}.key"]
+    how = ["-key", path / key] if key else [*EC_KEY, "-keyout", path / f"{name}.key"]
     openssl(case, "req", "-x509", *how, "-out", path / f"{name}.pem", "-subj", f"/CN={common_name}")
 
 
@@ -69,8 +77,8 @@ def openssl_of(door, *arguments, data):
 # ---- the server's certificates ----
 
 def two_certificates_of_a_key(case):
-    rsa_pair(case, "north", "north.example")
-    rsa_pair(case, "south", "south.example", key="north.key")
+    pair(case, "north", "north.example")
+    pair(case, "south", "south.example", key="north.key")
 
 
 @shows("listener.tls.certificate", {'"{dir}/north.pem"': "north.example", '"{dir}/south.pem"': "south.example"},
@@ -105,8 +113,21 @@ def belongs_to_the_further_certificate(door):
 
 # ---- versions and suites ----
 
+_rsa_pair = {}
+_making_rsa_pair = threading.Lock()
+
+
 def one_rsa_pair(case):
-    rsa_pair(case, "rsa", "localhost")
+    """The same for every scenario of this run."""
+    with _making_rsa_pair:
+        if not _rsa_pair:
+            with tempfile.TemporaryDirectory(prefix="nightjar-e2e-") as made:
+                files = {name: f"{made}/{name}" for name in ("rsa.pem", "rsa.key")}
+                subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", files["rsa.key"],
+                                "-out", files["rsa.pem"], "-subj", "/CN=localhost"], check=True, capture_output=True)
+                _rsa_pair.update({name: pathlib.Path(path).read_bytes() for name, path in files.items()})
+    for name, content in _rsa_pair.items():
+        case.file(name, content)
 
 
 RSA_PAIR = {"listener.tls.certificate": '"{dir}/rsa.pem"', "listener.tls.key": '"{dir}/rsa.key"'}
@@ -235,7 +256,7 @@ def refuses_who_is_revoked(door):
 def client_of_the_past(case):
     plant(case)
     directory = case.directory() / "pki"
-    openssl(case, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", directory / "client-old.key", "-out",
+    openssl(case, "req", *EC_KEY, "-keyout", directory / "client-old.key", "-out",
             directory / "old.csr", "-subj", "/CN=old")
     openssl(case, "x509", "-req", "-in", directory / "old.csr", "-CA", directory / "ca.pem", "-CAkey",
             directory / "ca.key", "-days", "-1", "-out", directory / "client-old.pem")
@@ -251,7 +272,7 @@ def client_of_many_names(case):
     plant(case)
     directory = case.directory() / "pki"
     names = case.file("names", "subjectAltName=DNS:pump.example,email:pump@example.org\n")
-    openssl(case, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", directory / "client-many.key", "-out",
+    openssl(case, "req", *EC_KEY, "-keyout", directory / "client-many.key", "-out",
             directory / "many.csr", "-subj", "/O=Plant/CN=many")
     openssl(case, "x509", "-req", "-in", directory / "many.csr", "-CA", directory / "ca.pem", "-CAkey",
             directory / "ca.key", "-extfile", names, "-out", directory / "client-many.pem")
