@@ -283,7 +283,7 @@ std::vector<std::string> names() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, ImportDecisions, testing::ValuesIn(names()),
-                         [](const testing::TestParamInfo<std::string>& info) { return info.param; });
+                         [](const testing::TestParamInfo<std::string>& file) { return file.param; });
 
 }  // namespace
 }  // namespace nightjar::cli

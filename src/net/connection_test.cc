@@ -191,10 +191,13 @@ TEST_F(PacedConnectionTest, RestsWhileItsPaceIsReached) {
   FakeConnection& connection = worker.accept_one();
   client->shrink_buffer();
   connection.say(std::string(300'000, 'x'));
-  while (worker.turn(Duration{50})) {
-  }
+  // What the kernels still settle between them takes a few turns; an EPOLLOUT that does not wait for the
+  // reader has no end.
+  constexpr int kTurnsMax = 1000;
+  int turns = 0;
+  while (turns < kTurnsMax && worker.turn(Duration{200})) ++turns;
+  EXPECT_LT(turns, kTurnsMax);
   EXPECT_GT(connection.transport->unsent_bytes(), 200'000u);
-  EXPECT_FALSE(worker.turn()) << "EPOLLOUT waits for the reader";
   EXPECT_GE(client->read_some(2000).size(), 1u);
 }
 

@@ -26,6 +26,19 @@ std::vector<std::string>& lines() {
   return lines;
 }
 
+// A budget, and what is taken of it.
+struct Strangers {
+  StrangerBudget budget(std::int64_t hello_bytes_max, std::int64_t handshake_bytes_max) {
+    return {.held = &held,
+            .total = &total,
+            .hello_bytes_max = hello_bytes_max,
+            .handshake_bytes_max = handshake_bytes_max};
+  }
+
+  StrangerBytes held;
+  std::atomic<std::int64_t> total{0};
+};
+
 struct TlsFilterTest : testing::Test {
   TlsFilterTest() {
     lines().clear();
@@ -224,27 +237,14 @@ TEST_F(TlsFilterTest, AHelloSpreadOverRecordsIsOne) {
 }
 
 TEST_F(TlsFilterTest, AHelloWithoutAnEndCostsABoundedAmount) {
-  std::atomic<std::int64_t> held{0};
-  TlsPair made(files(), open(settings(), {.held = &held, .bytes_max = 1 << 20}));
+  Strangers strangers;
+  TlsPair made(files(), open(settings(), strangers.budget(1 << 20, 1 << 20)));
   const std::string record = std::string("\x16\x03\x01\x00\x01", 5) + "\x01";
   made.give(record);
   for (int i = 0; i < 100'000 && made.holds; ++i) made.give(std::string("\x16\x03\x01\x00\x01\x00", 6));
   EXPECT_FALSE(made.holds);
-  EXPECT_LE(held.load(), 64 * 1024);
+  EXPECT_LE(strangers.total.load(), 64 * 1024);
 }
-
-// A budget, and what is taken of it.
-struct Strangers {
-  StrangerBudget budget(std::int64_t hello_bytes_max, std::int64_t handshake_bytes_max) {
-    return {.held = &held,
-            .total = &total,
-            .hello_bytes_max = hello_bytes_max,
-            .handshake_bytes_max = handshake_bytes_max};
-  }
-
-  StrangerBytes held;
-  std::atomic<std::int64_t> total{0};
-};
 
 TEST_F(TlsFilterTest, StrangersAreCountedUntilTheirFirstBytes) {
   Strangers strangers;

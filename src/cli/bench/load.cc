@@ -97,8 +97,9 @@ Result<PhaseResult> Load::connect(const Job& job) {
   for (std::uint64_t seen = 0; !running.is_done();) {
     sleep_until(now_ns() + kPoll);
     sample(series, begin, last, "connect");
-    const std::uint64_t connected = sum(&ThreadCounters::connected);
-    if (std::exchange(seen, connected) != connected) deadline = now_ns() + kConnectPatience;
+    // In a storm of handshakes all of them may be under way for long before the first one is in.
+    const std::uint64_t progress = sum(&ThreadCounters::connected) + sum(&ThreadCounters::bytes_in);
+    if (std::exchange(seen, progress) != progress) deadline = now_ns() + kConnectPatience;
     if (now_ns() > deadline) return fail("the broker does not answer CONNECT");
   }
   running.stop();
