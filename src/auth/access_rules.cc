@@ -84,6 +84,11 @@ Decision AccessRules::decide(Action action, const broker::ClientIdentity& who, s
   return general.line != 0 ? general : own;
 }
 
+std::string_view AccessRules::bound_client_id(std::string_view user) const {
+  const auto found = client_ids_.find(user);
+  return found == client_ids_.end() ? std::string_view{} : found->second;
+}
+
 std::string AccessRules::place(std::uint32_t line) const {
   return line == 0 ? name_ : fmt::format("{}:{}", name_, line);
 }

@@ -45,6 +45,8 @@ class AccessRules {
   // `topic`: a topic name; with kSubscribe a filter.
   [[nodiscard]] Decision decide(Action action, const broker::ClientIdentity& who,
                                 std::string_view topic) const;
+  // The one client id that the user may log in with; empty: any.
+  [[nodiscard]] std::string_view bound_client_id(std::string_view user) const;
   // "acl.toml:12"; without a line, the file.
   [[nodiscard]] std::string place(std::uint32_t line) const;
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -81,6 +83,7 @@ class AccessRules {
   std::string name_;
   std::size_t size_ = 0;  // lines, or [[rule]]s
   boost::unordered_flat_map<std::string, TopicRules, Hash, std::equal_to<>> by_user_;
+  boost::unordered_flat_map<std::string, std::string, Hash, std::equal_to<>> client_ids_;  // by user
   TopicRules for_nobody_;   // clients without a user name, kMosquitto
   TopicRules for_anybody_;  // with patterns, or without a list of users
   std::vector<Condition> conditions_{{}};

@@ -251,6 +251,8 @@ TEST(TomlAcl, SaysWhatIsWrongAndWhere) {
               HasSubstr("\"users\" is empty"));
   EXPECT_THAT(problem("[[rule]]\nallow=\"all\"\ntopics=\"a\"\nusers=[\"*\",\"b\"]"),
               HasSubstr("stands alone"));
+  EXPECT_THAT(problem("client_ids = 3"), HasSubstr("acl.toml:1:14: the client ids are a table"));
+  EXPECT_THAT(problem("[client_ids]\nann = 3"), HasSubstr("acl.toml:2:7: the client id of \"ann\" must be"));
   EXPECT_THAT(problem("precedence = \"last\""), HasSubstr("acl.toml:1:14: \"precedence\" is \"deny\""));
   EXPECT_THAT(problem("[[rule]]\nallow = \"all\"\nfilters = \"a\""),
               HasSubstr("acl.toml:3:11: \"filters\" is about the text of a SUBSCRIBE"));
@@ -282,6 +284,13 @@ topics = "#"
   EXPECT_EQ(rules.place(denied.line), "acl.toml:7");
   EXPECT_TRUE(rules.decide(kReceive, who("c", "ann"), "plant/2").is_allowed);
   EXPECT_FALSE(rules.decide(kReceive, who("c", "bob"), "plant/2").is_allowed) << "no rule at all";
+}
+
+TEST(TomlAcl, AUserMayBeBoundToAClientId) {
+  const AccessRules rules = toml("[client_ids]\nann = \"pump-1\"\n\"a b\" = \"x\"\n");
+  EXPECT_EQ(rules.bound_client_id("ann"), "pump-1");
+  EXPECT_EQ(rules.bound_client_id("a b"), "x");
+  EXPECT_EQ(rules.bound_client_id("bob"), "");
 }
 
 TEST(TomlAcl, FiltersAreAboutTheTextOfASubscribe) {

@@ -82,6 +82,11 @@ class FileExchange final : public broker::AuthExchange {
     }
     if (!access.passwords || !has_name(access.settings, request))
       return done(judge_anonymous(access, request));
+    if (const std::string_view bound = access.rules ? access.rules->bound_client_id(request.user_name) : "";
+        !bound.empty() && bound != request.client_id) {
+      return done(
+          refuse(code_of_wrong_login(access.settings), "this user may log in with another client id only"));
+    }
     ask_desk(access, request, done);
   }
   // Never asked for more, so whatever comes is out of place.

@@ -128,18 +128,28 @@ TEST(FileAuth, DynamicSecurityIsUsersAndRules) {
   const std::string hash = *hash_password(HashKind::kPbkdf2Sha512, "secret", 100);
   const std::string path =
       folder.file("d.json", R"({"clients": [{"username": "ann", "encoded_password": ")" + hash +
-                                R"(", "roles": [{"rolename": "r"}]}], "roles": [{"rolename": "r", "acls": [
+                                R"(", "roles": [{"rolename": "r"}]},
+                    {"username": "cy", "clientid": "pump", "encoded_password": ")" +
+                                hash + R"("}], "roles": [{"rolename": "r", "acls": [
                     {"acltype": "publishClientSend", "topic": "a", "allow": true}]}]})");
   Door door{AccessSettings{.dynamic_security = path, .is_mosquitto = true}};
   EXPECT_EQ(door.login("ann", "secret").user_name, "ann");
   EXPECT_EQ(door.login("ann", "wrong").code, ReasonCode::kNotAuthorized);
   EXPECT_EQ(door.login("bob", "secret", true).code, ReasonCode::kNotAuthorized);
+  EXPECT_EQ(door.login("cy", "secret").code, ReasonCode::kNotAuthorized) << "with the client id \"c\"";
+  EXPECT_EQ(door.enter({.client_id = "pump",
+                        .has_user_name = true,
+                        .user_name = "cy",
+                        .has_password = true,
+                        .password = as_bytes("secret")})
+                .user_name,
+            "cy");
   FileRules rules(door.access, door.clock);
   const broker::ClientIdentity ann{.client_id = "c", .user_name = "ann", .listener = "tls"};
   EXPECT_TRUE(rules.may_publish(ann, "a", mqtt::Qos::kAtMostOnce, false));
   EXPECT_FALSE(rules.may_publish(ann, "b", mqtt::Qos::kAtMostOnce, false));
   EXPECT_FALSE(rules.may_receive(ann, "a"));
-  EXPECT_EQ(door.access.now().summary().front(), "1 user and 1 rule in " + path);
+  EXPECT_EQ(door.access.now().summary().front(), "2 users and 1 rule in " + path);
 }
 
 TEST(FileAuth, MosquittoCallsAWrongLoginNotAuthorized) {

@@ -83,7 +83,7 @@ class MosquittoAcl {
   }
 
   void note(const Rule& rule, std::string_view topic, Substitution substitution) {
-    const bool is_pattern = substitution == Substitution::kNames;
+    const bool is_pattern = substitution != Substitution::kNone;
     WrittenRule& written = written_->rules.emplace_back();
     written.line = rule.line;
     written.is_denied = rule.is_denied;

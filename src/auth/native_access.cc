@@ -7,7 +7,6 @@
 #include <map>
 #include <set>
 #include <string_view>
-#include <tuple>
 #include <utility>
 
 #include "auth/password_file.h"
@@ -49,11 +48,8 @@ std::string list_of(const std::vector<std::string>& texts) {
   return fmt::format("[{}]", fmt::join(out, ", "));
 }
 
-// Whose rules are the same.
-struct Holders {
-  std::vector<std::string> users;  // none: those without a user name
-  std::string client_id;           // empty: any
-};
+// Whose rules are the same; none: those without a user name.
+using Holders = std::vector<std::string>;
 
 class Writing {
  public:
@@ -62,7 +58,8 @@ class Writing {
   NativeAccess write() {
     made_.rules = kHead;
     for (const DynamicClient& client : from_.clients) add_password(client);
-    for (const auto& [key, holders] : holders_of_roles()) add_rules(std::get<0>(key), holders);
+    add_client_ids();
+    for (const auto& [roles, holders] : holders_of_roles()) add_rules(roles, holders);
     add_rules(from_.anonymous_roles, {});
     note_what_is_missing();
     return std::move(made_);
@@ -92,27 +89,25 @@ class Writing {
 
   // ---- rules ----
 
-  using Key = std::tuple<std::vector<std::string>, std::string>;  // roles, and the client id
-  std::map<Key, Holders> holders_of_roles() {
-    std::map<Key, Holders> all;
+  void add_client_ids() {
+    std::string ids;
+    for (const DynamicClient& client : from_.clients) {
+      const bool is_sayable = wrong_user_name(client.name).empty() && mqtt::is_valid_utf8(client.client_id);
+      if (!client.client_id.empty() && is_sayable)
+        ids += fmt::format("{} = {}\n", quoted(client.name), quoted(client.client_id));
+    }
+    if (!ids.empty()) made_.rules += "\n[client_ids]  # who may log in with one only\n" + ids;
+  }
+
+  std::map<std::vector<std::string>, Holders> holders_of_roles() {
+    std::map<std::vector<std::string>, Holders> all;
     for (const DynamicClient& client : from_.clients) {
       if (!wrong_user_name(client.name).empty()) continue;
       if (client.name == "*") {
         differs("client \"*\" has no rules: as a user in a rule it would be everybody");
         continue;
       }
-      if (client.client_id.find('*') != std::string::npos) {
-        differs(fmt::format("client \"{}\" has no rules: its client id has a \"*\" in it", client.name));
-        continue;
-      }
-      if (!client.client_id.empty()) {
-        differs(
-            fmt::format("client \"{}\" may log in with another client id than \"{}\", but do nothing then",
-                        client.name, client.client_id));
-      }
-      Holders& holders = all[{client.roles, client.client_id}];
-      holders.users.push_back(client.name);
-      holders.client_id = client.client_id;
+      all[client.roles].push_back(client.name);
     }
     return all;
   }
@@ -195,9 +190,7 @@ class Writing {
         comment.begin(), comment.end(),
         [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
     made_.rules += fmt::format("\n[[rule]]  # {}\n", mqtt::is_valid_utf8(comment) ? comment : "");
-    made_.rules +=
-        fmt::format("users = {}\n", holders.users.empty() ? quoted("#anonymous") : list_of(holders.users));
-    if (!holders.client_id.empty()) made_.rules += fmt::format("clients = {}\n", quoted(holders.client_id));
+    made_.rules += fmt::format("users = {}\n", holders.empty() ? quoted("#anonymous") : list_of(holders));
   }
 
   void note_what_is_missing() {

@@ -131,13 +131,10 @@ TEST(DynamicSecurity, NamesStandForTheirOwn) {
   EXPECT_FALSE(made.may(kPublish, "ann", "own/bob/c"));
 }
 
-TEST(DynamicSecurity, ABoundClientHasItsRightsWithItsIdOnly) {
-  const Imported made(file(R"({"username": "ann", "clientid": "pump", "roles": [{"rolename": "r"}]})", "",
-                           role("r", acl("publishClientSend", "a", true))));
-  EXPECT_TRUE(made.may(kPublish, "ann", "a", "pump"));
-  EXPECT_FALSE(made.may(kPublish, "ann", "a", "other"));
-  EXPECT_FALSE(made.may(kReceive, "ann", "a", "other"));
-  EXPECT_THAT(made.native.differing, Contains(HasSubstr("another client id than \"pump\"")));
+TEST(DynamicSecurity, AClientMayBeBoundToAnId) {
+  const Imported made(file(R"({"username": "ann", "clientid": "pump \"1\""}, {"username": "bob"})", "", ""));
+  EXPECT_EQ(made.rules.bound_client_id("ann"), "pump \"1\"");
+  EXPECT_EQ(made.rules.bound_client_id("bob"), "");
 }
 
 TEST(DynamicSecurity, AnonymousClientsHaveTheRolesOfTheirGroup) {

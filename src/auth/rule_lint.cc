@@ -41,10 +41,12 @@ bool is_about_all_users(const WrittenRule& wide, const WrittenRule& narrow) {
 }
 
 bool has_all_topics(const WrittenRule& wide, const WrittenRule& narrow) {
-  return std::all_of(narrow.topics.begin(), narrow.topics.end(), [&](const std::string& topic) {
-    return std::any_of(wide.topics.begin(), wide.topics.end(),
-                       [&](const std::string& other) { return covers(other, topic); });
-  });
+  // Without any it is about the text of a filter.
+  return !narrow.topics.empty() &&
+         std::all_of(narrow.topics.begin(), narrow.topics.end(), [&](const std::string& topic) {
+           return std::any_of(wide.topics.begin(), wide.topics.end(),
+                              [&](const std::string& other) { return covers(other, topic); });
+         });
 }
 
 // Whenever `narrow` applies `wide` does, too.
@@ -91,7 +93,8 @@ class Lint {
     }
     for (const std::string& listener : rule.listeners) {
       if (audience_.listeners.contains(listener)) continue;
-      add(rule, fmt::format("no listener \"{}\" uses these rules; correct the name, or take it out", listener));
+      add(rule,
+          fmt::format("no listener \"{}\" uses these rules; correct the name, or take it out", listener));
     }
     if (rule.about != RuleUsers::kAnonymous || audience_.has_anonymous || is_anonymous_told_) return;
     is_anonymous_told_ = true;
@@ -131,8 +134,10 @@ class Lint {
 
   void look_at_pairs() {
     const std::vector<WrittenRule>& rules = written_.rules;
+    if (written_.is_ordered) return;  // exceptions stand above what they are exceptions of
     if (rules.size() > kComparedMax) {
-      found_.push_back({1, fmt::format("more than {} rules: they are not compared with each other", kComparedMax)});
+      found_.push_back(
+          {1, fmt::format("more than {} rules: they are not compared with each other", kComparedMax)});
       return;
     }
     for (std::size_t i = 0; i < rules.size(); ++i) {
@@ -193,7 +198,8 @@ bool covers(std::string_view wide, std::string_view narrow) {
   return !narrow_levels.next(more);
 }
 
-std::vector<std::string> lint(const WrittenRules& written, std::string_view name, const RuleAudience& audience) {
+std::vector<std::string> lint(const WrittenRules& written, std::string_view name,
+                              const RuleAudience& audience) {
   return Lint(written, name, audience).findings();
 }
 

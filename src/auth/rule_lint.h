@@ -1,5 +1,5 @@
-// What is suspicious about a file of rules although it can be read: rules that never apply, and names of nobody.
-// Pure.
+// What is suspicious about a file of rules although it can be read: rules that never apply, and names of
+// nobody. Pure.
 #pragma once
 
 #include <set>
@@ -20,7 +20,8 @@ struct RuleAudience {
 };
 
 // Sentences that begin with file and line.
-std::vector<std::string> lint(const WrittenRules& written, std::string_view name, const RuleAudience& audience);
+std::vector<std::string> lint(const WrittenRules& written, std::string_view name,
+                              const RuleAudience& audience);
 
 // Every topic and filter that `narrow` covers is covered by `wide`. Names (%c, %u) are taken as they stand.
 bool covers(std::string_view wide, std::string_view narrow);

@@ -46,21 +46,24 @@ TEST(Covers, IsWhatMatchingSays) {
 }
 
 TEST(RuleLint, SaysNothingAboutRulesThatAreInOrder) {
-  EXPECT_THAT(of_toml("[[rule]]\nallow = \"all\"\ntopics = \"plant/#\"\nusers = [\"ann\", \"bob\"]\n"
-                      "[[rule]]\ndeny = \"publish\"\ntopics = \"plant/secret\"\n"
-                      "[[rule]]\nallow = \"receive\"\ntopics = \"$SYS/#\"\nusers = \"#anonymous\"\n"
-                      "[[rule]]\nallow = \"all\"\ntopics = \"own/%u/#\"\nusers = \"*\"\nlisteners = \"tls\"\n"),
-              IsEmpty());
+  EXPECT_THAT(
+      of_toml("[[rule]]\nallow = \"all\"\ntopics = \"plant/#\"\nusers = [\"ann\", \"bob\"]\n"
+              "[[rule]]\ndeny = \"publish\"\ntopics = \"plant/secret\"\n"
+              "[[rule]]\nallow = \"receive\"\ntopics = \"$SYS/#\"\nusers = \"#anonymous\"\n"
+              "[[rule]]\nallow = \"all\"\ntopics = \"own/%u/#\"\nusers = \"*\"\nlisteners = \"tls\"\n"),
+      IsEmpty());
   EXPECT_THAT(of_mosquitto("topic read public/#\nuser ann\ntopic plant/#\ntopic deny plant/x\nuser bob\n"
                            "topic read plant/#\npattern write dev/%c/up\n"),
               IsEmpty());
 }
 
 TEST(RuleLint, NamesWhatIsDeniedAnyway) {
-  EXPECT_THAT(of_toml("[[rule]]\ndeny = \"all\"\ntopics = \"plant/#\"\n"
-                      "[[rule]]\nallow = \"publish\"\ntopics = [\"plant/1\", \"plant/2/+\"]\nusers = [\"ann\", \"bob\"]\n"
-                      "[[rule]]\nallow = \"publish\"\ntopics = [\"plant/1\", \"office\"]\nusers = [\"ann\", \"bob\"]\n"),
-              ElementsAre("acl.toml:4: the rule never applies: line 1 denies all that it allows"));
+  EXPECT_THAT(
+      of_toml(
+          "[[rule]]\ndeny = \"all\"\ntopics = \"plant/#\"\n"
+          "[[rule]]\nallow = \"publish\"\ntopics = [\"plant/1\", \"plant/2/+\"]\nusers = [\"ann\", \"bob\"]\n"
+          "[[rule]]\nallow = \"publish\"\ntopics = [\"plant/1\", \"office\"]\nusers = [\"ann\", \"bob\"]\n"),
+      ElementsAre("acl.toml:4: the rule never applies: line 1 denies all that it allows"));
   EXPECT_THAT(of_mosquitto("user ann\ntopic read a/b\ntopic deny a/#\nuser bob\ntopic read a/b\n"),
               ElementsAre("acl:2: the rule never applies: line 3 denies all that it allows",
                           "acl: no rule allows anything to the user \"ann\""))
@@ -85,36 +88,40 @@ TEST(RuleLint, NamesWhatAnotherRuleSaysAlready) {
 }
 
 TEST(RuleLint, NamesUsersAndListenersThatAreNotThere) {
-  EXPECT_THAT(of_toml("[[rule]]\nallow = \"all\"\ntopics = \"a\"\nusers = [\"ann\", \"bob\", \"anne\"]\n"
-                      "[[rule]]\nallow = \"all\"\ntopics = \"b\"\nlisteners = \"tsl\"\n"),
-              ElementsAre("acl.toml:1: no password file has the user \"anne\"; correct the name, or take it out",
-                          "acl.toml:5: no listener \"tsl\" uses these rules; correct the name, or take it out"));
+  EXPECT_THAT(
+      of_toml("[[rule]]\nallow = \"all\"\ntopics = \"a\"\nusers = [\"ann\", \"bob\", \"anne\"]\n"
+              "[[rule]]\nallow = \"all\"\ntopics = \"b\"\nlisteners = \"tsl\"\n"),
+      ElementsAre("acl.toml:1: no password file has the user \"anne\"; correct the name, or take it out",
+                  "acl.toml:5: no listener \"tsl\" uses these rules; correct the name, or take it out"));
   EXPECT_THAT(of_mosquitto("user anne\ntopic a\ntopic b\nuser ann\ntopic a\nuser bob\ntopic c\n"),
               ElementsAre("acl:2: no password file has the user \"anne\"; correct the name, or take it out"));
   RuleAudience certified = usual();
   certified.has_other_users = true;
-  EXPECT_THAT(of_mosquitto("user anne\ntopic a\nuser ann\ntopic a\nuser bob\ntopic c\n", certified), IsEmpty());
+  EXPECT_THAT(of_mosquitto("user anne\ntopic a\nuser ann\ntopic a\nuser bob\ntopic c\n", certified),
+              IsEmpty());
 }
 
 TEST(RuleLint, NamesRulesForAnonymousClientsWhereNoneMayEnter) {
   RuleAudience closed = usual();
   closed.has_anonymous = false;
-  EXPECT_THAT(of_toml("[[rule]]\nallow = \"all\"\ntopics = \"a\"\nusers = \"#anonymous\"\n"
-                      "[[rule]]\nallow = \"all\"\ntopics = \"b\"\nusers = \"*\"\n",
-                      closed),
-              ElementsAre("acl.toml:1: the rule never applies: it is for anonymous clients, and none may enter"));
-  EXPECT_THAT(of_mosquitto("topic read a\ntopic read b\npattern c\n", closed),
-              ElementsAre(
-                  "acl:1: lines before the first \"user\" are for anonymous clients, and none may enter"));
+  EXPECT_THAT(
+      of_toml("[[rule]]\nallow = \"all\"\ntopics = \"a\"\nusers = \"#anonymous\"\n"
+              "[[rule]]\nallow = \"all\"\ntopics = \"b\"\nusers = \"*\"\n",
+              closed),
+      ElementsAre("acl.toml:1: the rule never applies: it is for anonymous clients, and none may enter"));
+  EXPECT_THAT(
+      of_mosquitto("topic read a\ntopic read b\npattern c\n", closed),
+      ElementsAre("acl:1: lines before the first \"user\" are for anonymous clients, and none may enter"));
 }
 
 TEST(RuleLint, NamesTopicsThatMeanNothing) {
   EXPECT_THAT(of_mosquitto("user ann\ntopic dev/%c/up\nuser bob\ntopic write $SYS/x\n"),
               ElementsAre("acl:2: in \"topic dev/%c/up\" %c and %u stand for themselves; write \"pattern\"",
                           "acl:4: nobody but the broker publishes to \"$SYS/x\""));
-  EXPECT_THAT(of_toml("[[rule]]\nallow = \"all\"\ntopics = \"own/%u\"\nusers = \"#anonymous\"\n"
-                      "[[rule]]\nallow = \"all\"\ntopics = \"x\"\nusers = \"*\"\n"),
-              ElementsAre("acl.toml:1: \"own/%u\" is no topic of an anonymous client, who has no name for %u"));
+  EXPECT_THAT(
+      of_toml("[[rule]]\nallow = \"all\"\ntopics = \"own/%u\"\nusers = \"#anonymous\"\n"
+              "[[rule]]\nallow = \"all\"\ntopics = \"x\"\nusers = \"*\"\n"),
+      ElementsAre("acl.toml:1: \"own/%u\" is no topic of an anonymous client, who has no name for %u"));
 }
 
 TEST(RuleLint, NamesUsersWhoMayDoNothing) {

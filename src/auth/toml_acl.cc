@@ -62,10 +62,16 @@ class TomlAcl {
         NJ_CHECK(read_precedence(value));
         continue;
       }
-      if (key.str() != "rule")
-        return wrong(key.source(), fmt::format("unknown key \"{}\"; the file is \"precedence\" and a list of "
-                                               "[[rule]]",
-                                               key.str()));
+      if (key.str() == "client_ids") {
+        NJ_CHECK(read_client_ids(value));
+        continue;
+      }
+      if (key.str() != "rule") {
+        return wrong(key.source(),
+                     fmt::format("unknown key \"{}\"; the file knows \"precedence\", [client_ids] "
+                                 "and a list of [[rule]]",
+                                 key.str()));
+      }
       const toml::array* rules = value.as_array();
       if (rules == nullptr)
         return wrong(value.source(), "rules are a list: write [[rule]] with two brackets");
@@ -86,6 +92,19 @@ class TomlAcl {
                    "that fits decides)");
     }
     rules_.precedence_ = *text == "first" ? Precedence::kFirst : Precedence::kDenyFirst;
+    if (written_ != nullptr) written_->is_ordered = *text == "first";
+    return {};
+  }
+
+  Result<void> read_client_ids(const toml::node& value) {
+    const toml::table* ids = value.as_table();
+    if (ids == nullptr) return wrong(value.source(), "the client ids are a table: [client_ids]");
+    for (const auto& [user, id] : *ids) {
+      const auto text = id.value_exact<std::string>();
+      if (!text || text->empty())
+        return wrong(id.source(), fmt::format("the client id of \"{}\" must be a string", user.str()));
+      rules_.client_ids_.insert_or_assign(std::string(user.str()), *text);
+    }
     return {};
   }
 

@@ -32,6 +32,7 @@ struct WrittenRule {
 // The file as a whole.
 struct WrittenRules {
   bool is_mosquitto = false;
+  bool is_ordered = false;  // the first rule that fits decides
   std::vector<WrittenRule> rules;
 };
 

@@ -56,7 +56,8 @@ class Places {
   }
 
   void look_at_log(const std::string& destination) {
-    if (destination == "stderr" || destination == "stdout" || destination == "syslog" || destination == "none")
+    if (destination == "stderr" || destination == "stdout" || destination == "syslog" ||
+        destination == "none")
       return;
     look_at_file(destination, "log", "destination");
   }
@@ -79,9 +80,10 @@ class Places {
     const std::string folder = fs::absolute(path).parent_path().string();
     std::error_code ignored;
     if (!fs::is_directory(folder, ignored)) {
-      return fail_start(section, key,
-                        fmt::format("the folder {0} does not exist; create it (mkdir -p {0}) or choose another one",
-                                    folder));
+      return fail_start(
+          section, key,
+          fmt::format("the folder {0} does not exist; create it (mkdir -p {0}) or choose another one",
+                      folder));
     }
     if (::access(folder.c_str(), W_OK | X_OK) != 0)
       warn(section, key, fmt::format("user {} may not make a file in {}", ::geteuid(), folder));
@@ -93,8 +95,9 @@ class Places {
     if (::lstat(listener.unix_path.c_str(), &found) != 0)
       return look_at_folder(listener.unix_path, listener.label, "path");
     if (!S_ISSOCK(found.st_mode)) {
-      fail_start(listener.label, "path",
-                 fmt::format("there is a file {} that is no socket; choose another path", listener.unix_path));
+      fail_start(
+          listener.label, "path",
+          fmt::format("there is a file {} that is no socket; choose another path", listener.unix_path));
     }
   }
 
@@ -112,7 +115,8 @@ class Places {
   }
 
   [[nodiscard]] bool is_own(const std::string& held) const {
-    return broker_ != 0 && (broker_ < 0 || held.find(fmt::format("process {} ", broker_)) != std::string::npos);
+    return broker_ != 0 &&
+           (broker_ < 0 || held.find(fmt::format("process {} ", broker_)) != std::string::npos);
   }
 
   // False: another listener has it.

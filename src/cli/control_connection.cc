@@ -48,8 +48,7 @@ bool ControlConnection::read(const std::function<ControlResponse(const ControlRe
 
 bool ControlConnection::write(const Clock& clock) {
   while (sent_ < answer_.size()) {
-    const ssize_t sent =
-        ::send(socket_.get(), answer_.data() + sent_, answer_.size() - sent_, MSG_NOSIGNAL);
+    const ssize_t sent = ::send(socket_.get(), answer_.data() + sent_, answer_.size() - sent_, MSG_NOSIGNAL);
     if (sent < 0) return is_for_later();
     sent_ += static_cast<std::size_t>(sent);
     deadline_ = clock.now() + kControlAnswerTime;

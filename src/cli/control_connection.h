@@ -1,5 +1,5 @@
-// One client of the control socket: its request comes, its answer goes, and it is at its end when it takes too
-// long about either. Never blocks. Lives on the control thread.
+// One client of the control socket: its request comes, its answer goes, and it is at its end when it takes
+// too long about either. Never blocks. Lives on the control thread.
 #pragma once
 
 #include <cstddef>

@@ -71,7 +71,8 @@ bool ControlServer::wait_for_events() {
   const MonoTime now = clock_.now();
   for (std::size_t i = 2; i < watched.size(); ++i) {
     std::unique_ptr<ControlConnection>& client = clients_[i - 2];
-    const bool goes_on = watched[i].revents != 0 ? client->advance(clock_, answer_) : now < client->deadline();
+    const bool goes_on =
+        watched[i].revents != 0 ? client->advance(clock_, answer_) : now < client->deadline();
     if (!goes_on) client.reset();
   }
   if (watched[1].revents != 0) accept_one();

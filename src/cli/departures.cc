@@ -17,7 +17,8 @@ broker::Farewell farewell_of(Departures::Cause cause) {
     case Departures::Cause::kListener:
       return {.why = "the listener was taken out of the configuration", .is_expected = true};
     case Departures::Cause::kUser:
-      return {.code = mqtt::ReasonCode::kNotAuthorized, .why = "its user was removed or given another password"};
+      return {.code = mqtt::ReasonCode::kNotAuthorized,
+              .why = "its user was removed or given another password"};
     case Departures::Cause::kAnonymous:
       break;
   }
@@ -81,13 +82,11 @@ std::vector<std::string> describe(const Counts& counts) {
   std::vector<std::string> lines;
   for (const auto& [what, count] : counts) {
     const auto& [listener, cause] = what;
-    const std::string clients = broker::counted(count, cause == Departures::Cause::kAnonymous
-                                                           ? "anonymous client"
-                                                           : "client");
-    lines.push_back(fmt::format("listener \"{}\": {}{}", listener, clients,
-                                cause == Departures::Cause::kUser
-                                    ? " whose user is gone or has another password"
-                                    : ""));
+    const std::string clients =
+        broker::counted(count, cause == Departures::Cause::kAnonymous ? "anonymous client" : "client");
+    lines.push_back(
+        fmt::format("listener \"{}\": {}{}", listener, clients,
+                    cause == Departures::Cause::kUser ? " whose user is gone or has another password" : ""));
   }
   return lines;
 }

@@ -1,5 +1,5 @@
-// Who has to go when a broker takes up another configuration, and why: the same rules say it beforehand and do
-// it. Does not change once it was made; any worker may ask.
+// Who has to go when a broker takes up another configuration, and why: the same rules say it beforehand and
+// do it. Does not change once it was made; any worker may ask.
 #pragma once
 
 #include <cstddef>

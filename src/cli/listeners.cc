@@ -98,9 +98,8 @@ Result<void> Listeners::prepare_unix(const config::Config& config, const config:
 Listeners::Taken Listeners::take(const config::ListenerConfig& listener, const net::Address& address,
                                  Service service, const Next& next, const Bind& bind) {
   Next::Place place{std::move(service)};
-  const auto served = std::find_if(places_.begin(), places_.end(), [&](const Place& one) {
-    return is_same(one.endpoint->address, address);
-  });
+  const auto served = std::find_if(places_.begin(), places_.end(),
+                                   [&](const Place& one) { return is_same(one.endpoint->address, address); });
   place.service.policy = policy_for(listener.policy, served == places_.end() ? nullptr : &*served, next);
   if (served == places_.end()) {
     auto bound = bind(*place.service.policy);
@@ -181,9 +180,8 @@ void Listeners::serve(Next next) {
       place.endpoint = &workers_.listen(std::move(taken.bound));
       continue;
     }
-    const auto was = std::find_if(before_.begin(), before_.end(), [&](const Place& served) {
-      return served.endpoint == taken.endpoint;
-    });
+    const auto was = std::find_if(before_.begin(), before_.end(),
+                                  [&](const Place& served) { return served.endpoint == taken.endpoint; });
     place.before = static_cast<std::size_t>(was - before_.begin());
     place.former = was->former;
     add_once(place.former, was->service.policy);
@@ -234,15 +232,16 @@ void Listeners::rename_clients(Place& place) {
     if (from->name == place.service.policy->name) continue;
     broker::ListenerPolicy renamed = *from;
     renamed.name = place.service.policy->name;
-    const auto known = std::find_if(place.former.begin(), place.former.end(),
-                                    [&](const broker::ListenerPolicy* one) { return broker::is_same(*one, renamed); });
+    const auto known =
+        std::find_if(place.former.begin(), place.former.end(),
+                     [&](const broker::ListenerPolicy* one) { return broker::is_same(*one, renamed); });
     if (broker::is_same(*place.service.policy, renamed)) {
       policy = place.service.policy;
     } else {
       policy = known != place.former.end() ? *known : copy_of(renamed);
     }
-    (void)on_each_worker(mail_,
-                   [from, to = policy](broker::Worker& worker) { broker::rename_listener(worker, *from, *to); });
+    (void)on_each_worker(
+        mail_, [from, to = policy](broker::Worker& worker) { broker::rename_listener(worker, *from, *to); });
   }
 }
 

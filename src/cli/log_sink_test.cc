@@ -43,7 +43,8 @@ TEST_F(LogFile, IsExchangedForAnotherAndBack) {
   const std::filesystem::path second = directory.path() / "second.log";
   ASSERT_TRUE(install_log({.destination = first}).has_value());
   log::info("one");
-  auto next = open_log({.level = log::Level::kWarn, .format = config::LogFormat::kJson, .destination = second});
+  auto next =
+      open_log({.level = log::Level::kWarn, .format = config::LogFormat::kJson, .destination = second});
   ASSERT_TRUE(next.has_value());
   log::info("two");
   const auto before = exchange_log(std::move(*next));

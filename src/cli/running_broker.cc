@@ -77,7 +77,8 @@ class RunningBroker::Ready final : public ReloadTarget::Prepared {
   }
 
   std::vector<std::string> finish() override {
-    // Nothing can be wrong with it any more, and its file gets no line of a configuration that was taken back.
+    // Nothing can be wrong with it any more, and its file gets no line of a configuration that was taken
+    // back.
     if (parts_.log) exchange_log(std::move(parts_.log));
     for (const std::string& file : now_->summary()) log::info("read: " + file);
     broker_.listeners_->close_others();

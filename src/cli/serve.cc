@@ -192,6 +192,7 @@ int run_serve(int argc, char** argv) {
     return 0;
   }
   if (!options->explained_key.empty()) return explain(*options);
+  Signals::hold_hangup();
   const auto config = serve_config(*options);
   if (!config) {
     for (const std::string& problem : config.error()) complain(problem, 0);

@@ -31,6 +31,13 @@ void end_process(int) {
 
 }  // namespace
 
+void Signals::hold_hangup() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
 Result<Signals> Signals::catch_them() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGUSR1, SIG_IGN);  // scripts made for other daemons send it; it must not end this one

@@ -16,6 +16,10 @@ class Signals {
   // Blocks SIGTERM, SIGINT and SIGHUP in this thread and those it starts, and ignores SIGPIPE.
   static Result<Signals> catch_them();
 
+  // Holds a SIGHUP back until catch_them() has been called and somebody waits: without that it ends a process
+  // that is still reading its configuration.
+  static void hold_hangup();
+
   struct Meanwhile {
     std::function<void()> on_hangup;  // each SIGHUP
     std::function<Duration()> interval;

@@ -69,7 +69,8 @@ TEST(Differences, ShowFurtherCertificates) {
 
 TEST(Differences, OfWhoMayEnterAreFeltAtOnce) {
   const std::string listener = "[[listener]]\nname = \"a\"\nport = 1\n";
-  EXPECT_THAT(differences(read(listener + "allow_anonymous = true\n"), read("[auth]\npassword_file = \"p\"\n" + listener)),
+  EXPECT_THAT(differences(read(listener + "allow_anonymous = true\n"),
+                          read("[auth]\npassword_file = \"p\"\n" + listener)),
               ElementsAre(Change{"auth.password_file", "\"\"", "\"p\"", Effect::kAtOnce},
                           Change{"listener.a.allow_anonymous", "true", "false", Effect::kAtOnce}));
 }
@@ -89,9 +90,9 @@ TEST(Differences, RefusingMessagesBeginsWithARestart) {
 }
 
 TEST(Settings, ShowFurtherCertificatesWithTheirPlace) {
-  const auto all = settings(read(
-      "[[listener]]\nname = \"a\"\nport = 1\n[listener.tls]\ncertificate = \"c\"\nkey = \"k\"\n"
-      "[[listener.tls.more]]\ncertificate = \"d\"\nkey = \"l\"\n"));
+  const auto all =
+      settings(read("[[listener]]\nname = \"a\"\nport = 1\n[listener.tls]\ncertificate = \"c\"\nkey = \"k\"\n"
+                    "[[listener.tls.more]]\ncertificate = \"d\"\nkey = \"l\"\n"));
   EXPECT_THAT(all, Contains(::testing::AllOf(Field(&Setting::key, "listener.a.tls.more.certificate"),
                                              Field(&Setting::value, "\"d\""),
                                              Field(&Setting::origin, "nightjar.toml:8:15"))));

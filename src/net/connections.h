@@ -25,7 +25,8 @@ inline constexpr std::uint32_t kLingerBytesMax = 256 * 1024;
 inline constexpr std::size_t kLingeringMax = 1024;
 // How long the memory of sent output is kept for the next output.
 inline constexpr Duration kSparesKept = Duration::seconds(1);
-// How often those look who wait for what others hold; with each that gives something back a turn comes anyway.
+// How often those look who wait for what others hold; with each that gives something back a turn comes
+// anyway.
 inline constexpr Duration kRoomTick{2};
 // How often deadlines of lingering connections are looked at.
 inline constexpr Duration kLingerTick{250};
@@ -40,8 +41,8 @@ class Roster {
   // Takes everybody off the list and calls them; who is listed meanwhile stays for the next time.
   template <typename Call>
   void run(Call call);
-  // Calls one after the other while there `is_time`, and takes them off. The first of whom the call returns true
-  // keeps the first place and ends this; then it returns true.
+  // Calls one after the other while there `is_time`, and takes them off. The first of whom the call returns
+  // true keeps the first place and ends this; then it returns true.
   template <typename IsTime, typename Call>
   bool run_while(IsTime is_time, Call call);
 

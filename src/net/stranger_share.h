@@ -1,7 +1,7 @@
 // What one connection takes of the node's budget for connections without an accepted CONNECT, beside what the
-// core counts itself: memory of filters. Those who wait for their handshake and those whose handshake is under way
-// have parts of their own, so that neither can take all room from the other. A share belongs to one thread at a
-// time, the budget to all.
+// core counts itself: memory of filters. Those who wait for their handshake and those whose handshake is
+// under way have parts of their own, so that neither can take all room from the other. A share belongs to one
+// thread at a time, the budget to all.
 #pragma once
 
 #include <atomic>
@@ -40,8 +40,8 @@ class StrangerShare {
   StrangerShare(const StrangerShare&) = delete;
   StrangerShare& operator=(const StrangerShare&) = delete;
 
-  // Changes the share to `bytes` of this part. False: the part is used up, and the share stays as it was. To take
-  // less of the same part always succeeds.
+  // Changes the share to `bytes` of this part. False: the part is used up, and the share stays as it was. To
+  // take less of the same part always succeeds.
   [[nodiscard]] bool resize(StrangerStage stage, std::uint32_t bytes) {
     if (budget_.held == nullptr) return true;
     const std::int64_t change = std::int64_t{bytes} - (stage == stage_ ? bytes_ : 0);

@@ -33,9 +33,9 @@ class StreamFilter {
   // What is to be written to the socket; the connection consumes it.
   virtual ByteBuffer& wire() = 0;
 
-  // There is heavy work that waits for a later turn: receive() without bytes goes on with it. If it still waits
-  // then, although the turn had time for it (TurnBudget), what it needs is taken, and somebody has to give it
-  // back first.
+  // There is heavy work that waits for a later turn: receive() without bytes goes on with it. If it still
+  // waits then, although the turn had time for it (TurnBudget), what it needs is taken, and somebody has to
+  // give it back first.
   [[nodiscard]] virtual bool has_put_off() const { return false; }
   // True: from now on bytes pass unchanged in both directions. Once it holds none any more (has_plain() is
   // false, wire() empty) nobody has to call it except for what it knows about the peer. Never false again.

@@ -1,5 +1,5 @@
-// A client's end of TLS without a socket: bytes of the network in, plain bytes out, and the other way round. For
-// a tool with thousands of connections in one thread. Between calls it holds no buffer.
+// A client's end of TLS without a socket: bytes of the network in, plain bytes out, and the other way round.
+// For a tool with thousands of connections in one thread. Between calls it holds no buffer.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +29,8 @@ class TlsClientStream {
 
   // Puts what is to be sent first behind `out`.
   void begin(ByteBuffer& out);
-  // Takes bytes that came, puts answers behind `out` and plain bytes at `into`, which has room for as many, and
-  // kHeldBytesMax. Returns how many they are. An error ends the connection.
+  // Takes bytes that came, puts answers behind `out` and plain bytes at `into`, which has room for as many,
+  // and kHeldBytesMax. Returns how many they are. An error ends the connection.
   Result<std::size_t> receive(ByteView wire, std::byte* into, ByteBuffer& out);
   // The handshake is done.
   [[nodiscard]] bool is_open() const { return is_open_; }

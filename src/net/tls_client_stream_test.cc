@@ -31,9 +31,8 @@ struct StreamPair {
 
   static std::shared_ptr<TlsContext> serve() {
     static const std::shared_ptr<TlsContext> context =
-        TlsContext::open(
-            {.listener = "secure",
-             .certificates = {{files().path("server.pem"), files().path("server.key")}}})
+        TlsContext::open({.listener = "secure",
+                          .certificates = {{files().path("server.pem"), files().path("server.key")}}})
             .value();
     return context;
   }

@@ -78,8 +78,8 @@ bool TlsFilter::gather_hello(ByteView wire) {
   if (!hello_.empty()) hello_.append(wire);
   const ByteView all = hello_.empty() ? wire : hello_.view();
   const HelloBytes kind = look_at_hello(all);
-  const bool may_begin =
-      kind == HelloBytes::kHello && !TurnBudget::is_spent() && share_.resize(StrangerStage::kHandshake, kHandshakeBytes);
+  const bool may_begin = kind == HelloBytes::kHello && !TurnBudget::is_spent() &&
+                         share_.resize(StrangerStage::kHandshake, kHandshakeBytes);
   if (may_begin) return begin_handshake(all);
   if (kind != HelloBytes::kHello && kind != HelloBytes::kPartial) {
     if (kind == HelloBytes::kHttp) ends_.out.append(kHttpAnswer);

@@ -1,7 +1,7 @@
 // A server's end of TLS as the outermost filter of a connection. OpenSSL reads from and writes to the
-// filter's own buffers, and there is nothing of OpenSSL before a whole ClientHello is there, the turn has time and
-// the budget for strangers has room: until then a stranger costs what it sent. Between messages the filter holds no buffer. Lives on its connection's worker, and may move
-// with it.
+// filter's own buffers, and there is nothing of OpenSSL before a whole ClientHello is there, the turn has
+// time and the budget for strangers has room: until then a stranger costs what it sent. Between messages the
+// filter holds no buffer. Lives on its connection's worker, and may move with it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// What OpenSSL sees of the network where there is no socket: bytes that came, and a buffer for those that shall
-// go. Belongs to the one connection that it is made for.
+// What OpenSSL sees of the network where there is no socket: bytes that came, and a buffer for those that
+// shall go. Belongs to the one connection that it is made for.
 #pragma once
 
 #include "base/bytes.h"

@@ -43,8 +43,8 @@ class Workers {
   // Both at once. Returns the address with the port that was bound.
   Result<Address, BindError> listen(const Address& address, const broker::ListenerPolicy& policy,
                                     FilterFactory filter = {});
-  // Connections that come from now on are treated as said here; those that are there stay as they are. What is
-  // returned takes the place of `endpoint`.
+  // Connections that come from now on are treated as said here; those that are there stay as they are. What
+  // is returned takes the place of `endpoint`.
   const Endpoint& change(const Endpoint& endpoint, const broker::ListenerPolicy& policy,
                          FilterFactory filter = {});
   // Accepts nothing more there and frees the address. Clients stay.

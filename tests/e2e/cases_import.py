@@ -164,10 +164,10 @@ def dynamic_security(case):
     output = case.directory() / "nightjar.toml"
     report = run_import(case, conf, roles, "-o", output)
     expect("client \"site/dora\" is disabled" in report, report)
-    expect("\"cy\" may log in with another client id than \"dev-1\"" in report, report)
     passwords, rules = output.with_suffix(".passwords"), output.with_suffix(".rules.toml")
     expect_equal(passwords.stat().st_mode & 0o777, 0o600, "who may read the passwords")
     expect("precedence = \"first\"" in rules.read_text(), "rules of which the first decides")
+    expect('"cy" = "dev-1"' in rules.read_text(), "who may log in with one client id only")
     served = case.spawn([BINARY, "serve", "-c", output], "nightjar")
     served.wait_line("listening on")
     common = ["-h", HOST, "-p", str(case.port), "-V", "5", "-q", "1", "-m", "x", "-u", "ann"]

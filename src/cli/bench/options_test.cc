@@ -78,8 +78,8 @@ TEST(BenchOptions, SayHowToReachTheBroker) {
 }
 
 TEST(BenchOptions, RefuseTransportsThatDoNotFitTogether) {
-  for (const char* line : {"p2p -L mqtt://a -p 1", "p2p -L http://a", "p2p --unix /x -h a", "p2p --cert a.pem",
-                           "conn --resume", "p2p -L ws://a --unix /x"}) {
+  for (const char* line : {"p2p -L mqtt://a -p 1", "p2p -L http://a", "p2p --unix /x -h a",
+                           "p2p --cert a.pem", "conn --resume", "p2p -L ws://a --unix /x"}) {
     EXPECT_FALSE(parse_scenario(line)) << line;
   }
 }

@@ -36,8 +36,8 @@ Scratch& scratch() {
 }  // namespace
 
 Result<PlainClient> PlainClient::connect(const BenchOptions& options, const std::string& id) {
-  auto socket = options.unix_path.empty() ? dial(options.host, options.port, kPatience)
-                                          : dial_unix(options.unix_path);
+  auto socket =
+      options.unix_path.empty() ? dial(options.host, options.port, kPatience) : dial_unix(options.unix_path);
   if (!socket) return fail(socket.error().message);
   PlainClient client(std::move(*socket));
   NJ_CHECK(client.open_wire(options));

@@ -1,5 +1,5 @@
-// How a client's packets lie on its socket: in WebSocket frames, in TLS, or in both. Knows no socket. Belongs to
-// one connection; one thread at a time.
+// How a client's packets lie on its socket: in WebSocket frames, in TLS, or in both. Knows no socket. Belongs
+// to one connection; one thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ namespace nightjar::cli::bench {
 // What the wires of all clients have in common.
 struct WireSettings {
   bool uses_websocket = false;
-  std::string authority;    // of WebSocket's handshake
-  std::string subprotocol;  // likewise
+  std::string authority;                             // of WebSocket's handshake
+  std::string subprotocol;                           // likewise
   std::shared_ptr<const net::TlsClientContext> tls;  // null: without TLS
 
   // Packets lie on the socket as they are, and there is no wire.
@@ -42,9 +42,9 @@ class Wire {
   void begin(ByteBuffer& out);
   // All handshakes are done, and packets may be sent.
   [[nodiscard]] bool is_open() const;
-  // Takes `count` bytes that came, at `bytes`, and leaves those of MQTT at `into`, which is `bytes` itself without
-  // TLS, and else has room for as many and kHeldBytesMax. Returns how many they are. What is to be sent goes behind
-  // `out`. An error ends the connection.
+  // Takes `count` bytes that came, at `bytes`, and leaves those of MQTT at `into`, which is `bytes` itself
+  // without TLS, and else has room for as many and kHeldBytesMax. Returns how many they are. What is to be
+  // sent goes behind `out`. An error ends the connection.
   Result<std::size_t> receive(std::byte* bytes, std::size_t count, std::byte* into, ByteBuffer& out);
   // Puts packets behind `out`, as most clients do: each in a frame of its own, where there are frames.
   void send(ByteView packets, ByteBuffer& out);
