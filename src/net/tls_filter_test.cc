@@ -272,7 +272,7 @@ TEST_F(TlsFilterTest, StrangersAreCountedUntilTheirFirstBytes) {
 
 TEST_F(TlsFilterTest, HandshakesAboveTheBudgetWaitUntilOthersAreDone) {
   Strangers strangers;
-  const auto context = open(settings(), strangers.budget(1024, 100 * 1024));
+  const auto context = open(settings(), strangers.budget(1024, 120 * 1024));
   TlsPair first(files(), context);
   TlsPair second(files(), context);
   TlsPair third(files(), context);
@@ -294,7 +294,7 @@ TEST_F(TlsFilterTest, HandshakesAboveTheBudgetWaitUntilOthersAreDone) {
 
 TEST_F(TlsFilterTest, HellosAboveTheBudgetAreTurnedAway) {
   Strangers strangers;
-  const auto context = open(settings(), strangers.budget(600, 1 << 20));
+  const auto context = open(settings(), strangers.budget(400, 1 << 20));
   TlsPair first(files(), context);
   TlsPair second(files(), context);
   TlsPair third(files(), context);

@@ -258,8 +258,9 @@ TEST_F(WorkersTest, AnAddressIsTakenUpChangedAndGivenBackWhileItServes) {
   EXPECT_THAT(read_until(third, kConnack), HasSubstr(std::string("\x27\x00\x00\x10\x92", 5)))
       << "Maximum Packet Size of the new policy";
 
+  const Address given_back = extra->address;
   workers.close(*extra);
-  EXPECT_TRUE(workers.bind(extra->address, policy).has_value()) << "the address is free again";
+  EXPECT_TRUE(workers.bind(given_back, policy).has_value()) << "the address is free again";
   second.send(subscribe_packet("still/here"));
   EXPECT_THAT(read_until(second, "\x90"), HasSubstr("\x90"));
 }
