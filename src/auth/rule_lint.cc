@@ -41,19 +41,17 @@ bool is_about_all_users(const WrittenRule& wide, const WrittenRule& narrow) {
 }
 
 bool has_all_topics(const WrittenRule& wide, const WrittenRule& narrow) {
-  // Without any it is about the text of a filter.
-  return !narrow.topics.empty() &&
-         std::all_of(narrow.topics.begin(), narrow.topics.end(), [&](const std::string& topic) {
-           return std::any_of(wide.topics.begin(), wide.topics.end(),
-                              [&](const std::string& other) { return covers(other, topic); });
-         });
+  return std::all_of(narrow.topics.begin(), narrow.topics.end(), [&](const std::string& topic) {
+    return std::any_of(wide.topics.begin(), wide.topics.end(),
+                       [&](const std::string& other) { return covers(other, topic); });
+  });
 }
 
 // Whenever `narrow` applies `wide` does, too.
 bool includes(const WrittenRule& wide, const WrittenRule& narrow) {
   return (narrow.actions & ~wide.actions) == 0 && is_about_all_users(wide, narrow) &&
          is_as_wide(wide.clients, narrow.clients) && is_as_wide(wide.listeners, narrow.listeners) &&
-         has_all_topics(wide, narrow);
+         has_all_topics(wide, narrow) && contains_all(wide.filters, narrow.filters);
 }
 
 class Lint {
@@ -134,14 +132,26 @@ class Lint {
 
   void look_at_pairs() {
     const std::vector<WrittenRule>& rules = written_.rules;
-    if (written_.is_ordered) return;  // exceptions stand above what they are exceptions of
     if (rules.size() > kComparedMax) {
       found_.push_back(
           {1, fmt::format("more than {} rules: they are not compared with each other", kComparedMax)});
       return;
     }
     for (std::size_t i = 0; i < rules.size(); ++i) {
-      if (!look_for_denial(rules[i])) look_for_another(i);
+      if (written_.first_wins) {
+        look_for_earlier(i);
+      } else if (!look_for_denial(rules[i])) {
+        look_for_another(i);
+      }
+    }
+  }
+
+  void look_for_earlier(std::size_t number) {
+    const WrittenRule& rule = written_.rules[number];
+    for (std::size_t i = 0; i < number; ++i) {
+      if (!includes(written_.rules[i], rule)) continue;
+      return add(rule, fmt::format("the rule never applies: line {} comes first and decides all of it",
+                                   written_.rules[i].line));
     }
   }
 

@@ -86,6 +86,24 @@ TEST(RuleLint, NamesWhatAnotherRuleSaysAlready) {
                           "acl.toml:8: the rule says nothing that line 5 does not say"));
 }
 
+TEST(RuleLint, NamesWhatComesTooLateWhereTheFirstRuleWins) {
+  const std::string first = "precedence = \"first\"\n";
+  EXPECT_THAT(of_toml(first + "[[rule]]\nallow = \"publish\"\ntopics = \"a/b\"\n"
+                              "[[rule]]\ndeny = \"all\"\ntopics = \"a/#\"\n"),
+              IsEmpty())
+      << "an exception";
+  EXPECT_THAT(of_toml(first + "[[rule]]\nallow = \"all\"\ntopics = \"a/#\"\n"
+                              "[[rule]]\ndeny = \"publish\"\ntopics = \"a/b\"\n"),
+              ElementsAre("acl.toml:5: the rule never applies: line 2 comes first and decides all of it"));
+}
+
+TEST(RuleLint, TextsOfASubscribeAreNoTopics) {
+  EXPECT_THAT(of_toml("[[rule]]\ndeny = \"all\"\ntopics = \"secret/#\"\n"
+                      "[[rule]]\nallow = \"subscribe\"\nfilters = \"#\"\n"
+                      "[[rule]]\nallow = \"subscribe\"\nfilters = [\"#\", \"+/x\"]\n"),
+              ElementsAre("acl.toml:4: the rule says nothing that line 7 does not say"));
+}
+
 TEST(RuleLint, NamesUsersAndListenersThatAreNotThere) {
   EXPECT_THAT(
       of_toml("[[rule]]\nallow = \"all\"\ntopics = \"a\"\nusers = [\"ann\", \"bob\", \"anne\"]\n"
@@ -109,7 +127,7 @@ TEST(RuleLint, NamesRulesForAnonymousClientsWhereNoneMayEnter) {
               closed),
       ElementsAre("acl.toml:1: the rule never applies: it is for anonymous clients, and none may enter"));
   EXPECT_THAT(
-      of_mosquitto("topic read a\ntopic read b\npattern c\n", closed),
+      of_mosquitto("topic read a\ntopic read b\nuser ann\ntopic c\nuser bob\ntopic c\n", closed),
       ElementsAre("acl:1: lines before the first \"user\" are for anonymous clients, and none may enter"));
 }
 

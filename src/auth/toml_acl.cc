@@ -92,7 +92,7 @@ class TomlAcl {
                    "that fits decides)");
     }
     rules_.precedence_ = *text == "first" ? Precedence::kFirst : Precedence::kDenyFirst;
-    if (written_ != nullptr) written_->is_ordered = *text == "first";
+    if (written_ != nullptr) written_->first_wins = *text == "first";
     return {};
   }
 
@@ -226,7 +226,8 @@ class TomlAcl {
                                .users = users,
                                .clients = condition.clients,
                                .listeners = condition.listeners,
-                               .topics = what.topics});
+                               .topics = what.topics,
+                               .filters = what.filters});
   }
 
   std::uint32_t entered(AccessRules::Condition condition) {

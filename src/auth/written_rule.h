@@ -26,13 +26,14 @@ struct WrittenRule {
   std::vector<std::string> clients;    // empty: any
   std::vector<std::string> listeners;  // empty: any
   std::vector<std::string> topics;
-  bool has_names = true;  // %c and %u stand for names
+  std::vector<std::string> filters;  // texts of a SUBSCRIBE
+  bool has_names = true;             // %c and %u stand for names
 };
 
 // The file as a whole.
 struct WrittenRules {
   bool is_mosquitto = false;
-  bool is_ordered = false;  // the first rule that fits decides
+  bool first_wins = false;  // of the rules that apply; else what any of them denies is denied
   std::vector<WrittenRule> rules;
 };
 

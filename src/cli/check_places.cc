@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <map>
 
+#include "cli/log_sink.h"
 #include "cli/serve_config.h"
 #include "config/difference.h"
 #include "config/load.h"
@@ -56,10 +57,7 @@ class Places {
   }
 
   void look_at_log(const std::string& destination) {
-    if (destination == "stderr" || destination == "stdout" || destination == "syslog" ||
-        destination == "none")
-      return;
-    look_at_file(destination, "log", "destination");
+    if (is_log_file(destination)) look_at_file(destination, "log", "destination");
   }
 
   // One that will be written.

@@ -257,6 +257,11 @@ std::string json_members(std::string_view message, std::span<const log::Field> f
   return text;
 }
 
+bool is_log_file(std::string_view destination) {
+  constexpr std::array<std::string_view, 5> kWords{"none", "syslog", "topic", "stderr", "stdout"};
+  return std::find(kWords.begin(), kWords.end(), destination) == kWords.end();
+}
+
 Result<std::shared_ptr<LogOutlet>> open_log(const config::LogConfig& config) {
   std::shared_ptr<FileSink> file;
   NJ_TRY(spdlog::sink_ptr first, make_sink(config.destination, config, file));

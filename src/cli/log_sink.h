@@ -21,6 +21,8 @@ Result<std::shared_ptr<LogOutlet>> open_log(const config::LogConfig& config);
 std::shared_ptr<LogOutlet> exchange_log(std::shared_ptr<LogOutlet> next);
 // Both at once.
 Result<void> install_log(const config::LogConfig& config);
+// Whether lines for this destination go into a file of that name; else it is a word that means something.
+bool is_log_file(std::string_view destination);
 // Opens the log file anew under its name, after logrotate or somebody else moved it away. Until then, and if
 // that fails, lines go where they went. False if the log is not a file. Any thread.
 Result<bool> reopen_log();

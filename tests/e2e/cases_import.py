@@ -160,7 +160,8 @@ def in_flight(case):
 @case("import/dynamic-security.json becomes users and rules")
 def dynamic_security(case):
     roles = HERE / "mosquitto_access" / "roles.json"
-    conf = case.file("m.conf", f"listener {case.port} {HOST}\n")
+    port = free_port()
+    conf = case.file("m.conf", f"listener {port} {HOST}\n")
     output = case.directory() / "nightjar.toml"
     report = run_import(case, conf, roles, "-o", output)
     expect("client \"site/dora\" is disabled" in report, report)
@@ -170,7 +171,7 @@ def dynamic_security(case):
     expect('"cy" = "dev-1"' in rules.read_text(), "who may log in with one client id only")
     served = case.spawn([BINARY, "serve", "-c", output], "nightjar")
     served.wait_line("listening on")
-    common = ["-h", HOST, "-p", str(case.port), "-V", "5", "-q", "1", "-m", "x", "-u", "ann"]
+    common = ["-h", HOST, "-p", str(port), "-V", "5", "-q", "1", "-m", "x", "-u", "ann"]
     case.run(["mosquitto_pub", *common, "-P", "pw-ann", "-t", "plant/1/state"])
     refused = case.spawn(["mosquitto_pub", *common, "-P", "pw-bob", "-t", "plant/1/state"], "mosquitto_pub")
     expect(refused.finish() != 0, "a wrong password is refused")
