@@ -70,11 +70,12 @@ std::optional<Departures::Cause> Departures::cause_of(const broker::PresentClien
   return Cause::kAnonymous;
 }
 
-Counts count_departures(net::MailRoom& mail, std::shared_ptr<const Departures> departures) {
+Counts count_departures(net::MailRoom& mail, const std::shared_ptr<const Departures>& departures) {
   return ask_all(mail, departures, false, std::numeric_limits<std::uint64_t>::max());
 }
 
-Counts send_away(net::MailRoom& mail, std::shared_ptr<const Departures> departures, std::uint64_t newest) {
+Counts send_away(net::MailRoom& mail, const std::shared_ptr<const Departures>& departures,
+                 std::uint64_t newest) {
   return ask_all(mail, departures, true, newest);
 }
 

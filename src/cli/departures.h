@@ -38,9 +38,9 @@ class Departures {
 };
 
 // How many would have to go now. Waits for the workers; no worker.
-Departures::Counts count_departures(net::MailRoom& mail, std::shared_ptr<const Departures> departures);
+Departures::Counts count_departures(net::MailRoom& mail, const std::shared_ptr<const Departures>& departures);
 // Sends them away, those with an ordinal of `newest` at most; how many they were.
-Departures::Counts send_away(net::MailRoom& mail, std::shared_ptr<const Departures> departures,
+Departures::Counts send_away(net::MailRoom& mail, const std::shared_ptr<const Departures>& departures,
                              std::uint64_t newest);
 
 // "listener \"plain\": 17 clients", a line for each listener and cause.

@@ -24,8 +24,8 @@ using testing::SizeIs;
 constexpr std::int64_t kDay = 24 * 3600;
 
 struct TlsPlantTest : testing::Test {
-  TlsPlant make(TlsPlant::Names names = {.server = {"plant.example", "10.0.0.5"},
-                                         .clients = {"pump7"}}) const {
+  TlsPlant make(const TlsPlant::Names& names = {.server = {"plant.example", "10.0.0.5"},
+                                                .clients = {"pump7"}}) const {
     return TlsPlant::make(directory(), names).value();
   }
   [[nodiscard]] std::filesystem::path directory() const { return temp.path() / "pki"; }

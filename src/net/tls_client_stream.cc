@@ -41,7 +41,7 @@ Result<bool> TlsClientStream::shake_hands() {
 Result<std::size_t> TlsClientStream::receive(ByteView wire, std::byte* into, ByteBuffer& out) {
   wire_.in = wire;
   wire_.out.swap(out);
-  const auto done = read(into);
+  auto done = read(into);
   wire_.out.swap(out);
   wire_.in = {};
   return done;

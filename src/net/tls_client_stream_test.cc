@@ -17,8 +17,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 const test_support::TestCertificates& files() {
-  static const test_support::TestCertificates made;
-  return made;
+  static const test_support::TestCertificates kMade;
+  return kMade;
 }
 
 // A client's end and a server's, with the bytes going back and forth in pieces.
@@ -30,11 +30,11 @@ struct StreamPair {
   }
 
   static std::shared_ptr<TlsContext> serve() {
-    static const std::shared_ptr<TlsContext> context =
+    static const std::shared_ptr<TlsContext> kContext =
         TlsContext::open({.listener = "secure",
                           .certificates = {{files().path("server.pem"), files().path("server.key")}}})
             .value();
-    return context;
+    return kContext;
   }
 
   // Until neither has anything to say, or the client has failed.

@@ -49,8 +49,8 @@ struct TlsFilterTest : testing::Test {
   ~TlsFilterTest() override { log::set_sink(nullptr); }
 
   static const test_support::TestCertificates& files() {
-    static const test_support::TestCertificates made;
-    return made;
+    static const test_support::TestCertificates kMade;
+    return kMade;
   }
   static TlsSettings settings() {
     return {.listener = "secure", .certificates = {{files().path("server.pem"), files().path("server.key")}}};

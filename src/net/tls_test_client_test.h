@@ -6,7 +6,6 @@
 #include <openssl/err.h>
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -111,8 +110,8 @@ class TlsTestClient {
     const auto* self = static_cast<const TlsTestClient*>(SSL_get_app_data(ssl));
     const TestClientOptions& options = self->options_;
     if (options.psk_identity.size() >= identity_max || options.psk_key.size() > key_max) return 0;
-    std::memcpy(identity, options.psk_identity.c_str(), options.psk_identity.size() + 1);
-    std::memcpy(key, options.psk_key.data(), options.psk_key.size());
+    identity[options.psk_identity.copy(identity, identity_max - 1)] = '\0';
+    std::copy(options.psk_key.begin(), options.psk_key.end(), key);
     return static_cast<unsigned>(options.psk_key.size());
   }
 

@@ -33,7 +33,7 @@ long control_wire(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/)
 }
 
 const BIO_METHOD* wire_method() {
-  static const std::unique_ptr<BIO_METHOD, OpensslFree<BIO_meth_free>> method = [] {
+  static const std::unique_ptr<BIO_METHOD, OpensslFree<BIO_meth_free>> kMethod = [] {
     std::unique_ptr<BIO_METHOD, OpensslFree<BIO_meth_free>> made(
         BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wire"));
     BIO_meth_set_read_ex(made.get(), read_wire);
@@ -41,7 +41,7 @@ const BIO_METHOD* wire_method() {
     BIO_meth_set_ctrl(made.get(), control_wire);
     return made;
   }();
-  return method.get();
+  return kMethod.get();
 }
 
 }  // namespace

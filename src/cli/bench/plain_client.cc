@@ -29,8 +29,8 @@ struct Scratch {
   std::array<std::byte, kReadAtOnce + Wire::kHeldBytesMax> plain;
 };
 Scratch& scratch() {
-  static thread_local const std::unique_ptr<Scratch> t_scratch = std::make_unique<Scratch>();
-  return *t_scratch;
+  static thread_local const std::unique_ptr<Scratch> kScratch = std::make_unique<Scratch>();
+  return *kScratch;
 }
 
 }  // namespace
