@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -15,8 +16,6 @@
 
 namespace nightjar::auth {
 namespace {
-
-using std::chrono::steady_clock;
 
 // One worker, whose turns the test runs.
 class Worker {
@@ -164,9 +163,10 @@ TEST(LoginDesk, AFloodOfGuessesDoesNotDelayARightLogin) {
     const std::string user = i % 3 == 0 ? "eve" : "nobody" + std::to_string(i);
     flood.push_back(here.ask(user, "guess" + std::to_string(i)));
   }
-  const auto begin = steady_clock::now();
   EXPECT_EQ(here.login("ann", "secret"), LoginAnswer::kRight);
-  EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(10)) << "1000 hashes would take 25 seconds";
+  const auto hashed =
+      std::count_if(flood.begin(), flood.end(), [](const auto& guess) { return guess->later.has_value(); });
+  EXPECT_LT(hashed, 400) << "of the 1000 guesses, most still wait";
 }
 
 TEST(LoginDesk, IsBoundedAndSaysSo) {
