@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "broker/same_policy.h"
 #include "broker/shard_of.h"
 
 namespace nightjar::broker {
@@ -52,7 +51,7 @@ void Node::change_policy(const NodePolicy& wanted) {
   retained_.set_limits(next->retained_messages_max, next->retained_bytes_max);
   // Nothing says when the last worker has stopped looking at one, so they stay; each is kept once.
   auto same =
-      std::find_if(policies_.begin(), policies_.end(), [&](const auto& one) { return is_same(*one, *next); });
+      std::find_if(policies_.begin(), policies_.end(), [&](const auto& one) { return *one == *next; });
   if (same == policies_.end()) same = policies_.insert(same, std::move(next));
   policy_.store(same->get(), std::memory_order_release);
 }

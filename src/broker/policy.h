@@ -38,6 +38,8 @@ struct QueueLimits {
   // As Mosquitto counts: payloads only, here and in inflight_bytes_max, and a message is taken while they are
   // below bytes_max.
   bool counts_payload_only = false;
+
+  friend bool operator==(const QueueLimits&, const QueueLimits&) = default;
 };
 
 struct ListenerPolicy {
@@ -80,6 +82,8 @@ struct ListenerPolicy {
   std::uint16_t topic_levels_max = 200;
   std::uint32_t subscriptions_max = 1'000'000;  // per session
   QueueLimits queue;
+
+  friend bool operator==(const ListenerPolicy&, const ListenerPolicy&) = default;
 };
 
 // Which workers own the shards.
@@ -109,6 +113,8 @@ struct NodePolicy {
   // of every receiver's queue.
   bool refuses_when_full = false;
   std::string version = "0.1.0";
+
+  friend bool operator==(const NodePolicy&, const NodePolicy&) = default;
 };
 
 }  // namespace nightjar::broker

@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "broker/control.h"
-#include "broker/same_policy.h"
 #include "cli/ask_worker.h"
 #include "cli/listener_protocols.h"
 #include "cli/serve_config.h"
@@ -136,7 +135,7 @@ net::BindError Listeners::with_own_address(net::BindError error, const net::Addr
 // used again: nothing tells when the last connection has forgotten it.
 const broker::ListenerPolicy* Listeners::policy_for(const broker::ListenerPolicy& wanted, const Place* served,
                                                     const Next& next) {
-  if (served != nullptr && broker::is_same(*served->service.policy, wanted)) return served->service.policy;
+  if (served != nullptr && *served->service.policy == wanted) return served->service.policy;
   const auto is_of = [](const Place& place, const broker::ListenerPolicy* policy) {
     return place.service.policy == policy ||
            std::find(place.former.begin(), place.former.end(), policy) != place.former.end();
@@ -147,7 +146,7 @@ const broker::ListenerPolicy* Listeners::policy_for(const broker::ListenerPolicy
                     [&](const Place& place) { return &place != served && is_of(place, policy.get()); }) ||
         std::any_of(next.places.begin(), next.places.end(),
                     [&](const Next::Place& place) { return place.service.policy == policy.get(); });
-    if (!is_used && broker::is_same(*policy, wanted)) return policy.get();
+    if (!is_used && *policy == wanted) return policy.get();
   }
   return copy_of(wanted);
 }
@@ -232,10 +231,9 @@ void Listeners::rename_clients(Place& place) {
     if (from->name == place.service.policy->name) continue;
     broker::ListenerPolicy renamed = *from;
     renamed.name = place.service.policy->name;
-    const auto known =
-        std::find_if(place.former.begin(), place.former.end(),
-                     [&](const broker::ListenerPolicy* one) { return broker::is_same(*one, renamed); });
-    if (broker::is_same(*place.service.policy, renamed)) {
+    const auto known = std::find_if(place.former.begin(), place.former.end(),
+                                    [&](const broker::ListenerPolicy* one) { return *one == renamed; });
+    if (*place.service.policy == renamed) {
       policy = place.service.policy;
     } else {
       policy = known != place.former.end() ? *known : copy_of(renamed);
