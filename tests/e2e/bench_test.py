@@ -9,15 +9,13 @@ are counts and the fields of the result, never how fast the machine is. The last
 """
 import json
 import pathlib
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 
-from harness import (BINARY, HANG_S, HERE, HOST, Broker, Failure, Process, expect, expect_equal, free_port,
+from harness import (BINARY, HANG_S, HERE, HOST, Broker, ConfiguredBroker, expect, expect_equal, free_port, run_functions,
                      wait_until)
 from sockets import wire
 
@@ -250,7 +248,7 @@ def listeners(pki, port):
     return text.replace("port =", 'connect_timeout = "60s"\nport =') + "\n"
 
 
-class ManyWays(Process):
+class ManyWays(ConfiguredBroker):
     """A broker with one port for MQTT and WebSocket, with TLS and without, and a Unix socket."""
 
     def __init__(self):
@@ -266,19 +264,6 @@ class ManyWays(Process):
                           f'path = "{self.socket}"\nprotocol = "auto"\nallow_anonymous = true\n')
         super().__init__([BINARY, "serve", "--placement", "spread", "-c", config, "--data", folder / "data"], "broker")
         self.wait_line(f"listening on unix:{self.socket}")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        try:
-            self.signal(signal.SIGTERM)
-            status = self.finish()
-            if kind is None:
-                expect_equal(status, 0, f"the broker's exit status\n{self.transcript()}\n")
-        finally:
-            self.kill()
-            self._directory.cleanup()
 
     def ways(self):
         """What the result calls it, and the options."""
@@ -659,19 +644,7 @@ def main():
     passed = failed = 0
     broker = Broker()
     try:
-        for function in CASES:
-            if pattern not in function.__name__:
-                continue
-            problem = None
-            try:
-                function(broker)
-            except (Failure, subprocess.TimeoutExpired) as failure:
-                problem = str(failure)
-            except Exception:  # a case that breaks must not take the others with it
-                problem = traceback.format_exc()
-            passed, failed = passed + (problem is None), failed + (problem is not None)
-            if problem:
-                print(f"FAILED {function.__name__}: {problem}", flush=True)
+        passed, failed = run_functions(CASES, pattern, broker)
     finally:
         problem = broker.end()
     if problem is not None:

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -173,6 +174,24 @@ class Process(Lines):
         ending = "running" if self.is_running else f"exit status {self._child.returncode}"
         head = f"{self.name} ({ending}): {shlex.join(self.command)}"
         return "\n".join([head] + ["    " + line for line in skipped + kept])
+
+
+class ConfiguredBroker(Process):
+    """A broker for one block, from a configuration that the class writes to `_directory`, a TemporaryDirectory of its own.
+    It has to end in good order."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            self.signal(signal.SIGTERM)
+            status = self.finish()
+            if kind is None:
+                expect_equal(status, 0, f"the broker's exit status\n{self.transcript()}\n")
+        finally:
+            self.kill()
+            self._directory.cleanup()
 
 
 class Broker(Process):
@@ -367,3 +386,22 @@ def case(name, alone=False, in_browser=False):
             IN_BROWSER.add(name)
         return function
     return register
+
+
+def run_functions(functions, pattern, *arguments):
+    """Calls those with `pattern` in their names, and says what fails; how many passed, and failed."""
+    passed = failed = 0
+    for function in functions:
+        if pattern not in function.__name__:
+            continue
+        problem = None
+        try:
+            function(*arguments)
+        except (Failure, subprocess.TimeoutExpired) as failure:
+            problem = str(failure)
+        except Exception:  # a case that breaks must not take the others with it
+            problem = traceback.format_exc()
+        passed, failed = passed + (problem is None), failed + (problem is not None)
+        if problem:
+            print(f"FAILED {function.__name__}: {problem}", flush=True)
+    return passed, failed

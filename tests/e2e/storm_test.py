@@ -13,16 +13,15 @@ import os
 import pathlib
 import re
 import resource
-import signal
 import socket
 import ssl
 import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 
-from harness import BINARY, HANG_S, HOST, POLL_S, Failure, Process, expect, expect_equal, free_port, wait_until
+from harness import (BINARY, HANG_S, HOST, POLL_S, ConfiguredBroker, Failure, expect, expect_equal, free_port, run_functions,
+                     wait_until)
 
 MIB = 1 << 20
 # Of the budget, TLS has three quarters, and of these a quarter is for those who wait.
@@ -40,7 +39,7 @@ def case(function):
     return function
 
 
-class Plant(Process):
+class Plant(ConfiguredBroker):
     """A broker with a port without TLS, one with it, and one with it that gives its strangers a second."""
 
     def __init__(self, node=""):
@@ -60,19 +59,6 @@ class Plant(Process):
         self.data = self._folder / "data"
         super().__init__([BINARY, "serve", "-c", config, "--data", self.data], "broker")
         self.wait_line(f"listening on .*:{self.hasty_port}")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        try:
-            self.signal(signal.SIGTERM)
-            status = self.finish()
-            if kind is None:
-                expect_equal(status, 0, f"the broker's exit status\n{self.transcript()}\n")
-        finally:
-            self.kill()
-            self._directory.cleanup()
 
     def stats(self):
         done = subprocess.run([BINARY, "ctl", "--data", self.data, "stats", "--json"], capture_output=True, text=True,
@@ -223,20 +209,7 @@ def main():
     arguments = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    passed = failed = 0
-    for function in CASES:
-        if arguments.pattern not in function.__name__:
-            continue
-        problem = None
-        try:
-            function(arguments.handshakes)
-        except (Failure, subprocess.TimeoutExpired) as failure:
-            problem = str(failure)
-        except Exception:  # a case that breaks must not take the others with it
-            problem = traceback.format_exc()
-        passed, failed = passed + (problem is None), failed + (problem is not None)
-        if problem:
-            print(f"FAILED {function.__name__}: {problem}", flush=True)
+    passed, failed = run_functions(CASES, arguments.pattern, arguments.handshakes)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
