@@ -11,6 +11,7 @@ function(nightjar_package name)
     add_library(nightjar_${name} STATIC ${sources})
     target_link_libraries(nightjar_${name} PRIVATE nightjar::options PUBLIC ${ARG_DEPS})
     target_include_directories(nightjar_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+    nightjar_precompile(nightjar_${name} nightjar_precompiled)
   else()
     add_library(nightjar_${name} INTERFACE)
     target_link_libraries(nightjar_${name} INTERFACE ${ARG_DEPS})
@@ -34,6 +35,7 @@ function(nightjar_test name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})  # tests/support
   # rapidcheck has no CMake package in Debian.
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} nightjar::options GTest::gmock GTest::gtest_main rapidcheck)
+  nightjar_precompile(${name} nightjar_precompiled_tests)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
     TEST_PREFIX ${name}: PROPERTIES LABELS ${ARG_LABEL})
 endfunction()

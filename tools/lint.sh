@@ -51,17 +51,17 @@ sources() {
 compiled() {
   local path
   while read -r path; do
-    if [[ -f $path ]] && grep -qF "\"file\": \"$PWD/$path\"" build/release/compile_commands.json; then echo "$path"; fi
+    if [[ -f $path ]] && grep -qF "\"file\": \"$PWD/$path\"" build/lint/compile_commands.json; then echo "$path"; fi
   done
 }
 
-# clang-tidy on the files that a command lists; needs build/release/compile_commands.json.
+# clang-tidy on the files that a command lists; needs build/lint/compile_commands.json.
 tidy() {
   mapfile -t files < <("$@" | sources | compiled)
   if [[ -n ${CI-} ]]; then files=("${files[@]:0:FILES_MAX_IN_CI}"); fi
   if ((${#files[@]})); then
     printf '%s\0' "${files[@]}" |
-      xargs -0 -n 1 -P "$(nproc)" clang-tidy-14 --quiet -p build/release \
+      xargs -0 -n 1 -P "$(nproc)" clang-tidy-14 --quiet -p build/lint \
         --extra-arg=-fsized-deallocation 2>&1 |
       { grep -vE '^[0-9]+ (warning|error)s?( and [0-9]+ errors?)? (generated|treated)|^Suppressed |^Use -header-filter' || true; }
   fi

@@ -80,7 +80,11 @@ class Lint {
     std::string text;
   };
 
-  void add(const WrittenRule& rule, std::string text) { found_.push_back({rule.line, std::move(text)}); }
+  void add(const WrittenRule& rule, std::string_view text) {
+    Finding& finding = found_.emplace_back();
+    finding.line = rule.line;
+    finding.text = text;
+  }
 
   void look_at_names(const WrittenRule& rule) {
     for (const std::string& user : rule.users) {
