@@ -437,6 +437,16 @@ def describe_sent(data):
 
 # ------------------------------------------------------------------------------------------------------------ client
 
+def ready_of(sockets, timeout):
+    """Those of the sockets that have something to read, or their end. select() knows no descriptor beyond 1023."""
+    poll = select.poll()
+    by_descriptor = {}
+    for one in sockets:
+        poll.register(one, select.POLLIN)
+        by_descriptor[one.fileno()] = one
+    return [by_descriptor[descriptor] for descriptor, _ in poll.poll(timeout * 1000)]
+
+
 def first_ready(clients):
     """The client among `clients` for which something comes first, or is there already."""
     for client in clients:
@@ -445,7 +455,7 @@ def first_ready(clients):
     by_socket = {client.sock: client for client in clients}
     deadline = time.monotonic() + DEFAULT_TIMEOUT_S
     while True:
-        ready, _, _ = select.select(list(by_socket), [], [], max(0.0, deadline - time.monotonic()))
+        ready = ready_of(by_socket, max(0.0, deadline - time.monotonic()))
         if not ready:
             raise AssertionError("nothing came to %s" % ", ".join(client.name for client in clients))
         for one in ready:
@@ -539,8 +549,7 @@ class Client:
                 return found
             if self._ended:
                 return None
-            ready, _, _ = select.select([self.sock], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
+            if not ready_of([self.sock], max(0.0, deadline - time.monotonic())):
                 raise AssertionError("%s: nothing came within %g s" % (self.name, timeout))
             self.take_in()
 

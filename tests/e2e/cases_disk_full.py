@@ -1,6 +1,5 @@
 """A disk that is full: a tmpfs of the case's own, filled by a load of messages until nothing can be stored any more."""
 import collections
-import select
 import subprocess
 import threading
 import time
@@ -106,7 +105,7 @@ class Load:
             while not self._end.is_set() and not self.is_closed:
                 while len(self.unanswered) < WINDOW and not self._is_held.is_set():
                     self._send()
-                if self._client.has_unread() or select.select([self._client.sock], [], [], POLL_S)[0]:
+                if self._client.has_unread() or wire.ready_of([self._client.sock], POLL_S):
                     self._take_answer()
         except Exception as problem:  # told by who waits for this thread
             self._problem = problem

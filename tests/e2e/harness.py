@@ -399,8 +399,8 @@ def run_functions(functions, pattern, *arguments):
             function(*arguments)
         except (Failure, subprocess.TimeoutExpired) as failure:
             problem = str(failure)
-        except Exception:  # a case that breaks must not take the others with it
-            problem = traceback.format_exc()
+        except Exception as failure:  # a case that breaks must not take the others with it
+            problem = f"{type(failure).__name__}: {failure}\n{traceback.format_exc()}"
         passed, failed = passed + (problem is None), failed + (problem is not None)
         if problem:
             print(f"FAILED {function.__name__}: {problem}", flush=True)

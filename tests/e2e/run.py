@@ -51,8 +51,8 @@ def run_case(name, function, broker, agents):
         skipped = f"skipped {name}: {reason}"
     except (harness.Failure, AssertionError) as failure:
         problem = str(failure)
-    except Exception:  # a case that breaks must not take the others with it
-        problem = traceback.format_exc()
+    except Exception as failure:  # a case that breaks must not take the others with it
+        problem = f"{type(failure).__name__}: {failure}\n{traceback.format_exc()}"
     if problem is not None:
         problem = "\n".join([f"FAILED {name}: {problem}", *case.transcripts()])
     case.close(failed=problem is not None)

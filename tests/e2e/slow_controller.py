@@ -22,7 +22,6 @@ import collections
 import ctypes
 import pathlib
 import random
-import select
 import socket
 import ssl
 import struct
@@ -241,7 +240,7 @@ class Controller:
         self._answer()
         self._keep_alive()
         if not has_moved and not self._owed:
-            select.select([self._socket], [], [], IDLE_S)
+            wire.ready_of([self._socket], IDLE_S)
 
     def _burn_fuse(self):
         if self.fuse is None:
@@ -459,7 +458,7 @@ class Controller:
                 self._say_last_words()
                 raise
             if not self._write_fragment() and not self._read_handshake():
-                select.select([self._socket], [], [], IDLE_S)
+                wire.ready_of([self._socket], IDLE_S)
             if time.monotonic() > deadline:
                 raise Violation(f"{self.name}: no handshake within {HANG_S:g} s")
 
