@@ -118,6 +118,8 @@ bool is_origin(std::string_view text) {
 // fits, and more bytes at a time only wait elsewhere.
 constexpr std::uint32_t kControllerBufferBytes = 8 * 1024;
 
+constexpr std::uint32_t kOutstandingBytesMin = 4 * 1024;
+
 class Loader {
  public:
   explicit Loader(std::string_view name) : name_(name) {}
@@ -163,6 +165,7 @@ class Loader {
     }
     if (const toml::node* node = file.get("listener")) read_listeners(*node);
     check_mount_point("limits", config_.limits.mount_point);
+    check_pace("limits", config_.limits.outstanding_bytes_max);
     check_top_level(file, sections);
     check_shards(file);
   }
@@ -249,6 +252,8 @@ class Loader {
       if (table != nullptr) check_path(listener, *table);
       if (listener.policy.mount_point != config_.limits.mount_point)
         check_mount_point(label, listener.policy.mount_point);
+      if (listener.policy.outstanding_bytes_max != config_.limits.outstanding_bytes_max)
+        check_pace(label, listener.policy.outstanding_bytes_max);
       if (listener.policy.name.empty()) {
         listener.policy.name = listener.unix_path.empty()
                                    ? fmt::format("{}:{}", listener.address, listener.port)
@@ -278,6 +283,12 @@ class Loader {
   void check_mount_point(const std::string& label, std::string_view given) {
     if (given.find_first_of("+#") == std::string_view::npos) return;
     add_about(label, "mount_point", fmt::format(" must not contain + or #, not \"{}\"", given));
+  }
+
+  // The kernel sends no less at a time.
+  void check_pace(const std::string& label, std::uint32_t bytes) {
+    if (bytes == 0 || bytes >= kOutstandingBytesMin) return;
+    add_about(label, "max_outstanding_bytes", fmt::format(" must be 0 or from 4KiB, not {}", bytes));
   }
 
   // Browsers say where a page comes from in this form, so that any other matches none.
