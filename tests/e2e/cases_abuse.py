@@ -5,7 +5,7 @@ import re
 import resource
 import socket
 
-from harness import HOST, case, expect, expect_equal, wait_until
+from harness import HOST, case, expect, expect_equal, keeps_freed_memory, wait_until
 from sockets import connected, end_of_stream, is_ended, raw, wire
 
 MIB = 1 << 20
@@ -24,15 +24,9 @@ def peak_bytes(broker):
     return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.M).group(1)) * 1024
 
 
-def keeps_freed_memory(broker):
-    """Whether the broker is a sanitizer build, whose allocator sets freed memory aside instead of using it again."""
-    maps = pathlib.Path(f"/proc/{broker.pid}/maps").read_text()
-    return any(library in maps for library in ("libasan", "libtsan"))
-
-
 def expect_growth_below(broker, before, limit, what):
     grown = peak_bytes(broker) - before
-    expect(grown < limit or keeps_freed_memory(broker), f"memory grew by {grown // MIB} MiB for {what}")
+    expect(grown < limit or keeps_freed_memory(broker.pid), f"memory grew by {grown // MIB} MiB for {what}")
 
 
 def round_trip(client, topic, payload=b"ping"):

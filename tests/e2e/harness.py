@@ -42,6 +42,12 @@ def expect_equal(actual, expected, what):
     expect(actual == expected, f"{what}: expected {expected!r}, got {actual!r}")
 
 
+def keeps_freed_memory(pid):
+    """Whether the broker is a sanitizer build, whose allocator sets freed memory aside instead of using it again."""
+    maps = open(f"/proc/{pid}/maps").read()
+    return any(library in maps for library in ("libasan", "libtsan"))
+
+
 def wait_until(predicate, what, bound_s=HANG_S):
     """Returns the first true value of `predicate`."""
     deadline = time.monotonic() + bound_s
