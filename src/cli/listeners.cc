@@ -43,6 +43,16 @@ const net::Endpoint& change(net::Workers& workers, const net::Endpoint& endpoint
   return workers.change(endpoint, *service.policy, service.filter);
 }
 
+// A Unix socket whose file was removed has no way back to its name.
+const net::Endpoint& replace(net::Workers& workers, const net::Endpoint& endpoint,
+                             net::Workers::Bound bound) {
+  log::warn(
+      fmt::format("{} was removed by somebody and is made anew", net::AddressText(endpoint.address).view()));
+  const net::Endpoint& next = workers.listen(std::move(bound));
+  workers.close(endpoint);
+  return next;
+}
+
 }  // namespace
 
 std::vector<const broker::ListenerPolicy*> Listeners::adopt(const config::Config& config) {
@@ -115,6 +125,11 @@ Listeners::Taken Listeners::take(const config::ListenerConfig& listener, const n
         address.family() != AF_UNIX});
   }
   place.endpoint = served->endpoint;
+  if (const auto& file = served->endpoint->file; file != nullptr && !file->is_there()) {
+    auto bound = bind(*place.service.policy);
+    if (!bound) return tl::make_unexpected(std::move(bound.error()));
+    place.bound = std::move(*bound);
+  }
   return place;
 }
 
@@ -184,7 +199,9 @@ void Listeners::serve(Next next) {
     place.before = static_cast<std::size_t>(was - before_.begin());
     place.former = was->former;
     add_once(place.former, was->service.policy);
-    place.endpoint = &change(workers_, *taken.endpoint, place.service, was->service);
+    place.endpoint = taken.bound.endpoint == nullptr
+                         ? &change(workers_, *taken.endpoint, place.service, was->service)
+                         : &replace(workers_, *taken.endpoint, std::move(taken.bound));
     was->endpoint = nullptr;
   }
 }

@@ -47,8 +47,8 @@ class Listeners {
   struct Next {
     struct Place {
       Service service;
-      const net::Endpoint* endpoint = nullptr;  // one that is served already, or
-      net::Workers::Bound bound{};              // one to come
+      const net::Endpoint* endpoint = nullptr;  // one that is served already
+      net::Workers::Bound bound{};              // one to come, or to replace it
     };
     std::vector<Place> places;
   };

@@ -55,9 +55,12 @@ UnixSocketFile::UnixSocketFile(std::string path) : path_(std::move(path)) {
 }
 
 UnixSocketFile::~UnixSocketFile() {
+  if (is_there()) ::unlink(path_.c_str());
+}
+
+bool UnixSocketFile::is_there() const {
   struct stat present {};
-  if (::lstat(path_.c_str(), &present) != 0 || present.st_dev != device_ || present.st_ino != inode_) return;
-  ::unlink(path_.c_str());
+  return ::lstat(path_.c_str(), &present) == 0 && present.st_dev == device_ && present.st_ino == inode_;
 }
 
 Result<BoundUnixSocket> bind_unix_socket(const std::string& path, mode_t mode) {

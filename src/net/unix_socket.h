@@ -21,6 +21,9 @@ class UnixSocketFile {
   UnixSocketFile(const UnixSocketFile&) = delete;
   UnixSocketFile& operator=(const UnixSocketFile&) = delete;
 
+  // False: somebody removed it, or put another in its place, and nobody can connect by it any more.
+  [[nodiscard]] bool is_there() const;
+
  private:
   std::string path_;
   dev_t device_ = 0;

@@ -89,6 +89,16 @@ TEST_F(UnixSocketTest, AFileThatSomebodyElsePutThereIsLeftAlone) {
   EXPECT_TRUE(exists(path));
 }
 
+TEST_F(UnixSocketTest, KnowsWhetherItsFileIsThere) {
+  const auto bound = bind_unix_socket(path, 0600);
+  ASSERT_TRUE(bound.has_value());
+  EXPECT_TRUE(bound->file->is_there());
+  ::unlink(path.c_str());
+  EXPECT_FALSE(bound->file->is_there());
+  std::ofstream(path) << "another";
+  EXPECT_FALSE(bound->file->is_there());
+}
+
 TEST_F(UnixSocketTest, AnImpossiblePathIsExplained) {
   EXPECT_THAT(bind_unix_socket(directory / "no" / "x.sock", 0600).error().message,
               HasSubstr("does not exist"));

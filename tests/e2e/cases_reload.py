@@ -538,6 +538,31 @@ def clients_of_a_listener_that_is_called_otherwise_follow_it(case):
     guest.expect_disconnect(KICKED)
 
 
+@case("reload/socket_file_that_was_removed")
+def a_socket_file_that_was_removed_is_made_anew(case):
+    site = Site(case)
+    path = site.dir / "mqtt.sock"
+    before = site.unix()
+    early = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    case.close_at_end(early)
+    early.settimeout(HANG_S)
+    early.connect(str(path))
+    early.sendall(wire.connect(wire.V311, case.client_id("early")))
+    expect_equal(early.recv(4)[3], 0, "CONNACK")
+    path.unlink()
+    expect_equal(site.ctl("reload", "--plan"), (0, "nothing changes"), "the plan")
+    expect(not path.exists(), "a plan makes no file")
+    expect_equal(site.ctl("reload"), (0, "nothing changes"), "the reload")
+    expect_equal(site.unix(), before, "who may connect, and the answer")
+    early.sendall(wire.pingreq())
+    expect_equal(early.recv(2)[0], wire.PINGRESP << 4, "who came before the file was removed is served")
+    path.unlink()
+    path.write_text("precious")
+    status, said = site.ctl("reload")
+    expect(status != 0 and "is no socket" in said, f"a file of somebody else is left alone: {said}")
+    expect_equal(path.read_text(), "precious", "the file of somebody else")
+
+
 # ---- the plan against what happens ----
 
 class Draw:
