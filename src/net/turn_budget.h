@@ -9,8 +9,9 @@ namespace nightjar::net {
 
 class TurnBudget {
  public:
-  // About one RSA signature; the work that begins within the time may end behind it.
-  static constexpr std::chrono::microseconds kTurn{500};
+  // Less than a whole handshake takes, so that those who are in wait for one stranger at most; several that
+  // resume a session fit. The work that begins within the time may end behind it.
+  static constexpr std::chrono::microseconds kTurn{100};
 
   // At the start of a turn.
   static void renew() { left() = kTurn; }
