@@ -1,5 +1,6 @@
-// What nearly every file includes and nobody here changes. Compiled once for all (CMakeLists.txt): reading these again
-// was half of the time of a build. Files still include what they use; the linter reads them without this one.
+// What nearly every file includes and nobody here changes. Compiled once for all (CMakeLists.txt): reading
+// these again was half of the time of a build. Files still include what they use; the linter reads them
+// without this one.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -16,5 +17,6 @@
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
+
 #include <fmt/format.h>
 #include <tl/expected.hpp>
